@@ -1,0 +1,429 @@
+"""Flux's side of the socket, exactly: frames to messages, messages to events, commands and options to text.
+
+Speaks the contract of Deepgram's `/v2/listen` as of autumn 2026 and tolerates what older and newer deployments send:
+unknown types, events, triggers and fields, numbers in quotes, absent fields. It takes no decision about a turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any, TypeAlias
+from urllib.parse import urlencode
+
+import msgspec
+
+from .errors import ConfigError, RemoteProtocolError
+from .events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
+
+# Messages from Flux -----------------------------------------------------------------------------------------------
+
+
+class _Message(msgspec.Struct, frozen=True, gc=False, tag_field="type", kw_only=True):
+    """What all messages of Flux carry; `sequence_id` counts all of a connection from 0 without a gap (-1: absent)."""
+
+    request_id: str = ""
+    sequence_id: int = -1
+
+
+class Connected(_Message, frozen=True, gc=False, tag="Connected"):
+    """The first message: Flux is ready for audio. `request_id` is what Deepgram's support asks for."""
+
+
+class Word(msgspec.Struct, frozen=True, gc=False):
+    """A word, punctuated and cased; `start` and `end` are seconds of stream audio, None where Flux gives none."""
+
+    word: str
+    confidence: float = 0.0
+    start: float | None = None
+    end: float | None = None
+
+
+class TurnInfo(_Message, frozen=True, gc=False, tag="TurnInfo"):
+    """The state of a turn.
+
+    Fields: `event` (`StartOfTurn`, `Update`, `EagerEndOfTurn`, `TurnResumed`, `EndOfTurn` or newer); `turn_index`
+    from 0; `transcript` the whole turn so far; `end_of_turn_confidence` 0 to 1; `audio_window_start` and
+    `audio_window_end` seconds of stream audio; `trigger` of an EndOfTurn, "" where absent; `languages` detected and
+    `languages_hinted` (multilingual model); `raw_words` the words as Flux sent them, undecoded: see `words`.
+    """
+
+    event: str
+    turn_index: int
+    transcript: str = ""
+    end_of_turn_confidence: float = 0.0
+    audio_window_start: float = 0.0
+    audio_window_end: float = 0.0
+    trigger: str = ""
+    languages: tuple[str, ...] | None = None
+    languages_hinted: tuple[str, ...] | None = None
+    raw_words: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"[]"), name="words")
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The words with their confidences and times, decoded at each call; empty where Flux sent none it can read."""
+        try:
+            return _decode_words(self.raw_words)
+        except msgspec.DecodeError:
+            return ()
+
+
+class Thresholds(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The end-of-turn settings in force, or to be changed: None leaves one as it is (or means it is off).
+
+    `eot_threshold` 0.5 to 1.0; `eager_eot_threshold` 0.3 to 0.9 and at most `eot_threshold`; `eot_timeout_ms` 500 to
+    60000 milliseconds.
+    """
+
+    eot_threshold: float | None = None
+    eager_eot_threshold: float | None = None
+    eot_timeout_ms: int | None = None
+
+
+class ConfigureSuccess(_Message, frozen=True, gc=False, tag="ConfigureSuccess"):
+    """Flux took a Configure; the fields are the whole configuration now in force, None where it does not say."""
+
+    thresholds: Thresholds = Thresholds()
+    keyterms: tuple[str, ...] | str = ()
+    language_hints: tuple[str, ...] | None = None
+    profanity_filter: bool | None = None
+    numerals: bool | None = None
+
+
+class ConfigureFailure(_Message, frozen=True, gc=False, tag="ConfigureFailure"):
+    """Flux refused a Configure: the old configuration stays in force and the stream goes on."""
+
+    code: str = ""
+    error_code: str = ""
+    description: str = ""
+
+
+class WarningMessage(_Message, frozen=True, gc=False, tag="Warning"):
+    """Flux ignored something, such as a ForceEndTurn without a turn; never fatal."""
+
+    code: str = ""
+    description: str = ""
+
+
+class ErrorMessage(_Message, frozen=True, gc=False, tag="Error"):
+    """Flux gives up on the connection, which closes right after."""
+
+    code: str = ""
+    description: str = ""
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A message turnkit cannot read, kept whole so that nothing is lost.
+
+    `type` is its type ("" if it has none), `problem` what is wrong with it (empty: a type that is merely new), `raw`
+    what arrived.
+    """
+
+    type: str
+    problem: str = ""
+    raw: Any = None
+
+    def __repr__(self) -> str:
+        # `raw` may hold what a caller said; a repr ends up in logs.
+        return f"Unknown(type={self.type!r}, problem={self.problem!r})"
+
+
+Message: TypeAlias = (
+    Connected | TurnInfo | ConfigureSuccess | ConfigureFailure | WarningMessage | ErrorMessage | Unknown
+)
+"""Whatever `decode` gives."""
+
+_Known: TypeAlias = Connected | TurnInfo | ConfigureSuccess | ConfigureFailure | WarningMessage | ErrorMessage
+
+# Not strict: some hosts put numbers in quotes.
+_decode_known = msgspec.json.Decoder(_Known, strict=False).decode
+_decode_any = msgspec.json.Decoder().decode
+_decode_words = msgspec.json.Decoder(tuple[Word, ...], strict=False).decode
+_encode = msgspec.json.Encoder().encode
+_KNOWN = (Connected, TurnInfo, ConfigureSuccess, ConfigureFailure, WarningMessage, ErrorMessage, Unknown)
+_KNOWN_TYPES = frozenset({"Connected", "TurnInfo", "ConfigureSuccess", "ConfigureFailure", "Warning", "Error"})
+
+
+def decode(data: object) -> Message:
+    """Read one message of Flux from whatever carries it.
+
+    Takes JSON text or bytes, a mapping, an object of Deepgram's SDK (its attributes and extras), a message already
+    decoded, or None (what SDK 7.8 makes of a type it does not know). Numbers in quotes are read as numbers, unknown
+    fields skipped. A type that is not known, a known one whose fields do not fit, and None become `Unknown`.
+
+    Raises RemoteProtocolError if text or bytes are no JSON object, or `data` is none of the above.
+    """
+    if isinstance(data, (bytes, str)):
+        try:
+            message = _decode_known(data)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            return _unknown(data, error)
+        if type(message) is TurnInfo and not _finite(message):
+            return Unknown(type="TurnInfo", problem="a confidence or time is not a finite number", raw=data)
+        return message
+    if isinstance(data, _KNOWN):
+        return data
+    if isinstance(data, (bytearray, memoryview)):
+        return decode(bytes(data))
+    if data is None:
+        return Unknown(type="", problem="None instead of a message")
+    fields = _fields(data)
+    try:
+        text = _encode(fields)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = fields.get("type")
+        return Unknown(type=kind if isinstance(kind, str) else "", problem=f"not JSON: {type(error).__name__}", raw=data)
+    return decode(text)
+
+
+def _finite(message: TurnInfo) -> bool:
+    total = message.end_of_turn_confidence + message.audio_window_end + message.audio_window_start
+    return isfinite(total)
+
+
+def _unknown(data: str | bytes, error: Exception) -> Unknown:
+    try:
+        fields = _decode_any(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise RemoteProtocolError(
+            f"a frame of {len(data)} {'bytes' if isinstance(data, bytes) else 'characters'} is not a JSON object; "
+            "Flux sends nothing else, so the other side is not Flux or the frame was damaged"
+        ) from None
+    kind = fields.get("type")
+    if not isinstance(kind, str):
+        return Unknown(type="", problem="no type", raw=data)
+    return Unknown(type=kind, problem=str(error) if kind in _KNOWN_TYPES else "", raw=data)
+
+
+def _fields(data: object) -> Mapping[str, Any]:
+    """The fields of a mapping, or of an object as Deepgram's SDK makes them: its attributes, then its extras."""
+    if isinstance(data, Mapping):
+        return data
+    dump = getattr(data, "model_dump", None)
+    if callable(dump):
+        # Extras (fields that the SDK's class does not know) are part of a pydantic dump.
+        fields = dump()
+    else:
+        fields = getattr(data, "__dict__", None)
+    if not isinstance(fields, Mapping):
+        raise RemoteProtocolError(
+            f"{type(data).__name__} is no message of Flux: expected JSON text or bytes, a mapping, or an SDK object"
+        )
+    extras = getattr(data, "model_extra", None)
+    return {**fields, **extras} if isinstance(extras, Mapping) else fields
+
+
+_EVENTS: dict[str, type[StartOfTurn | Update | EagerEndOfTurn | TurnResumed]] = {
+    "Update": Update,
+    "StartOfTurn": StartOfTurn,
+    "EagerEndOfTurn": EagerEndOfTurn,
+    "TurnResumed": TurnResumed,
+}
+
+
+def to_event(message: Message) -> TurnEvent | None:
+    """The turn event that a message reports; None for all else, also for an event that turnkit does not know."""
+    if type(message) is not TurnInfo:
+        return None
+    event = _EVENTS.get(message.event)
+    if event is not None:
+        return event(
+            message.turn_index, message.transcript, message.end_of_turn_confidence, message.audio_window_end
+        )
+    if message.event == "EndOfTurn":
+        return EndOfTurn(
+            message.turn_index,
+            message.transcript,
+            message.end_of_turn_confidence,
+            message.audio_window_end,
+            message.trigger,
+        )
+    return None
+
+
+# Commands to Flux -------------------------------------------------------------------------------------------------
+
+
+class CloseStream(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
+    """Flux decodes what it has, sends the last Updates and closes; an open turn gets no EndOfTurn."""
+
+
+class ForceEndTurn(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
+    """End the open turn on the words it has; answered by an EndOfTurn `manual`, or a Warning if none is open."""
+
+
+class Configure(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True, omit_defaults=True):
+    """Change settings in mid-stream, in order with the audio; None keeps a setting, an empty list clears it.
+
+    Raises ConfigError for what Flux would refuse. Flux checks `eager_eot_threshold` against `eot_threshold` if both
+    are given. Eager mode cannot be switched off again.
+    """
+
+    thresholds: Thresholds | None = None
+    keyterms: tuple[str, ...] | None = None
+    language_hints: tuple[str, ...] | None = None
+    numerals: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.thresholds is not None:
+            _check_thresholds(self.thresholds)
+        if self.keyterms is not None:
+            _check_keyterms("keyterms", self.keyterms)
+        if self.language_hints is not None:
+            _check_languages("language_hints", self.language_hints)
+        if self.numerals is not None:
+            _check_flag("numerals", self.numerals)
+
+
+Command: TypeAlias = CloseStream | Configure | ForceEndTurn
+
+
+def encode(command: Command) -> str:
+    """The text frame that carries a command."""
+    return _encode(command).decode()
+
+
+# Options of a connection ------------------------------------------------------------------------------------------
+
+MODELS = ("flux-general-en", "flux-general-multi")
+ENCODINGS = ("linear16", "linear32", "mulaw", "alaw", "opus", "ogg-opus")
+SAMPLE_RATES = (8000, 16000, 24000, 44100, 48000)
+LANGUAGES = ("en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl")
+REDACTIONS = ("numbers", "aggressive_numbers")
+DEFAULT_EOT_THRESHOLD = 0.7  # in force where none is given
+DEFAULT_EOT_TIMEOUT_MS = 5000
+
+
+class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Every query parameter of `/v2/listen`, in Flux's spelling, checked when built.
+
+    None leaves a parameter out, so Flux's default holds. `keyterm`, `language_hint` and `tag` are repeated, one
+    parameter a value. `encoding` and `sample_rate` (Hz) go together: both for raw audio, neither for a container.
+    A model that is not one of `MODELS` passes, because Flux may know it. Raises ConfigError naming the field, the
+    value and the rule.
+    """
+
+    model: str = "flux-general-en"
+    encoding: str | None = "linear16"
+    sample_rate: int | None = 16000
+    eot_threshold: float | None = None
+    eager_eot_threshold: float | None = None
+    eot_timeout_ms: int | None = None
+    keyterm: tuple[str, ...] = ()
+    language_hint: tuple[str, ...] = ()
+    profanity_filter: bool | None = None
+    numerals: bool | None = None
+    redact: str | None = None
+    mip_opt_out: bool | None = None
+    tag: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, str) or not self.model.strip():
+            raise ConfigError(f"model={self.model!r}: must be the name of a Flux model, such as {MODELS[0]!r}")
+        self._check_audio()
+        _check_thresholds(Thresholds(self.eot_threshold, self.eager_eot_threshold, self.eot_timeout_ms), default=True)
+        _check_keyterms("keyterm", self.keyterm)
+        _check_languages("language_hint", self.language_hint)
+        if self.language_hint and self.model == "flux-general-en":
+            raise ConfigError(
+                f"language_hint={self.language_hint!r}: only flux-general-multi takes hints, not {self.model!r}"
+            )
+        for name in ("profanity_filter", "numerals", "mip_opt_out"):
+            _check_flag(name, getattr(self, name))
+        if self.redact is not None and self.redact not in REDACTIONS:
+            raise ConfigError(f"redact={self.redact!r}: must be one of {', '.join(REDACTIONS)}")
+        _check_strings("tag", self.tag)
+        for tag in self.tag:
+            if not 1 <= len(tag) <= 128:
+                raise ConfigError(f"tag={tag!r}: must have 1 to 128 characters, has {len(tag)}")
+
+    def _check_audio(self) -> None:
+        if (self.encoding is None) != (self.sample_rate is None):
+            raise ConfigError(
+                f"encoding={self.encoding!r}, sample_rate={self.sample_rate!r}: give both for raw audio, "
+                "neither for a container such as WAV or Ogg"
+            )
+        if self.encoding is not None and self.encoding not in ENCODINGS:
+            raise ConfigError(f"encoding={self.encoding!r}: must be one of {', '.join(ENCODINGS)}")
+        if self.sample_rate is not None and (
+            isinstance(self.sample_rate, bool) or self.sample_rate not in SAMPLE_RATES
+        ):
+            raise ConfigError(
+                f"sample_rate={self.sample_rate!r}: must be one of {', '.join(map(str, SAMPLE_RATES))} (Hz)"
+            )
+
+    def to_query(self) -> str:
+        """The query string, without the question mark."""
+        pairs: list[tuple[str, str]] = []
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            for item in value if isinstance(value, tuple) else (value,):
+                if item is not None:
+                    pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
+        return urlencode(pairs)
+
+    def updated(self, configured: ConfigureSuccess) -> FluxOptions:
+        """These options with what Flux says is in force after a Configure."""
+        changes: dict[str, Any] = {
+            name: value for name, value in msgspec.structs.asdict(configured.thresholds).items() if value is not None
+        }
+        keyterms = configured.keyterms
+        changes["keyterm"] = (keyterms,) if isinstance(keyterms, str) else keyterms
+        if configured.language_hints is not None:
+            changes["language_hint"] = configured.language_hints
+        for name in ("profanity_filter", "numerals"):
+            if getattr(configured, name) is not None:
+                changes[name] = getattr(configured, name)
+        return msgspec.structs.replace(self, **changes)
+
+
+def _check_thresholds(given: Thresholds, *, default: bool = False) -> None:
+    """`default`: an `eot_threshold` that is not given is known to be Flux's default."""
+    _check_number("eot_threshold", given.eot_threshold, 0.5, 1.0)
+    _check_number("eager_eot_threshold", given.eager_eot_threshold, 0.3, 0.9)
+    _check_number("eot_timeout_ms", given.eot_timeout_ms, 500, 60000, whole=True)
+    ceiling = DEFAULT_EOT_THRESHOLD if given.eot_threshold is None and default else given.eot_threshold
+    if given.eager_eot_threshold is not None and ceiling is not None and given.eager_eot_threshold > ceiling:
+        raise ConfigError(
+            f"eager_eot_threshold={given.eager_eot_threshold!r}: must be at most eot_threshold, which is {ceiling!r}"
+            + (" unless given" if given.eot_threshold is None else "")
+        )
+
+
+def _check_number(name: str, value: float | None, low: float, high: float, *, whole: bool = False) -> None:
+    if value is None:
+        return
+    kinds = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        kind = "a whole number" if whole else "a number"
+        raise ConfigError(f"{name}={value!r}: must be {kind} from {low} to {high}")
+
+
+def _check_flag(name: str, value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise ConfigError(f"{name}={value!r}: must be True or False")
+
+
+def _check_strings(name: str, values: object) -> None:
+    if not isinstance(values, tuple) or not all(isinstance(value, str) for value in values):
+        raise ConfigError(f"{name}={values!r}: must be a tuple of strings")
+
+
+def _check_keyterms(name: str, terms: tuple[str, ...]) -> None:
+    _check_strings(name, terms)
+    if len(terms) > 100:
+        raise ConfigError(f"{name}: must be at most 100 terms, got {len(terms)}")
+    for term in terms:
+        if not term.strip() or len(term) > 100:
+            raise ConfigError(f"{name}={term!r}: a term must have 1 to 100 characters and not be blank")
+
+
+def _check_languages(name: str, codes: tuple[str, ...]) -> None:
+    _check_strings(name, codes)
+    for code in codes:
+        if code.split("-")[0].lower() not in LANGUAGES:
+            raise ConfigError(
+                f"{name}={code!r}: must be one of {', '.join(LANGUAGES)}, optionally with a region such as en-GB"
+            )
