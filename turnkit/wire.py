@@ -155,7 +155,7 @@ def decode(data: object) -> Message:
     """
     if isinstance(data, (bytes, str)):
         try:
-            message = _decode_known(data)
+            message: Message = _decode_known(data)
         except (msgspec.DecodeError, UnicodeError) as error:
             return _unknown(data, error)
         if type(message) is TurnInfo and not _finite(message):
@@ -172,7 +172,7 @@ def decode(data: object) -> Message:
         text = _encode(fields)
     except (TypeError, ValueError, RecursionError) as error:
         kind = fields.get("type")
-        return Unknown(type=kind if isinstance(kind, str) else "", problem=f"not JSON: {type(error).__name__}", raw=data)
+        return Unknown(type=kind if isinstance(kind, str) else "", problem=f"{type(error).__name__} as JSON", raw=data)
     return decode(text)
 
 
@@ -202,11 +202,7 @@ def _fields(data: object) -> Mapping[str, Any]:
     if isinstance(data, Mapping):
         return data
     dump = getattr(data, "model_dump", None)
-    if callable(dump):
-        # Extras (fields that the SDK's class does not know) are part of a pydantic dump.
-        fields = dump()
-    else:
-        fields = getattr(data, "__dict__", None)
+    fields = dump() if callable(dump) else getattr(data, "__dict__", None)
     if not isinstance(fields, Mapping):
         raise RemoteProtocolError(
             f"{type(data).__name__} is no message of Flux: expected JSON text or bytes, a mapping, or an SDK object"
@@ -229,9 +225,7 @@ def to_event(message: Message) -> TurnEvent | None:
         return None
     event = _EVENTS.get(message.event)
     if event is not None:
-        return event(
-            message.turn_index, message.transcript, message.end_of_turn_confidence, message.audio_window_end
-        )
+        return event(message.turn_index, message.transcript, message.end_of_turn_confidence, message.audio_window_end)
     if message.event == "EndOfTurn":
         return EndOfTurn(
             message.turn_index,
@@ -356,13 +350,15 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def to_query(self) -> str:
         """The query string, without the question mark."""
-        pairs: list[tuple[str, str]] = []
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            for item in value if isinstance(value, tuple) else (value,):
-                if item is not None:
-                    pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
-        return urlencode(pairs)
+        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        items = [(name, item) for name, value in values for item in (value if isinstance(value, tuple) else (value,))]
+        return urlencode(
+            [
+                (name, str(item).lower() if isinstance(item, bool) else str(item))
+                for name, item in items
+                if item is not None
+            ]
+        )
 
     def updated(self, configured: ConfigureSuccess) -> FluxOptions:
         """These options with what Flux says is in force after a Configure."""
