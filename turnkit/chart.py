@@ -1,0 +1,239 @@
+"""Every state and every edge of the two parties, as data; the table that runs is compiled from it at import.
+
+Rule 1: which moves are legal is decided here and nowhere else; the machine only asks.
+Rule 2: nothing here knows words, times, thresholds or policies; whatever cannot be drawn does not belong here.
+
+The user is moved by Flux, a reply by the host and by the signals taken. Most moves bear the name of the event or
+signal that makes them. The others name a condition that the machine detects: `MissingStart` words of a turn that
+nobody announced, `LateWords` new words of a turn that had been ended as stalled, `MissingResume` other words after
+an eager end, `BlankEager` an eager end without words, `MissedEnd` an event of a later turn, `Stalled` a turn without
+progress. An edge without destination is internal: handled, and nothing moves. An edge that is a surprise says which.
+
+The charts are declared with `transitions`, whose stock `Machine` draws the diagrams and is the oracle of the tests.
+It is not executed live: a compiled table takes a thirtieth of the time and holds nothing per session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+
+from transitions import Machine
+
+from .events import NoteKind
+
+
+class User(StrEnum):
+    """What the user is doing, as far as Flux tells."""
+
+    LISTENING = "listening"  # no turn is open
+    SPEAKING = "speaking"  # a turn is open
+    ENDING = "ending"  # a turn is open and has probably ended
+
+
+class Reply(StrEnum):
+    """What has become of a reply."""
+
+    DRAFTING = "drafting"  # made on speculation; may come to nothing
+    PENDING = "pending"  # will be heard; nothing of it has been yet
+    AUDIBLE = "audible"  # being heard
+    HELD = "held"  # paused while an overlap is judged
+    CLOSED = "closed"  # over, whatever became of it
+
+
+class UserMove(StrEnum):
+    """What can move the user."""
+
+    UPDATE = "Update"
+    START = "StartOfTurn"
+    MISSING_START = "MissingStart"
+    LATE_WORDS = "LateWords"
+    EAGER = "EagerEndOfTurn"
+    BLANK_EAGER = "BlankEager"
+    RESUMED = "TurnResumed"
+    MISSING_RESUME = "MissingResume"
+    END = "EndOfTurn"
+    MISSED_END = "MissedEnd"
+    STALLED = "Stalled"
+    STREAM_LOST = "StreamLost"
+    CLOSE = "Close"
+
+
+class ReplyMove(StrEnum):
+    """What can move a reply."""
+
+    COMMIT = "Commit"
+    CANCEL = "Cancel"
+    STARTED = "PlaybackStarted"
+    ADVANCED = "PlaybackAdvanced"
+    FINISHED = "PlaybackFinished"
+    HOLD = "Hold"
+    RESUME = "Resume"
+    BARGE_IN = "BargeIn"
+
+
+class Edge(NamedTuple):
+    """One row of a chart; `dest` None is an internal edge, `surprise` the note that taking it is worth."""
+
+    move: StrEnum
+    source: StrEnum
+    dest: StrEnum | None
+    surprise: NoteKind | None = None
+
+
+USER_EDGES = (
+    Edge(UserMove.UPDATE, User.LISTENING, None),
+    Edge(UserMove.UPDATE, User.SPEAKING, None),
+    Edge(UserMove.UPDATE, User.ENDING, None),
+    Edge(UserMove.START, User.LISTENING, User.SPEAKING),
+    Edge(UserMove.START, User.SPEAKING, None, NoteKind.DUPLICATE_START),
+    Edge(UserMove.START, User.ENDING, User.SPEAKING, NoteKind.DUPLICATE_START),
+    Edge(UserMove.MISSING_START, User.LISTENING, User.SPEAKING, NoteKind.MISSING_START),
+    Edge(UserMove.LATE_WORDS, User.LISTENING, User.SPEAKING, NoteKind.LATE_WORDS),
+    Edge(UserMove.EAGER, User.SPEAKING, User.ENDING),
+    Edge(UserMove.EAGER, User.ENDING, None),
+    Edge(UserMove.BLANK_EAGER, User.LISTENING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.BLANK_EAGER, User.SPEAKING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.BLANK_EAGER, User.ENDING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.RESUMED, User.LISTENING, None, NoteKind.STRAY_RESUME),
+    Edge(UserMove.RESUMED, User.SPEAKING, None, NoteKind.STRAY_RESUME),
+    Edge(UserMove.RESUMED, User.ENDING, User.SPEAKING),
+    Edge(UserMove.MISSING_RESUME, User.ENDING, User.SPEAKING, NoteKind.MISSING_RESUME),
+    Edge(UserMove.END, User.LISTENING, None),
+    Edge(UserMove.END, User.SPEAKING, User.LISTENING),
+    Edge(UserMove.END, User.ENDING, User.LISTENING),
+    Edge(UserMove.MISSED_END, User.SPEAKING, User.LISTENING, NoteKind.MISSED_END),
+    Edge(UserMove.MISSED_END, User.ENDING, User.LISTENING, NoteKind.MISSED_END),
+    Edge(UserMove.STALLED, User.SPEAKING, User.LISTENING),
+    Edge(UserMove.STALLED, User.ENDING, User.LISTENING),
+    Edge(UserMove.STREAM_LOST, User.SPEAKING, User.LISTENING),
+    Edge(UserMove.STREAM_LOST, User.ENDING, User.LISTENING),
+    Edge(UserMove.CLOSE, User.SPEAKING, User.LISTENING),
+    Edge(UserMove.CLOSE, User.ENDING, User.LISTENING),
+)
+
+REPLY_EDGES = (
+    # A reply that was not speculated on is drafted and committed in one step.
+    Edge(ReplyMove.COMMIT, Reply.DRAFTING, Reply.PENDING),
+    Edge(ReplyMove.CANCEL, Reply.DRAFTING, Reply.CLOSED),
+    Edge(ReplyMove.CANCEL, Reply.PENDING, Reply.CLOSED),
+    Edge(ReplyMove.STARTED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    Edge(ReplyMove.STARTED, Reply.PENDING, Reply.AUDIBLE),
+    Edge(ReplyMove.STARTED, Reply.AUDIBLE, None),
+    Edge(ReplyMove.STARTED, Reply.HELD, None),
+    Edge(ReplyMove.STARTED, Reply.CLOSED, None),
+    Edge(ReplyMove.ADVANCED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    # What has been heard up to here has been heard: the report of the first sound went missing.
+    Edge(ReplyMove.ADVANCED, Reply.PENDING, Reply.AUDIBLE),
+    Edge(ReplyMove.ADVANCED, Reply.AUDIBLE, None),
+    Edge(ReplyMove.ADVANCED, Reply.HELD, None),
+    Edge(ReplyMove.ADVANCED, Reply.CLOSED, None),
+    Edge(ReplyMove.FINISHED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    Edge(ReplyMove.FINISHED, Reply.PENDING, Reply.CLOSED),
+    Edge(ReplyMove.FINISHED, Reply.AUDIBLE, Reply.CLOSED),
+    Edge(ReplyMove.FINISHED, Reply.HELD, Reply.CLOSED),
+    Edge(ReplyMove.FINISHED, Reply.CLOSED, None),
+    Edge(ReplyMove.HOLD, Reply.AUDIBLE, Reply.HELD),
+    Edge(ReplyMove.RESUME, Reply.HELD, Reply.AUDIBLE),
+    Edge(ReplyMove.BARGE_IN, Reply.AUDIBLE, Reply.CLOSED),
+    Edge(ReplyMove.BARGE_IN, Reply.HELD, Reply.CLOSED),
+)
+
+
+def _transitions(edges: Iterable[Edge]) -> list[dict[str, str | None]]:
+    """The rows in the words of `transitions`."""
+    return [
+        {"trigger": edge.move.value, "source": edge.source.value, "dest": edge.dest and edge.dest.value}
+        for edge in edges
+    ]
+
+
+def declare(states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> Machine:
+    """The chart as a `transitions` machine without model: a description that can be drawn, asked and executed."""
+    return Machine(
+        model=None,
+        states=[state.value for state in states],
+        initial=initial.value,
+        transitions=_transitions(edges),
+        auto_transitions=False,
+    )
+
+
+USER_CHART = declare(User, User.LISTENING, USER_EDGES)
+REPLY_CHART = declare(Reply, Reply.DRAFTING, REPLY_EDGES)
+
+State = TypeVar("State", bound=StrEnum)
+Move = TypeVar("Move", bound=StrEnum)
+
+
+def compile_chart(
+    chart: Machine, states: type[State], moves: type[Move], edges: Iterable[Edge]
+) -> dict[State, dict[Move, tuple[State, NoteKind | None]]]:
+    """The table that runs: from state and move to the state after it, and the surprise that it is.
+
+    Read out of the declared machine, and checked for what `transitions` does not check. Raises ValueError naming the
+    edge or state: a misspelt state or move, two edges for one move out of one state, a callback (the chart must be
+    drawable), a move without an edge or an edge without a move, a state that cannot be reached from the initial one.
+    """
+    surprises = {(edge.move.value, edge.source.value): edge.surprise for edge in edges}
+    table: dict[State, dict[Move, tuple[State, NoteKind | None]]] = {state: {} for state in states}
+    names = {state.value for state in states}
+    unknown = set(chart.events) ^ {move.value for move in moves}
+    if unknown:
+        raise ValueError(f"moves without an edge, or edges without a move: {', '.join(sorted(unknown))}")
+    for move in moves:
+        for edge in chart.get_transitions(move.value):
+            source, dest = edge.source, edge.source if edge.dest is None else edge.dest
+            row = f"{move} from {source} to {dest}"
+            if not {source, dest} <= names:
+                raise ValueError(f"{row}: not a state of {states.__name__}")
+            if move in table[states(source)]:
+                raise ValueError(f"{row}: a second edge for this move out of this state")
+            if any((edge.conditions, edge.prepare, edge.before, edge.after)):
+                raise ValueError(f"{row}: an edge must not carry callbacks")
+            table[states(source)][move] = (states(dest), surprises[move.value, source])
+    _check_reachable(table, states(str(chart.initial)))
+    return table
+
+
+def _check_reachable(table: Mapping[State, Mapping[Move, tuple[State, object]]], initial: State) -> None:
+    reached, fresh = {initial}, [initial]
+    while fresh:
+        dests = {dest for dest, _ in table[fresh.pop()].values()} - reached
+        reached |= dests
+        fresh.extend(dests)
+    if lost := set(table) - reached:
+        raise ValueError(f"states that cannot be reached from {initial}: {', '.join(sorted(lost))}")
+
+
+USER_TABLE = compile_chart(USER_CHART, User, UserMove, USER_EDGES)
+REPLY_TABLE = compile_chart(REPLY_CHART, Reply, ReplyMove, REPLY_EDGES)
+
+
+def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> str:
+    """A chart as Mermaid text, drawn by `transitions`."""
+    # Only who draws pays for the drawing half of transitions.
+    from transitions.extensions import GraphMachine
+
+    machine = GraphMachine(
+        states=[state.value for state in states],
+        initial=initial.value,
+        transitions=_transitions(edge for edge in edges if edge.dest is not None),
+        auto_transitions=False,
+        graph_engine="mermaid",
+        title=title,
+    )
+    return str(machine.get_graph().draw(None)).strip()
+
+
+def diagrams() -> dict[str, str]:
+    """Both charts as Mermaid text, by name; internal edges are left out."""
+    return {
+        "user": mermaid("The user, moved by Flux", User, User.LISTENING, USER_EDGES),
+        "reply": mermaid("A reply, moved by signals and playback", Reply, Reply.DRAFTING, REPLY_EDGES),
+    }
+
+
+if __name__ == "__main__":
+    print("\n\n".join(diagrams().values()))

@@ -1,0 +1,267 @@
+"""Turn detection on the audio clock: from words with times to the messages Flux sends about them.
+
+It keeps what Flux promises of its turns (https://developers.deepgram.com/docs/flux/state) and imitates how Flux
+behaves otherwise, as far as that is public:
+
+- Updates every 0.24 s of audio, and on every 80 ms frame while the confidence is high; one may carry words before
+  StartOfTurn, which comes about 0.6 s after the first sound.
+- Words show up a moment after they begin; the newest may still change.
+- Confidence is low while somebody speaks, wanders while nobody has a turn, and rises in a pause: soon and far after
+  words that sound finished, slowly and rarely after others. The curves are set so that conversation ends within
+  0.3 s in the median and 1.5 s at p95 (https://developers.deepgram.com/docs/flux/nova-3-migration,
+  https://www.together.ai/models/flux), that a threshold of 0.70 ends nearly all finished turns and 0.80 only half,
+  and that a pause in mid-sentence is taken for an end in 13 % and 5 % of cases
+  (https://github.com/livekit/eot-bench). Speech read aloud ends late, as in a recorded session.
+
+What somebody sounds like depends on the script's seed alone, never on the thresholds in force, so that two settings
+can be compared on the same conversation. No socket, no clock.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import msgspec
+
+from .script import Pace, Script, SpokenWord
+from .settings import Settings
+
+FRAME = 0.08
+"""Seconds of audio that Flux takes at a time: every window ends on a multiple of it."""
+
+_UPDATE_FRAMES = 3
+_BUSY_CONFIDENCE = 0.5  # at or above this, or the eager threshold, every frame is reported
+_START_SECONDS = 0.56
+_WORD_DELAY = 0.16  # from where a word begins until it can be read
+_SMALLEST_PAUSE = 0.08
+_EPSILON = 1e-6
+_MOST_CONFIDENT = 0.98  # so that a threshold of 1.0 is never met
+
+
+class _Sound(msgspec.Struct, frozen=True, gc=False):
+    """How a word sounds, above all how much like a last one.
+
+    `rise` is the second of the pause after it at which confidence is at `knee`; `plateau` is the most it comes to.
+    """
+
+    certainty: float
+    rise: float
+    knee: float
+    plateau: float
+    late: bool
+
+
+class Detector:
+    """Hears a script as the audio clock goes on, and says what Flux would say.
+
+    `settings` holds the thresholds in force and may be replaced at any time. Messages are dictionaries in Flux's key
+    order, without `request_id` and `sequence_id`, which belong to the connection.
+    """
+
+    def __init__(self, script: Script, settings: Settings, *, seed: int | None = None) -> None:
+        self.settings = settings
+        self._language = script.language
+        self._seed = script.seed if seed is None else seed
+        self._words: list[SpokenWord] = []
+        self._paces: list[Pace] = []
+        for utterance in script.utterances:
+            self._words += utterance.words
+            self._paces += [utterance.pace] * len(utterance.words)
+        self._sounds: dict[int, _Sound] = {}
+        self._noise = Random(f"{self._seed} noise")
+        self._idle = 0.45
+        self._frame = 0
+        self._started = 0  # words that have begun
+        self._first = 0  # the first word that belongs to the turn
+        self._turn_index = 0
+        self._window_start_frame = 0
+        self._active = False
+        self._eager = False
+        self._last: dict[str, Any] = {}  # the latest message of the turn
+        self._last_words = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether a turn is open: StartOfTurn was said and EndOfTurn was not."""
+        return self._active
+
+    def hear(self, seconds: float) -> list[dict[str, Any]]:
+        """All there is to say once `seconds` of stream audio are there; nothing if that is no news."""
+        messages: list[dict[str, Any]] = []
+        until = int((seconds + _EPSILON) / FRAME)
+        while self._frame < until:
+            self._frame += 1
+            messages += self._step(self._frame)
+        return messages
+
+    def force_end(self) -> dict[str, Any] | None:
+        """End the open turn on its latest text, at its latest window, as ForceEndTurn does; None if none is open.
+
+        Source: https://developers.deepgram.com/docs/flux/force-end-turn.
+        """
+        if not self._active:
+            return None
+        return self._end({**self._last, "event": "EndOfTurn"}, "manual")
+
+    def finish(self) -> list[dict[str, Any]]:
+        """The Update for what CloseStream left unreported; the turn stays open, and its end is never said.
+
+        Source: https://developers.deepgram.com/docs/flux/close-stream.
+        """
+        if self._frame <= self._reported_frame():
+            return []
+        return [self._message("Update", self._frame, self._confidence(self._frame, 0.5))]
+
+    def _step(self, frame: int) -> list[dict[str, Any]]:
+        now = frame * FRAME
+        while self._started < len(self._words) and self._words[self._started].start <= now + _EPSILON:
+            self._started += 1
+        confidence = self._confidence(frame, self._noise.random())
+        if not self._active:
+            return self._step_idle(frame, confidence)
+        if self._eager and self._visible(now) > self._last_words:
+            self._eager = False
+            return [self._message("TurnResumed", frame, confidence)]
+        silence = now - self._words[self._started - 1].end + _EPSILON
+        if silence * 1000 >= self.settings.eot_timeout_ms:
+            return [self._end(self._message("EndOfTurn", frame, confidence), "timeout")]
+        eager = self.settings.eager_eot_threshold
+        messages = []
+        if silence >= _SMALLEST_PAUSE:
+            if eager is not None and not self._eager and confidence >= eager:
+                self._eager = True
+                messages.append(self._message("EagerEndOfTurn", frame, confidence))
+            if confidence >= self.settings.eot_threshold:
+                messages.append(self._end(self._message("EndOfTurn", frame, confidence), "model"))
+        return messages or self._update(frame, confidence)
+
+    def _step_idle(self, frame: int, confidence: float) -> list[dict[str, Any]]:
+        now = frame * FRAME
+        if self._visible(now) > self._first:
+            onset = max(self._words[self._first].start, self._window_start_frame * FRAME)
+            if now - onset + _EPSILON >= _START_SECONDS:
+                self._active = True
+                return [self._message("StartOfTurn", frame, confidence)]
+        return self._update(frame, confidence)
+
+    def _update(self, frame: int, confidence: float) -> list[dict[str, Any]]:
+        busy = self.settings.eager_eot_threshold or _BUSY_CONFIDENCE
+        if (frame - self._window_start_frame) % _UPDATE_FRAMES and confidence < busy:
+            return []
+        return [self._message("Update", frame, confidence)]
+
+    def _message(self, event: str, frame: int, confidence: float) -> dict[str, Any]:
+        now = frame * FRAME
+        visible = self._visible(now)
+        words = [self._word(index, now) for index in range(self._first, visible)]
+        message = {
+            "type": "TurnInfo",
+            "event": event,
+            "turn_index": self._turn_index,
+            "audio_window_start": round(self._window_start_frame * FRAME, 2),
+            "audio_window_end": round(now, 2),
+            "transcript": " ".join(word["word"] for word in words),
+            "words": words,
+            "end_of_turn_confidence": confidence,
+        }
+        if self.settings.multilingual:
+            message["languages"] = [self._language] if words else []
+            message["languages_hinted"] = list(self.settings.language_hints)
+        self._last = message
+        self._last_words = visible
+        return message
+
+    def _end(self, message: dict[str, Any], trigger: str) -> dict[str, Any]:
+        """Complete an EndOfTurn and begin the next turn at once where its window ends."""
+        ended = {key: message[key] for key in message if not key.startswith("languages")}
+        ended["trigger"] = trigger
+        ended |= {key: message[key] for key in message if key.startswith("languages")}
+        self._window_start_frame = self._reported_frame()
+        self._turn_index += 1
+        self._first = self._last_words
+        self._active = self._eager = False
+        self._last = {}
+        return ended
+
+    def _reported_frame(self) -> int:
+        return round(self._last["audio_window_end"] / FRAME) if self._last else self._window_start_frame
+
+    def _visible(self, now: float) -> int:
+        """How many words of the script can be read by now."""
+        visible = self._started
+        if visible > self._first:
+            newest = self._words[visible - 1]
+            if now + _EPSILON < min(newest.start + _WORD_DELAY, newest.end):
+                visible -= 1
+        return visible
+
+    def _word(self, index: int, now: float) -> dict[str, Any]:
+        spoken = self._words[index]
+        text, certainty = spoken.text, self._sound(index).certainty
+        if now + _EPSILON < spoken.end:
+            text, certainty = _unfinished(spoken, now), 0.5 + certainty * 0.45
+        start = min(round(spoken.start / FRAME), round(now / FRAME) - 1)
+        end = max(start + 1, min(round(spoken.end / FRAME), round(now / FRAME)))
+        return {
+            "word": text,
+            "confidence": round(certainty, 4),
+            "start": round(start * FRAME, 2),
+            "end": round(end * FRAME, 2),
+        }
+
+    def _confidence(self, frame: int, noise: float) -> float:
+        """How sure it is that the turn is over; `noise` is 0 to 1, one draw a frame."""
+        self._idle = min(0.82, max(0.1, self._idle + (noise - 0.5) * 0.3))
+        if self._started <= self._first:
+            return round(self._idle, 4)
+        silence = frame * FRAME - self._words[self._started - 1].end
+        if silence < 0:
+            return round(float(10 ** (-3 + 2.1 * noise)), 4)
+        dip = 0.9 if noise < 0.1 else 1.0
+        return round(dip * _confidence_after(self._sound(self._started - 1), silence), 4)
+
+    def _sound(self, index: int) -> _Sound:
+        if index not in self._sounds:
+            chance = Random(f"{self._seed} {index} {self._words[index].text}")
+            self._sounds[index] = _draw_sound(chance, self._words[index].text, self._paces[index])
+        return self._sounds[index]
+
+
+def _unfinished(spoken: SpokenWord, now: float) -> str:
+    """A word still being said: no punctuation yet, and of a long one only the half that was heard."""
+    text = spoken.text.rstrip(".,;:?!…") or spoken.text
+    heard = (now - spoken.start) / (spoken.end - spoken.start)
+    return text[: len(text) // 2] if len(text) >= 6 and heard < 0.6 else text
+
+
+def _sounds_finished(text: str) -> bool:
+    bare = text.rstrip("\"'”’)")
+    return bare.endswith((".", "?", "!")) and not bare.endswith("...")
+
+
+def _draw_sound(chance: Random, text: str, pace: Pace) -> _Sound:
+    certainty = 1.0 if chance.random() < 0.6 else chance.uniform(0.9, 1.0)
+    finished = _sounds_finished(text)
+    if pace == "read":
+        plateau = chance.gauss(0.91, 0.01) if finished else chance.gauss(0.35, 0.15)
+        sound = _Sound(certainty, chance.gauss(1.24, 0.03), 0.42, plateau, late=True)
+    elif finished:
+        # 0.042 around 0.795 is the cliff: nearly everything passes 0.70, half of it passes 0.80.
+        sound = _Sound(certainty, chance.lognormvariate(-1.65, 1.15), 0.7, chance.gauss(0.795, 0.042), late=False)
+    else:
+        sound = _Sound(certainty, chance.lognormvariate(-0.8, 0.5), 0.7, chance.gauss(0.52, 0.21), late=False)
+    return msgspec.structs.replace(sound, plateau=min(_MOST_CONFIDENT, max(0.05, sound.plateau)))
+
+
+def _confidence_after(sound: _Sound, silence: float) -> float:
+    """Confidence in the pause after a word, never falling: up to the knee at `rise`, then on to the plateau."""
+    if sound.late:
+        # Speech read aloud: undecided for over a second, then certain within two frames.
+        if silence < sound.rise:
+            return min(sound.plateau, 0.17 + (sound.knee - 0.17) * silence / sound.rise)
+        return sound.plateau if silence >= sound.rise + 2 * FRAME else min(sound.plateau, 0.79)
+    if silence < sound.rise:
+        return min(sound.plateau, float(sound.knee * (silence / sound.rise) ** 0.35))
+    beyond = min(1.0, (silence - sound.rise) / (0.5 * sound.rise + FRAME))
+    return min(sound.plateau, sound.knee) + max(0.0, sound.plateau - sound.knee) * beyond

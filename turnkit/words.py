@@ -1,0 +1,71 @@
+"""When two texts say the same words.
+
+Flux changes its mind about capitals, commas and spaces without the user having said anything new; turnkit therefore
+compares words. What the digits say is never folded away: 3.5 is not 35.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+
+# Signs that Unicode calls punctuation and that yet are said, or stand for something said (Flux redacts to "*").
+_SPOKEN = "%&@#*"
+_SILENT = "".join(set(string.punctuation) - set(_SPOKEN) - set("$+<=>^`|~"))
+
+_ASCII_LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
+_ASCII_LOWER = _ASCII_LOWER.translate(bytes.maketrans(b"\t\n\r\x0b\x0c", b"     "))
+_ASCII_SILENT = _SILENT.encode()
+_LETTERS = {letter: letter.lower() for letter in string.ascii_letters + string.digits}
+_TAIL = _SILENT + string.whitespace
+
+_REVISED = 40  # characters
+
+_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+
+
+class _Fold(dict[int, str | None]):
+    """A translation table that learns each character once: punctuation goes, the rest stays."""
+
+    def __missing__(self, code: int) -> str | None:
+        character = chr(code)
+        silent = character not in _SPOKEN and unicodedata.category(character).startswith("P")
+        self[code] = None if silent else character
+        return self[code]
+
+
+_FOLD = _Fold()
+
+
+def fold(text: str) -> bytes:
+    """The words of a text without case, punctuation and superfluous white space; empty if there are none."""
+    if not text.isascii():
+        words = unicodedata.normalize("NFC", text).casefold().translate(_FOLD).split()
+        return " ".join(words).encode("utf-8", "surrogatepass")
+    folded = text.encode().translate(_ASCII_LOWER, _ASCII_SILENT).strip()
+    return folded if b"  " not in folded else b" ".join(folded.split())
+
+
+def last_letter(text: str) -> str:
+    """The last letter or digit of a text in lower case, if it is ASCII; else empty.
+
+    Two texts whose last letters are known and differ do not say the same words: a cheap answer to the common case.
+    """
+    return _LETTERS.get(text[-1:]) or _LETTERS.get(text.rstrip(_TAIL)[-1:], "")
+
+
+def has_words(text: str) -> bool:
+    """Whether there is more to a text than white space and punctuation."""
+    return bool(fold(text))
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two texts differ at most in case, punctuation and white space, numbers aside."""
+    if one == other:
+        return True
+    alike = min(len(one), len(other)) - _REVISED
+    if alike > 0 and one[:alike] == other[:alike] and (space := one.rfind(" ", 0, alike)) > 0:
+        # Flux revises the end of a long text: what both begin with need not be folded.
+        one, other = one[space:], other[space:]
+    return fold(one) == fold(other) and _NUMBER.findall(one) == _NUMBER.findall(other)
