@@ -8,9 +8,14 @@ Python that builds them. All times are seconds. None of these types is made to b
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeAlias
+from math import isfinite
+from typing import TypeAlias, get_args
 
 import msgspec
+
+from .errors import LocalProtocolError
+
+_COUNTABLE = 2**53  # beyond it, JSON cannot be trusted to count
 
 
 class _Reason(StrEnum):
@@ -89,6 +94,19 @@ class _TurnEvent(_Event, frozen=True, gc=False):
     transcript: str = ""
     confidence: float = 0.0
     audio_end: float = 0.0
+
+    def __post_init__(self) -> None:
+        # Checked where an event is born, so that a machine never meets one that it could choke on half-way.
+        try:
+            fits = -_COUNTABLE < self.turn_index < _COUNTABLE and isfinite(self.confidence + self.audio_end)
+        except TypeError:
+            fits = False
+        if not fits or not isinstance(self.transcript, str) or not isinstance(self.turn_index, int):
+            raise LocalProtocolError(
+                f"{type(self).__name__}(turn_index={self.turn_index!r}, confidence={self.confidence!r}, "
+                f"audio_end={self.audio_end!r}, transcript: {type(self.transcript).__name__}): must be a whole number, "
+                "two finite numbers and a string"
+            )
 
 
 class StartOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
@@ -317,3 +335,6 @@ Signal: TypeAlias = (
     | Note
 )
 """Whatever the machine answers."""
+
+SIGNALS: tuple[type[Signal], ...] = get_args(Signal)
+"""Every kind of signal, for those who want them all."""

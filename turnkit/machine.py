@@ -64,6 +64,7 @@ UNANNOUNCED_SPAN = 0.6
 """Seconds of audio that words may go on without StartOfTurn before they are a turn: as long as Flux itself takes to
 announce one (0.56 to 0.6 s after the acoustic onset, in a recorded session)."""
 
+_VERSION = 1  # of snapshots
 _NONE = -1  # no turn, no reply
 _NOISE = 1e-6  # Flux's audio times are float32
 _Signals: TypeAlias = list[Signal]
@@ -86,7 +87,7 @@ _ENDING = User.ENDING
 class _State(msgspec.Struct, kw_only=True):
     """All that a machine remembers; what `snapshot` writes. `inf` is a deadline that is not set."""
 
-    version: int = 1
+    version: int
     now: float = -inf
     closed: bool = False
     next_turn: int = 0
@@ -133,8 +134,6 @@ class _State(msgspec.Struct, kw_only=True):
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
-_encode_state = msgspec.msgpack.Encoder().encode
-_decode_state = msgspec.msgpack.Decoder(_State).decode
 
 
 class TurnMachine:
@@ -180,7 +179,7 @@ class TurnMachine:
         self._stall_timeout = _seconds("stall_timeout", stall_timeout)
         self._stall_grace = _seconds("stall_grace", stall_grace, zero=True)
         self._idle_timeout = None if idle_timeout is None else _seconds("idle_timeout", idle_timeout)
-        self._s = _State()
+        self._s = _State(version=_VERSION)
 
     # What the caller may do ---------------------------------------------------------------------------------------
 
@@ -283,7 +282,7 @@ class TurnMachine:
 
     def snapshot(self) -> bytes:
         """All that this machine remembers; holds what was said. The settings are not part of it."""
-        return _encode_state(self._s)
+        return msgspec.msgpack.encode(self._s)
 
     @classmethod
     def restore(cls, data: bytes, **settings: Any) -> TurnMachine:
@@ -293,11 +292,11 @@ class TurnMachine:
         """
         machine = cls(**settings)
         try:
-            state = _decode_state(data)
+            state = msgspec.msgpack.decode(data, type=_State)
         except (msgspec.DecodeError, TypeError) as error:
             raise LocalProtocolError(f"these are not the bytes of a snapshot: {error}") from None
-        if state.version != _State().version:
-            raise LocalProtocolError(f"the snapshot has version {state.version}, this turnkit reads {_State().version}")
+        if state.version != _VERSION:
+            raise LocalProtocolError(f"the snapshot has version {state.version}, this turnkit reads {_VERSION}")
         machine._s = state
         return machine
 
@@ -365,7 +364,7 @@ class TurnMachine:
         if words:
             self._finish(UserMove.STALLED, "stalled", True, at, out)
         else:
-            self._drop_open(UserMove.STALLED, DropReason.STALLED, at, out)
+            self._end_empty(UserMove.STALLED, DropReason.STALLED, at, out)
         s.stalled_text = words
 
     # Flux ---------------------------------------------------------------------------------------------------------
@@ -381,7 +380,7 @@ class TurnMachine:
         if s.text:
             self._finish(UserMove.MISSED_END, "missed", True, at, out)
         else:
-            self._drop_open(UserMove.MISSED_END, DropReason.EMPTY, at, out)
+            self._end_empty(UserMove.MISSED_END, DropReason.EMPTY, at, out)
         return True
 
     def _revives(self, event: TurnEvent, at: float, out: _Signals) -> bool:
@@ -506,9 +505,7 @@ class TurnMachine:
                 return
             self._open(UserMove.MISSING_START, event, at, out)
         if not words:
-            self._cancel_draft(CancelReason.EMPTY_TURN, at, out)
-            self._resume(ResumeReason.EMPTY_TURN, at, out)
-            self._drop_open(UserMove.END, DropReason.EMPTY, at, out)
+            self._end_empty(UserMove.END, DropReason.EMPTY, at, out)
             return
         same = same_words(event.transcript, s.text)
         s.text = event.transcript
@@ -593,7 +590,6 @@ class TurnMachine:
             self._drop_open(move, DropReason.OVERLAP_KEPT, at, out)
             return
         self._move_user(move, at, out)
-        s.ended_index = s.index
         if s.floor_is is _Floor.DEFERRED:
             self._suspend(trigger, inf)
         else:
@@ -602,17 +598,24 @@ class TurnMachine:
             self._commit(s.turn, s.text, trigger, at, out)
         self._close_turn(at)
 
+    def _end_empty(self, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
+        """The open turn ends without words, or with its words withdrawn."""
+        self._cancel_draft(CancelReason.EMPTY_TURN, at, out)
+        self._resume(ResumeReason.EMPTY_TURN, at, out)
+        self._drop_open(move, reason, at, out)
+
     def _drop_open(self, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
         """The open turn ends without an answer."""
         s = self._s
         self._move_user(move, at, out)
-        s.ended_index = s.index
         why = s.why if reason is DropReason.OVERLAP_KEPT else ""
         out.append(TurnDropped(s.turn, s.text, reason, why, at=at))
         self._close_turn(at)
 
     def _close_turn(self, at: float) -> None:
         s = self._s
+        if s.index is not None:
+            s.ended_index = s.index
         s.turn = _NONE
         s.index = None
         s.text = s.letter = s.why = ""

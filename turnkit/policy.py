@@ -30,7 +30,7 @@ class Verdict(StrEnum):
         return f"Verdict.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overlap:
     """The user has begun to speak while the agent is heard; asked at each event of that turn until decided.
 
@@ -47,7 +47,7 @@ class Overlap:
     final: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pause:
     """The user has probably finished (an eager end of turn); asked once each time.
 
@@ -68,7 +68,7 @@ SpeculationPolicy: TypeAlias = Callable[[Pause], bool | tuple[bool, str]]
 # Barge-in ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Immediate:
     """The user takes the floor with the first word Flux hears (its StartOfTurn always has one)."""
 
@@ -76,7 +76,7 @@ class Immediate:
         return Verdict.YIELD, "the user speaks"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Never:
     """The agent is never stopped; what is said meanwhile is answered afterwards."""
 
@@ -84,7 +84,7 @@ class Never:
         return Verdict.DEFER, "the agent is never stopped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MinWords:
     """The user takes the floor with `count` words; a turn that ends with fewer was a backchannel.
 
@@ -101,7 +101,7 @@ class MinWords:
         return Verdict.YIELD if words >= self.count else Verdict.WAIT, f"{words} of {self.count} words"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MinDuration:
     """The user takes the floor after `seconds` of a turn; one that ends sooner was a backchannel."""
 
@@ -115,7 +115,7 @@ class MinDuration:
         return verdict, f"{overlap.elapsed:.2f} of {self.seconds:g} s"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Grace:
     """The agent is not stopped in its first `seconds`: what Flux hears then is likely the agent's own echo."""
 
@@ -132,7 +132,7 @@ class Grace:
 # Speculation ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OnEager:
     """Draft at every eager end of turn."""
 
@@ -140,7 +140,7 @@ class OnEager:
         return True, "eager end of turn"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NoSpeculation:
     """Never draft: every reply starts when the turn has ended."""
 
@@ -148,7 +148,7 @@ class NoSpeculation:
         return False, "speculation is off"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MinConfidence:
     """Draft when Flux is at least this confident, 0 to 1, that the user is done."""
 
@@ -163,7 +163,7 @@ class MinConfidence:
         return pause.confidence >= self.confidence, f"confidence {pause.confidence:.2f} of {self.confidence:g}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Budget:
     """Draft at most `per_turn` times in a turn, and not after its first `turn_seconds` (None: however long).
 

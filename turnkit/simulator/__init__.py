@@ -1,0 +1,41 @@
+"""A local `/v2/listen` that a Flux client cannot tell from Deepgram's.
+
+    script = Script.parse('''
+        1.0   I'd like a table (0.7) for two, please.
+        +2.5  Under the name of Smith.
+    ''')
+    async with serve(script) as flux:
+        ...  # any Flux client, pointed at flux.url
+
+It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times and
+detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. It shares
+no turn logic with the rest of turnkit, and so cannot share its mistakes.
+
+What it does not do: listen to the audio (only its length counts, so Opus and containers other than WAV are refused);
+apply keyterms, numerals, profanity filter or redaction to the words; close a connection for being idle; report too
+many pending Configure messages (it answers each at once).
+"""
+
+from .detector import FRAME, Detector
+from .recording import RecordedFrame, Recording
+from .script import Pace, Script, SpokenWord, Utterance, say
+from .server import PATH, Connection, Refusal, Simulator, serve
+from .settings import Settings
+
+__all__ = [
+    "FRAME",
+    "PATH",
+    "Connection",
+    "Detector",
+    "Pace",
+    "RecordedFrame",
+    "Recording",
+    "Refusal",
+    "Script",
+    "Settings",
+    "Simulator",
+    "SpokenWord",
+    "Utterance",
+    "say",
+    "serve",
+]

@@ -42,14 +42,13 @@ _MOST_CONFIDENT = 0.98  # so that a threshold of 1.0 is never met
 class _Sound(msgspec.Struct, frozen=True, gc=False):
     """How a word sounds, above all how much like a last one.
 
-    `rise` is the second of the pause after it at which confidence is at `knee`; `plateau` is the most it comes to.
+    `certainty` of having understood it; `rise`, the second of the pause after it at which confidence reaches the knee
+    of its curve; `plateau`, the most it comes to.
     """
 
     certainty: float
     rise: float
-    knee: float
     plateau: float
-    late: bool
 
 
 class Detector:
@@ -200,7 +199,7 @@ class Detector:
         spoken = self._words[index]
         text, certainty = spoken.text, self._sound(index).certainty
         if now + _EPSILON < spoken.end:
-            text, certainty = _unfinished(spoken, now), 0.5 + certainty * 0.45
+            text, certainty = _unfinished(spoken, now, certainty), 0.5 + certainty * 0.45
         start = min(round(spoken.start / FRAME), round(now / FRAME) - 1)
         end = max(start + 1, min(round(spoken.end / FRAME), round(now / FRAME)))
         return {
@@ -218,8 +217,10 @@ class Detector:
         silence = frame * FRAME - self._words[self._started - 1].end
         if silence < 0:
             return round(float(10 ** (-3 + 2.1 * noise)), 4)
+        index = self._started - 1
+        curve = _confidence_reading if self._paces[index] == "read" else _confidence_talking
         dip = 0.9 if noise < 0.1 else 1.0
-        return round(dip * _confidence_after(self._sound(self._started - 1), silence), 4)
+        return round(dip * curve(self._sound(index), silence), 4)
 
     def _sound(self, index: int) -> _Sound:
         if index not in self._sounds:
@@ -228,11 +229,13 @@ class Detector:
         return self._sounds[index]
 
 
-def _unfinished(spoken: SpokenWord, now: float) -> str:
-    """A word still being said: no punctuation yet, and of a long one only the half that was heard."""
+def _unfinished(spoken: SpokenWord, now: float, certainty: float) -> str:
+    """A word still being said: of a long one only the half that was heard, and its punctuation a guess."""
     text = spoken.text.rstrip(".,;:?!…") or spoken.text
     heard = (now - spoken.start) / (spoken.end - spoken.start)
-    return text[: len(text) // 2] if len(text) >= 6 and heard < 0.6 else text
+    if len(text) >= 6 and heard < 0.6:
+        return text[: len(text) // 2]
+    return f"{text}," if text == spoken.text and certainty < 1.0 else text
 
 
 def _sounds_finished(text: str) -> bool:
@@ -244,24 +247,28 @@ def _draw_sound(chance: Random, text: str, pace: Pace) -> _Sound:
     certainty = 1.0 if chance.random() < 0.6 else chance.uniform(0.9, 1.0)
     finished = _sounds_finished(text)
     if pace == "read":
+        rise = chance.gauss(1.24, 0.03)
         plateau = chance.gauss(0.91, 0.01) if finished else chance.gauss(0.35, 0.15)
-        sound = _Sound(certainty, chance.gauss(1.24, 0.03), 0.42, plateau, late=True)
     elif finished:
-        # 0.042 around 0.795 is the cliff: nearly everything passes 0.70, half of it passes 0.80.
-        sound = _Sound(certainty, chance.lognormvariate(-1.65, 1.15), 0.7, chance.gauss(0.795, 0.042), late=False)
+        rise = chance.lognormvariate(-1.65, 1.15)
+        # The cliff: nearly everything passes 0.70, half of it passes 0.80.
+        plateau = chance.gauss(0.795, 0.042)
     else:
-        sound = _Sound(certainty, chance.lognormvariate(-0.8, 0.5), 0.7, chance.gauss(0.52, 0.21), late=False)
-    return msgspec.structs.replace(sound, plateau=min(_MOST_CONFIDENT, max(0.05, sound.plateau)))
+        rise = chance.lognormvariate(-0.8, 0.5)
+        plateau = chance.gauss(0.52, 0.21)
+    return _Sound(certainty, rise, min(_MOST_CONFIDENT, max(0.05, plateau)))
 
 
-def _confidence_after(sound: _Sound, silence: float) -> float:
-    """Confidence in the pause after a word, never falling: up to the knee at `rise`, then on to the plateau."""
-    if sound.late:
-        # Speech read aloud: undecided for over a second, then certain within two frames.
-        if silence < sound.rise:
-            return min(sound.plateau, 0.17 + (sound.knee - 0.17) * silence / sound.rise)
-        return sound.plateau if silence >= sound.rise + 2 * FRAME else min(sound.plateau, 0.79)
+def _confidence_talking(sound: _Sound, silence: float) -> float:
+    """Conversation: steeply up to 0.7, then on to the plateau."""
     if silence < sound.rise:
-        return min(sound.plateau, float(sound.knee * (silence / sound.rise) ** 0.35))
+        return min(sound.plateau, float(0.7 * (silence / sound.rise) ** 0.35))
     beyond = min(1.0, (silence - sound.rise) / (0.5 * sound.rise + FRAME))
-    return min(sound.plateau, sound.knee) + max(0.0, sound.plateau - sound.knee) * beyond
+    return min(sound.plateau, 0.7) + max(0.0, sound.plateau - 0.7) * beyond
+
+
+def _confidence_reading(sound: _Sound, silence: float) -> float:
+    """Read aloud: undecided for over a second, then certain within two frames."""
+    if silence < sound.rise:
+        return min(sound.plateau, 0.17 + 0.25 * silence / sound.rise)
+    return sound.plateau if silence >= sound.rise + 2 * FRAME else min(sound.plateau, 0.79)

@@ -18,7 +18,7 @@ _MODELS = ("flux-general-en", "flux-general-multi")
 _WIDTHS = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 _UNDECODED = ("opus", "ogg-opus")
 _RATES = (8000, 16000, 24000, 44100, 48000)
-_LANGUAGES = frozenset("en es fr de hi ru pt ja it nl".split())
+_LANGUAGES = frozenset(["en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"])
 _REPEATABLE = frozenset({"keyterm", "language_hint", "tag", "redact"})
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 

@@ -1,0 +1,28 @@
+"""How turnkit logs: as the application configured structlog, or warnings on standard error if it did not.
+
+Event names are static and values are keys. What may hold personal data (what was said, or an exception's message,
+which may quote it) is only ever under a key that begins with `personal_`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import structlog
+
+
+def logger(**context: Any) -> Any:
+    """A logger bound to `context`; it never configures structlog itself."""
+    if structlog.is_configured():
+        return structlog.get_logger("turnkit").bind(**context)
+    # structlog's own default prints everything to standard output, where a program's output belongs.
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+    ).bind(**context)

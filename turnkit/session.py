@@ -1,0 +1,402 @@
+"""A conversation, live: events from any async source into the machine, its signals to your callbacks.
+
+The session never decides; it keeps the order of effects. A signal's sync callbacks run in the very step in which the
+machine decided, before anything else is scheduled, so barge-in is one function call away from the socket. Async
+callbacks become tasks; those on Speculate and Commit belong to their reply and are cancelled with it. Nobody the
+reader has to wait for: no callback can hold up the turn-taking, and one that fails is reported, not raised.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter, deque
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from inspect import isawaitable, iscoroutine
+from math import inf
+from typing import Any, TypeVar, get_args, overload
+
+import anyio
+from anyio.abc import TaskGroup
+
+from .chart import Reply, User
+from .errors import ConfigError, LocalProtocolError, RemoteProtocolError, TurnkitError
+from .events import (
+    SIGNALS,
+    BargeIn,
+    Cancel,
+    CancelReason,
+    Commit,
+    DraftDiscarded,
+    Event,
+    Initiate,
+    Note,
+    NoteKind,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    Protect,
+    Signal,
+    Speculate,
+    StreamLost,
+    StreamRestored,
+    TurnEvent,
+)
+from .logs import logger
+from .machine import TurnMachine
+from .policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
+from .wire import (
+    ConfigureFailure,
+    Connected,
+    ErrorMessage,
+    Message,
+    TurnInfo,
+    Unknown,
+    WarningMessage,
+    decode,
+    to_event,
+)
+
+S = TypeVar("S", bound=Signal)
+Callback = Callable[[S], Awaitable[object] | object]
+_IMMEDIATE = Immediate()
+_ON_EAGER = OnEager()
+_TURN_EVENTS = frozenset(get_args(TurnEvent))
+_HOST_EVENTS = frozenset(get_args(Event)) - _TURN_EVENTS
+
+
+class Session:
+    """One conversation, from `run` to its end; everything is called from the event loop that runs it.
+
+    Settings are those of `TurnMachine`: the policies `barge_in` and `speculation`, all else seconds. Raises
+    ConfigError for one that cannot work.
+
+    Attributes:
+        notes: how often each kind of surprise has come, those that the session itself met among them.
+    """
+
+    def __init__(
+        self,
+        *,
+        barge_in: BargeInPolicy = _IMMEDIATE,
+        speculation: SpeculationPolicy = _ON_EAGER,
+        hold_timeout: float = 2.0,
+        lost_turn_grace: float = 2.0,
+        stall_timeout: float = 8.0,
+        stall_grace: float = 2.0,
+        idle_timeout: float | None = None,
+    ) -> None:
+        self._machine = TurnMachine(
+            barge_in=barge_in,
+            speculation=speculation,
+            hold_timeout=hold_timeout,
+            lost_turn_grace=lost_turn_grace,
+            stall_timeout=stall_timeout,
+            stall_grace=stall_grace,
+            idle_timeout=idle_timeout,
+        )
+        self.notes: Counter[NoteKind] = Counter()
+        self._callbacks: dict[type, list[Callback[Any]]] = {}
+        self._tasks: TaskGroup | None = None
+        self._alarm: anyio.CancelScope | None = None
+        self._queue: deque[Signal] = deque()
+        self._dispatching = False
+        self._scopes: dict[int, set[anyio.CancelScope]] = {}
+        self._changed: anyio.Event | None = None
+        self._sequence_id = -1
+        self._lost = False
+        self._log: Any = None
+
+    # Callbacks ----------------------------------------------------------------------------------------------------
+
+    @overload
+    def on(self, signal: type[S]) -> Callable[[Callback[S]], Callback[S]]: ...
+    @overload
+    def on(self, signal: type[S], callback: Callback[S]) -> Callback[S]: ...
+    def on(
+        self, signal: type[S], callback: Callback[S] | None = None
+    ) -> Callback[S] | Callable[[Callback[S]], Callback[S]]:
+        """Call `callback(signal)` at every signal of this type; without `callback`, a decorator that does.
+
+        Any number of callbacks, sync or async, called in the order of their registration. Raises ConfigError for a
+        type that is not a signal, or a callback that cannot be called.
+        """
+        if signal not in SIGNALS:
+            names = ", ".join(kind.__name__ for kind in SIGNALS)
+            raise ConfigError(f"on({getattr(signal, '__name__', signal)!r}): must be one of the signals {names}")
+        if callback is None:
+            return lambda function: self.on(signal, function)
+        if not callable(callback):
+            raise ConfigError(f"on({signal.__name__}, {callback!r}): the callback must be callable")
+        self._callbacks.setdefault(signal, []).append(callback)
+        return callback
+
+    # The run ------------------------------------------------------------------------------------------------------
+
+    async def run(self, source: AsyncIterable[object], *, drain: bool = True) -> None:
+        """Hold the conversation until `source` ends; a session runs once.
+
+        `source` yields messages (`FluxStream` does), turn events, or whatever `turnkit.wire.decode` takes; what
+        cannot be read becomes a Note. If it raises, the stream counts as lost: what was said is still dealt with, and
+        then the error is raised on. At the end `drain` waits for the async callbacks of the reply that has the floor,
+        and for the words of a turn that was lost with the stream; then whatever is open is closed. Without `drain`,
+        callbacks that still run are cancelled.
+
+        Raises LocalProtocolError if the session has been run before.
+        """
+        if self._tasks is not None or self._machine.closed:
+            raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
+        self._log = logger(session=f"{id(self):x}")
+        failure: Exception | None = None
+        async with anyio.create_task_group() as self._tasks:
+            try:
+                self._dispatch(self._machine.wake(anyio.current_time()))
+                self._tasks.start_soon(self._keep_time)
+                failure = await self._read(source)
+                while drain and self._unfinished():
+                    self._changed = anyio.Event()
+                    await self._changed.wait()
+            finally:
+                # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
+                self._dispatch(self._machine.close(anyio.current_time()))
+                if self._alarm is not None:
+                    self._alarm.cancel()
+            if not drain:
+                self._tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _read(self, source: AsyncIterable[object]) -> Exception | None:
+        """Take all that the source has to give; what it raises, if it does, is the loss of the stream."""
+        try:
+            async for item in source:
+                self._take(item)
+        except Exception as error:
+            self._lose(str(error) if isinstance(error, TurnkitError) else type(error).__name__)
+            return error
+        return None
+
+    def _unfinished(self) -> bool:
+        """Whether something of this conversation is under way that will come to an end by itself."""
+        floor = self._machine.floor
+        if floor is None:
+            return self._machine.suspended is not None
+        return bool(self._scopes.get(floor[0]))
+
+    async def _keep_time(self) -> None:
+        """Wake the machine at its deadlines; `_feed` brings the alarm forward when one comes nearer."""
+        while not self._machine.closed:
+            deadline = self._machine.deadline
+            with anyio.CancelScope(deadline=inf if deadline is None else deadline) as self._alarm:
+                await anyio.sleep_forever()
+            now = anyio.current_time()
+            # The alarm may ring for a deadline that has moved on, or a clock tick early.
+            if not self._machine.closed and (due := self._machine.deadline) is not None and now >= due:
+                self._dispatch(self._machine.wake(now))
+
+    # Events in ----------------------------------------------------------------------------------------------------
+
+    def _take(self, item: object) -> None:
+        if type(item) is TurnInfo:
+            self._take_turn(item)
+        elif type(item) in _TURN_EVENTS:
+            self._lost = False
+            self._feed(item)  # type: ignore[arg-type]
+        elif type(item) is StreamLost:
+            self._lose(item.reason)
+        elif type(item) in _HOST_EVENTS:
+            self._feed(item)  # type: ignore[arg-type]
+        else:
+            try:
+                message = decode(item)
+            except RemoteProtocolError as error:
+                self._note(NoteKind.MALFORMED_MESSAGE, str(error))
+                return
+            if type(message) is TurnInfo:
+                self._take_turn(message)
+            else:
+                self._take_message(message)
+
+    def _take_turn(self, message: TurnInfo) -> None:
+        self._count(message.sequence_id)
+        event = to_event(message)
+        if event is None:
+            self._note(NoteKind.UNKNOWN_MESSAGE, f"TurnInfo with event {message.event[:40]!r}")
+        else:
+            self._lost = False
+            self._feed(event)
+
+    def _take_message(self, message: Message) -> None:
+        if isinstance(message, Unknown):
+            kind = NoteKind.MALFORMED_MESSAGE if message.problem else NoteKind.UNKNOWN_MESSAGE
+            self._note(kind, f"{message.type[:40]!r}: {message.problem or 'a type that turnkit does not know'}")
+            return
+        if isinstance(message, Connected):
+            self._sequence_id = -1
+            if self._lost:
+                self._lost = False
+                self._feed(StreamRestored("connected"))
+        self._count(message.sequence_id)
+        if isinstance(message, ErrorMessage):
+            self._lose(message.code or "Flux sent an Error")
+        elif isinstance(message, WarningMessage):
+            self._note(NoteKind.FLUX_WARNING, message.code or "without a code")
+        elif isinstance(message, ConfigureFailure):
+            self._note(NoteKind.CONFIGURE_FAILED, message.code or message.error_code or "without a code")
+
+    def _count(self, sequence_id: int) -> None:
+        if sequence_id != self._sequence_id + 1 and sequence_id >= 0 and self._sequence_id >= 0:
+            self._note(NoteKind.SEQUENCE_GAP, f"sequence_id {sequence_id} after {self._sequence_id}")
+        self._sequence_id = sequence_id
+
+    def _lose(self, reason: str) -> None:
+        if not self._lost:
+            self._lost = True
+            self._sequence_id = -1
+            self._feed(StreamLost(reason))
+
+    def _feed(self, event: Event) -> tuple[Signal, ...]:
+        signals = self._machine.feed(event, anyio.current_time())
+        if signals:
+            self._dispatch(signals)
+        deadline = self._machine.deadline
+        if deadline is not None and self._alarm is not None and deadline < self._alarm.deadline:
+            self._alarm.deadline = deadline
+        return signals
+
+    def _note(self, kind: NoteKind, detail: str) -> None:
+        self._dispatch((Note(kind, detail, at=anyio.current_time()),))
+
+    # Signals out --------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, signals: Iterable[Signal]) -> None:
+        """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
+        self._queue.extend(signals)
+        if self._dispatching:
+            return
+        self._dispatching = True
+        try:
+            while self._queue:
+                self._carry_out(self._queue.popleft())
+        finally:
+            self._dispatching = False
+        self._stir()
+
+    def _stir(self) -> None:
+        """Let a draining run look again whether anything is unfinished."""
+        if self._changed is not None:
+            self._changed.set()
+
+    def _carry_out(self, signal: Signal) -> None:
+        kind = type(signal)
+        if kind is Note:
+            self.notes[signal.kind] += 1  # type: ignore[union-attr]
+        for callback in self._callbacks.get(kind, ()):
+            try:
+                result = callback(signal)
+            except Exception as error:
+                self._callback_failed(callback, signal, error)
+            else:
+                if result is not None and isawaitable(result):
+                    self._start(callback, signal, result)
+        if isinstance(signal, (Cancel, BargeIn)):
+            for scope in self._scopes.pop(signal.reply, ()):
+                scope.cancel()
+
+    def _start(self, callback: Callback[Any], signal: Signal, work: Awaitable[object]) -> None:
+        """Let the work of an async callback, not begun yet, go on by itself, in its reply's scope if it has one."""
+        assert self._tasks is not None
+        scope = anyio.CancelScope()
+        reply = signal.reply if isinstance(signal, (Speculate, Commit)) else None
+        if reply is not None:
+            self._scopes.setdefault(reply, set()).add(scope)
+        self._tasks.start_soon(self._call, callback, signal, work, scope, reply)
+
+    async def _call(
+        self,
+        callback: Callback[Any],
+        signal: Signal,
+        work: Awaitable[object],
+        scope: anyio.CancelScope,
+        reply: int | None,
+    ) -> None:
+        try:
+            if not scope.cancel_called:
+                with scope:
+                    await work
+            elif iscoroutine(work):
+                # Cancelled before it could begin, so it does not begin.
+                work.close()
+        except Exception as error:
+            self._callback_failed(callback, signal, error)
+        finally:
+            if reply is not None and (scopes := self._scopes.get(reply)) is not None:
+                scopes.discard(scope)
+                if not scopes:
+                    del self._scopes[reply]
+            self._stir()
+
+    def _callback_failed(self, callback: Callback[Any], signal: Signal, error: Exception) -> None:
+        name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        self._log.error(
+            "callback_failed",
+            callback=name,
+            signal=type(signal).__name__,
+            error=type(error).__name__,
+            where="".join(traceback.format_tb(error.__traceback__)[-3:]),
+            personal_message=str(error),
+        )
+        if isinstance(signal, Note):
+            # Its own report may be what it fails at.
+            self.notes[NoteKind.CALLBACK_FAILED] += 1
+        else:
+            self._note(NoteKind.CALLBACK_FAILED, f"{name} at {type(signal).__name__}: {type(error).__name__}")
+
+    # The host -----------------------------------------------------------------------------------------------------
+
+    def playback_started(self, reply: int) -> None:
+        """Report that the first sound of `reply` was heard. Late reports, of a reply that is over, change nothing."""
+        self._report(PlaybackStarted(reply))
+
+    def playback_advanced(self, reply: int, heard: str) -> None:
+        """Report what of `reply` has been heard so far."""
+        self._report(PlaybackAdvanced(reply, heard))
+
+    def playback_finished(self, reply: int) -> None:
+        """Report that the last sound of `reply` was heard, or that it had nothing to say."""
+        self._report(PlaybackFinished(reply))
+
+    def protect(self, reply: int, on: bool = True) -> None:
+        """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
+        self._report(Protect(reply, on))
+
+    def discard_draft(self, reply: int, reason: str = "failed") -> None:
+        """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
+        self._report(DraftDiscarded(reply, reason))
+
+    def initiate(self, *, protected: bool = False) -> int | None:
+        """Let the agent speak unasked: the reply whose Commit has just been dispatched, None if the floor is taken.
+
+        Raises LocalProtocolError if the session is not running.
+        """
+        if self._tasks is None or self._machine.closed:
+            raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
+        for signal in self._feed(Initiate(protected)):
+            if isinstance(signal, Commit):
+                return signal.reply
+            if isinstance(signal, Cancel) and signal.reason is CancelReason.FLOOR_TAKEN:
+                return None
+        return None
+
+    def _report(self, event: Event) -> None:
+        if self._tasks is not None and not self._machine.closed:
+            self._feed(event)
+
+    @property
+    def user(self) -> User:
+        """What the user is doing."""
+        return self._machine.user
+
+    @property
+    def floor(self) -> tuple[int, Reply] | None:
+        """The reply that has the floor and its state: pending, audible or held."""
+        return self._machine.floor

@@ -1,0 +1,68 @@
+"""The audio clock: how many seconds of sound some bytes are. Nothing is decoded."""
+
+from __future__ import annotations
+
+import struct
+
+_LARGEST_HEADER = 1 << 16
+
+
+class NotAudio(Exception):
+    """The bytes are no container that the simulator can tell the time by; the message says what they are."""
+
+
+class AudioClock:
+    """Counts the seconds of audio received.
+
+    `bytes_per_second` of raw audio; None for a container, which is read as WAV: rate and width come from its header,
+    and what follows the header is sound, whatever length it claims, as a live stream does not know its own.
+    """
+
+    def __init__(self, bytes_per_second: int | None) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._header: bytearray | None = bytearray() if bytes_per_second is None else None
+        self._bytes = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds received so far; 0 while the header of a container is incomplete."""
+        return self._bytes / self._bytes_per_second if self._bytes_per_second else 0.0
+
+    def hear(self, data: bytes) -> float:
+        """Take more bytes and give the seconds received so far. Raises NotAudio for a container that is not WAV."""
+        if self._header is None:
+            self._bytes += len(data)
+            return self.seconds
+        self._header += data
+        if len(self._header) >= 12 and (self._header[:4] != b"RIFF" or self._header[8:12] != b"WAVE"):
+            raise NotAudio("not a WAV header; this simulator reads no other container, and raw audio needs `encoding`")
+        found = _read_wav(bytes(self._header))
+        if found is not None:
+            self._bytes_per_second, start = found
+            self._bytes = len(self._header) - start
+            self._header = None
+        elif len(self._header) > _LARGEST_HEADER:
+            raise NotAudio(f"no audio in the first {_LARGEST_HEADER} bytes of the WAV file")
+        return self.seconds
+
+
+def _read_wav(header: bytes) -> tuple[int, int] | None:
+    """Bytes a second, and where the sound begins; None while the header is incomplete."""
+    bytes_per_second = 0
+    at = 12
+    while len(header) >= at + 8:
+        name, size = header[at : at + 4], int.from_bytes(header[at + 4 : at + 8], "little")
+        at += 8
+        if name == b"data":
+            if not bytes_per_second:
+                raise NotAudio("a WAV file that does not say its rate before its sound")
+            return bytes_per_second, at
+        if name == b"fmt ":
+            if len(header) < at + 16:
+                return None
+            _, channels, rate, _, width, _ = struct.unpack("<HHIIHH", header[at : at + 16])
+            if channels != 1 or not rate or not width:
+                raise NotAudio(f"a WAV file with {channels} channels, {rate} Hz, {width} bytes a frame: must be mono")
+            bytes_per_second = rate * width
+        at += size + size % 2
+    return None

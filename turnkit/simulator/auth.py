@@ -1,0 +1,51 @@
+"""Who may connect: the three ways in which Flux takes credentials.
+
+Sources: https://developers.deepgram.com/guides/fundamentals/token-based-authentication and
+/docs/using-the-sec-websocket-protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hmac import compare_digest
+
+from .settings import Refused
+
+_SCHEMES = ("token", "bearer")
+
+
+class Credentials:
+    """The API key and the temporary token that are good; where neither is set, anything is, even nothing at all."""
+
+    def __init__(self, api_key: str | None, token: str | None) -> None:
+        self._good = {
+            scheme: secret.encode() for scheme, secret in zip(_SCHEMES, (api_key, token), strict=True) if secret
+        }
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Raises Refused (401) unless the request brings one that is good; the header goes before the subprotocol."""
+        if not self._good:
+            return
+        scheme, secret = _given(headers)
+        good = self._good.get(scheme)
+        # An API key behind Bearer is refused, as Flux does: the two are not interchangeable.
+        if good is None or not compare_digest(secret.encode(), good):
+            raise Refused(401, {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."})
+
+
+def choose_subprotocol(offered: Sequence[str]) -> str | None:
+    """The subprotocol to answer with: a browser drops the connection unless one that it offered is confirmed."""
+    return next((name for name in offered if name.lower() in _SCHEMES), None)
+
+
+def _given(headers: Mapping[str, str]) -> tuple[str, str]:
+    authorization = headers.get("Authorization")
+    if authorization is not None:
+        scheme, _, secret = authorization.strip().partition(" ")
+        return scheme.lower(), secret.strip()
+    offered = [name.strip() for name in headers.get("Sec-WebSocket-Protocol", "").split(",")]
+    chosen = choose_subprotocol(offered)
+    if chosen is None:
+        return "", ""
+    at = offered.index(chosen) + 1
+    return chosen.lower(), offered[at] if at < len(offered) else ""

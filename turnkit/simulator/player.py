@@ -1,0 +1,191 @@
+"""What is said on one connection, and when: a script or a recording, with answers to commands in between.
+
+Players hold the connection's one counter over all messages. They know the audio clock and no other.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from .. import wire
+from .detector import Detector
+from .recording import RecordedFrame, Recording
+from .script import Script
+from .settings import Settings
+
+_TOLERANCE = 0.01  # seconds: recorded windows carry float32 noise, and the next frame is 0.08 away
+
+_Answer: TypeAlias = Literal["configure", "force_end"]
+
+_NO_ACTIVE_TURN = {
+    "type": "Warning",
+    "code": "FORCE_END_TURN_NO_ACTIVE_TURN",
+    "description": "Received ForceEndTurn while no turn was active; the request was ignored.",
+}
+
+
+class Player(Protocol):
+    """Gives the text frames to send next, each exactly once and in order."""
+
+    def opening(self) -> list[str]:
+        """What is sent before any audio is there."""
+
+    def hear(self, seconds: float) -> list[str]:
+        """What is due once `seconds` of stream audio have been received."""
+
+    def configure(self, settings: Settings) -> list[str]:
+        """The answer to a Configure that was taken; `settings` are in force from here on."""
+
+    def force_end(self) -> list[str]:
+        """The answer to a ForceEndTurn."""
+
+    def finish(self) -> list[str]:
+        """What is left to say after CloseStream."""
+
+    def answer(self, fields: dict[str, Any]) -> str:
+        """Number a message that answers a command."""
+
+
+def open_player(play: Script | Recording, settings: Settings, request_id: str, seed: int | None) -> Player:
+    """The player of one connection, from the beginning."""
+    if isinstance(play, Script):
+        return ScriptPlayer(Detector(play, settings, seed=seed), request_id)
+    return RecordingPlayer(play, request_id)
+
+
+def _stamp(fields: dict[str, Any], request_id: str, sequence_id: int) -> str:
+    # Flux's Error is the one message without the id of the request.
+    ids = {} if fields["type"] == "Error" else {"request_id": request_id}
+    return msgspec.json.encode({"type": fields["type"], **ids, **fields, "sequence_id": sequence_id}).decode()
+
+
+class ScriptPlayer:
+    """A script, heard by the detector."""
+
+    def __init__(self, detector: Detector, request_id: str) -> None:
+        self._detector = detector
+        self._request_id = request_id
+        self._sequence_id = -1
+
+    def opening(self) -> list[str]:
+        return [self.answer({"type": "Connected"})]
+
+    def hear(self, seconds: float) -> list[str]:
+        return [self.answer(message) for message in self._detector.hear(seconds)]
+
+    def configure(self, settings: Settings) -> list[str]:
+        self._detector.settings = settings
+        return [self.answer(settings.describe())]
+
+    def force_end(self) -> list[str]:
+        return [self.answer(self._detector.force_end() or _NO_ACTIVE_TURN)]
+
+    def finish(self) -> list[str]:
+        return [self.answer(message) for message in self._detector.finish()]
+
+    def answer(self, fields: dict[str, Any]) -> str:
+        self._sequence_id += 1
+        return _stamp(fields, self._request_id, self._sequence_id)
+
+
+class RecordingPlayer:
+    """A recording, in step with the audio, verbatim.
+
+    A command whose answer is still to come in the recording gets that one, at its time; any other is answered at
+    once, and what follows is renumbered so that no `sequence_id` is missing. A turn that is ended by such a command
+    stays ended: the rest of it is skipped, up to the next `turn_index`.
+    """
+
+    def __init__(self, recording: Recording, request_id: str) -> None:
+        self._frames = recording.frames
+        self._request_id = request_id
+        self._next = 0
+        self._sequence_id = -1
+        self._shift = 0  # how far the numbers are from the recorded ones
+        self._shifted = False  # something was put in or left out since the last recorded frame
+        self._claimed: Counter[_Answer] = Counter()
+        self._turn: RecordedFrame | None = None  # the latest frame of the open turn
+        self._ended = -1  # turns up to this index were ended by command
+
+    def opening(self) -> list[str]:
+        if isinstance(self._frames[0].message, wire.Connected):
+            return self.hear(0.0)
+        return [self.answer({"type": "Connected"}), *self.hear(0.0)]
+
+    def hear(self, seconds: float) -> list[str]:
+        texts: list[str] = []
+        while self._next < len(self._frames) and self._frames[self._next].due <= seconds + _TOLERANCE:
+            frame = self._frames[self._next]
+            self._next += 1
+            if isinstance(frame.message, wire.TurnInfo):
+                if frame.message.turn_index <= self._ended:
+                    self._shifted = True
+                    continue
+                self._follow(frame, frame.message)
+            answered = _answers(frame)
+            if answered is not None and self._claimed[answered]:
+                self._claimed[answered] -= 1
+            texts.append(self._renumbered(frame))
+        return texts
+
+    def configure(self, settings: Settings) -> list[str]:
+        return [] if self._claim("configure") else [self.answer(settings.describe())]
+
+    def force_end(self) -> list[str]:
+        if self._claim("force_end"):
+            return []
+        if self._turn is None or not isinstance(self._turn.message, wire.TurnInfo):
+            return [self.answer(_NO_ACTIVE_TURN)]
+        fields = msgspec.json.decode(self._turn.text, type=dict[str, Any])
+        fields.pop("sequence_id", None)
+        self._ended = self._turn.message.turn_index
+        self._turn = None
+        return [self.answer({**fields, "event": "EndOfTurn", "trigger": "manual"})]
+
+    def finish(self) -> list[str]:
+        return []
+
+    def answer(self, fields: dict[str, Any]) -> str:
+        self._sequence_id += 1
+        self._shifted = True
+        return _stamp(fields, self._request_id, self._sequence_id)
+
+    def _follow(self, frame: RecordedFrame, message: wire.TurnInfo) -> None:
+        if message.event == "EndOfTurn":
+            self._turn = None
+        elif message.event == "StartOfTurn" or self._turn is not None:
+            self._turn = frame
+
+    def _claim(self, answer: _Answer) -> bool:
+        """Whether the recording itself will answer: each of its answers serves one command."""
+        to_come = sum(_answers(frame) == answer for frame in self._frames[self._next :])
+        if to_come <= self._claimed[answer]:
+            return False
+        self._claimed[answer] += 1
+        return True
+
+    def _renumbered(self, frame: RecordedFrame) -> str:
+        recorded: int = getattr(frame.message, "sequence_id", -1)
+        if recorded < 0:
+            return frame.text
+        if self._shifted:
+            self._shift = self._sequence_id + 1 - recorded
+            self._shifted = False
+        self._sequence_id = recorded + self._shift
+        if not self._shift:
+            return frame.text
+        fields = msgspec.json.decode(frame.text, type=dict[str, Any])
+        return msgspec.json.encode({**fields, "sequence_id": self._sequence_id}).decode()
+
+
+def _answers(frame: RecordedFrame) -> _Answer | None:
+    """The kind of command that a recorded frame answers."""
+    message = frame.message
+    if isinstance(message, (wire.ConfigureSuccess, wire.ConfigureFailure)):
+        return "configure"
+    manual = isinstance(message, wire.TurnInfo) and message.trigger == "manual"
+    refused = isinstance(message, wire.WarningMessage) and message.code == _NO_ACTIVE_TURN["code"]
+    return "force_end" if manual or refused else None
