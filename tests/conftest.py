@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import selectors
 from pathlib import Path
 
 import pytest
+from trio.testing import MockClock
 
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 
@@ -28,11 +31,36 @@ def _trace(name: str) -> Path:
     return path
 
 
-@pytest.fixture(params=["asyncio", "trio", "trio-virtual"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]] | str:
-    """Every async test runs on asyncio, on trio, and on trio with a clock that jumps whenever all tasks wait."""
-    if request.param != "trio-virtual":
-        return str(request.param)
-    from trio.testing import MockClock
+class _JumpingSelector(selectors.DefaultSelector):
+    """Where a loop would wait for time to pass, time passes at once."""
 
+    now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None:
+            # Nothing but the outside world can go on.
+            return super().select(None)
+        self.now += max(timeout, 1e-9)
+        return []
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop whose clock jumps to the next timer whenever there is nothing else to do."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+    """Every async test runs on asyncio and on trio, both on a clock that jumps whenever all tasks wait."""
+    if request.param == "asyncio":
+        return "asyncio", {"loop_factory": VirtualTimeLoop}
     return "trio", {"clock": MockClock(autojump_threshold=0)}
