@@ -342,7 +342,7 @@ class Session:
             callback=name,
             signal=type(signal).__name__,
             error=type(error).__name__,
-            where="".join(traceback.format_tb(error.__traceback__)[-3:]),
+            where=_where(error),
             personal_message=str(error),
         )
         if isinstance(signal, Note):
@@ -400,3 +400,9 @@ class Session:
     def floor(self) -> tuple[int, Reply] | None:
         """The reply that has the floor and its state: pending, audible or held."""
         return self._machine.floor
+
+
+def _where(error: Exception) -> str:
+    """The line that raised, without the values that were in play."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno} in {frame.name}"

@@ -1,0 +1,5 @@
+"""`python -m turnkit` is the `turnkit` command."""
+
+from .cli import main
+
+main()

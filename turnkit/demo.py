@@ -1,0 +1,138 @@
+"""A whole conversation on this machine: a simulated caller, the real Flux client, a session, and a small bot.
+
+The caller speaks to a simulated Flux on a loopback socket; what the bot "says" takes as long as it would take to say
+it. Nothing needs a key, a network or a sound card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import anyio
+
+from .events import SIGNALS, BargeIn, Cancel, Commit, Signal, Speculate
+from .flux import FluxStream, connect
+from .policy import MinWords
+from .session import Session
+from .simulator import Script, serve
+from .wire import Connected, FluxOptions, Message
+
+CALLER = """
+    # A table for two. Start second, or seconds after the last words; (pauses) in between.
+    3.6   I'd like to book a table for two, please.       # a clean turn: the draft is kept
+    +4.6  Tomorrow evening (1.4) at eight o'clock.        # a pause for thought: the draft is withdrawn
+    +4.0  Sorry, make that nine o'clock.                  # over the agent: barge-in
+    +4.2  Mm-hm.                                          # over the agent: a backchannel, it goes on
+    +5.0  It's Smith. Thank you!
+"""
+GREETING = "Good evening, Chez Rosa. What can I do for you?"
+REPLIES = {
+    "table": "With pleasure. For which day, and at what time?",
+    "eight": "Tomorrow at eight. There is a table by the window, or one on the terrace, which is heated, "
+    "and both are yours for the evening if you like.",
+    "nine": "Nine o'clock it is: a table for two by the window, tomorrow at nine in the evening. "
+    "Under what name may I book it?",
+    "smith": "Thank you, Mr Smith. See you tomorrow!",
+}
+SEED = 17  # of a caller who hesitates where it shows most
+OPTIONS = FluxOptions(eot_threshold=0.7, eager_eot_threshold=0.4)
+LLM_SECONDS = 0.45  # to the first words of an answer
+TTS_SECONDS = 0.12  # from words to sound
+WORD_SECONDS = 0.3
+CHUNK_SECONDS = 0.08
+_CHUNK = bytes(2560)
+_AFTERWARDS = 1.0  # of silence before the caller hangs up
+
+
+class Observer(Protocol):
+    """Who watches the demo; all times are seconds of the conversation, whatever its speed."""
+
+    def show(self, signal: Signal, seconds: float) -> None: ...
+    def play(self, heard: str, rest: str) -> None: ...
+    def finish(self, reply: int) -> None: ...
+    def tick(self, seconds: float) -> None: ...
+
+
+class Bot:
+    """Answers by keyword, with the delays of an LLM and a TTS; drafts when told to, speaks when allowed to."""
+
+    def __init__(self, session: Session, observer: Observer, speed: float) -> None:
+        self._session = session
+        self._observer = observer
+        self._speed = speed
+        self._drafts: dict[int, anyio.Event] = {}
+        session.on(Speculate, self.draft)
+        session.on(Commit, self.speak)
+        session.on(Cancel, lambda cancel: self._drafts.pop(cancel.reply, None))
+        session.on(BargeIn, lambda barge_in: observer.finish(barge_in.reply))
+
+    async def _pass(self, seconds: float) -> None:
+        await anyio.sleep(seconds / self._speed)
+
+    async def draft(self, signal: Speculate) -> None:
+        """Ask the LLM before the turn is final; nobody hears anything of it."""
+        ready = self._drafts[signal.reply] = anyio.Event()
+        await self._pass(LLM_SECONDS)
+        ready.set()
+
+    async def speak(self, signal: Commit) -> None:
+        """The turn is final: say what was drafted for it, or what the LLM says now."""
+        if signal.turn is not None:
+            if signal.speculative:
+                await self._drafts.pop(signal.reply).wait()
+            else:
+                await self._pass(LLM_SECONDS)
+        await self._pass(TTS_SECONDS)
+        words = (GREETING if signal.turn is None else _answer(signal.transcript)).split()
+        self._session.playback_started(signal.reply)
+        for count in range(1, len(words) + 1):
+            self._observer.play(" ".join(words[: count - 1]), " ".join(words[count - 1 :]))
+            await self._pass(WORD_SECONDS)
+            self._session.playback_advanced(signal.reply, " ".join(words[:count]))
+        self._session.playback_finished(signal.reply)
+        self._observer.finish(signal.reply)
+
+
+def _answer(transcript: str) -> str:
+    said = transcript.lower()
+    return next((reply for word, reply in reversed(REPLIES.items()) if word in said), "I beg your pardon?")
+
+
+async def hold_conversation(observer: Observer, *, speed: float = 1.0) -> None:
+    """Hold the whole conversation, `speed` times as fast as people talk."""
+    script = Script.parse(CALLER, seed=SEED)
+    session = Session(
+        barge_in=MinWords(2),
+        hold_timeout=2.0 / speed,
+        lost_turn_grace=2.0 / speed,
+        stall_timeout=8.0 / speed,
+        stall_grace=2.0 / speed,
+    )
+    Bot(session, observer, speed)
+    began = anyio.current_time()
+    for kind in SIGNALS:
+        session.on(kind, lambda signal: observer.show(signal, (signal.at - began) * speed))
+    async with serve(script) as flux, connect(OPTIONS, url=flux.url) as stream, anyio.create_task_group() as tasks:
+        tasks.start_soon(_call, stream, script.end, speed, observer.tick)
+        await session.run(_greeted(stream, session))
+
+
+async def _greeted(stream: FluxStream, session: Session) -> AsyncIterator[Message]:
+    """The stream, with the agent's greeting at its beginning."""
+    async for message in stream:
+        yield message
+        if isinstance(message, Connected):
+            session.initiate()
+
+
+async def _call(stream: FluxStream, end: float, speed: float, tick: Callable[[float], None]) -> None:
+    """Be the caller's line: audio in real time (the script says what is in it), then hang up."""
+    began = anyio.current_time()
+    seconds = 0.0
+    while seconds < end + _AFTERWARDS:
+        seconds += CHUNK_SECONDS
+        await anyio.sleep_until(began + seconds / speed)
+        await stream.send_audio(_CHUNK)
+        tick(seconds)
+    await stream.close()
