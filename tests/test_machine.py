@@ -355,7 +355,7 @@ def test_the_policy_is_asked_at_each_event_until_it_decides() -> None:
     assert kinds(table.deal(Update(1, "I want"))) == ["Note", "TurnUpdated"]
     assert table.deal(Update(1, "I want tea")) == [
         TurnUpdated(1, "I want tea", 0.0, at=0.7),
-        BargeIn(1, 0, "I want tea", "3 of 3 words", at=0.7),
+        BargeIn(1, 0, "I want tea", "3 words, 3 needed", at=0.7),
     ]
 
 
@@ -382,7 +382,7 @@ def test_an_undecided_overlap_is_a_backchannel_in_the_end() -> None:
     table = Table(barge_in=MinWords(3)).audible()
     table.deal(StartOfTurn(1, "mm-hm"))
     assert table.deal(EndOfTurn(1, "mm-hm")) == [
-        TurnDropped(1, "mm-hm", DropReason.OVERLAP_KEPT, "1 of 3 words", at=0.5)
+        TurnDropped(1, "mm-hm", DropReason.OVERLAP_KEPT, "1 word, 3 needed", at=0.5)
     ]
     assert table.machine.floor == (0, Reply.AUDIBLE)
 

@@ -6,12 +6,13 @@ it. Nothing needs a key, a network or a sound card.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import anyio
 
-from .events import SIGNALS, BargeIn, Cancel, Commit, Signal, Speculate
+from .events import SIGNALS, Commit, Signal, Speculate
 from .flux import FluxStream, connect
 from .policy import MinWords
 from .session import Session
@@ -61,26 +62,23 @@ class Bot:
         self._session = session
         self._observer = observer
         self._speed = speed
-        self._drafts: dict[int, anyio.Event] = {}
+        self._drafts: defaultdict[int, anyio.Event] = defaultdict(anyio.Event)
         session.on(Speculate, self.draft)
         session.on(Commit, self.speak)
-        session.on(Cancel, lambda cancel: self._drafts.pop(cancel.reply, None))
-        session.on(BargeIn, lambda barge_in: observer.finish(barge_in.reply))
 
     async def _pass(self, seconds: float) -> None:
         await anyio.sleep(seconds / self._speed)
 
     async def draft(self, signal: Speculate) -> None:
         """Ask the LLM before the turn is final; nobody hears anything of it."""
-        ready = self._drafts[signal.reply] = anyio.Event()
         await self._pass(LLM_SECONDS)
-        ready.set()
+        self._drafts[signal.reply].set()
 
     async def speak(self, signal: Commit) -> None:
         """The turn is final: say what was drafted for it, or what the LLM says now."""
         if signal.turn is not None:
             if signal.speculative:
-                await self._drafts.pop(signal.reply).wait()
+                await self._drafts[signal.reply].wait()
             else:
                 await self._pass(LLM_SECONDS)
         await self._pass(TTS_SECONDS)

@@ -98,7 +98,10 @@ class MinWords:
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         words = len(overlap.transcript.split())
-        return Verdict.YIELD if words >= self.count else Verdict.WAIT, f"{words} of {self.count} words"
+        return (
+            Verdict.YIELD if words >= self.count else Verdict.WAIT,
+            f"{words} word{'' if words == 1 else 's'}, {self.count} needed",
+        )
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class MinDuration:
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         verdict = Verdict.YIELD if overlap.elapsed >= self.seconds else Verdict.WAIT
-        return verdict, f"{overlap.elapsed:.2f} of {self.seconds:g} s"
+        return verdict, f"{overlap.elapsed:.2f} s, {self.seconds:g} needed"
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ class MinConfidence:
             raise ConfigError(f"MinConfidence(confidence={number!r}): must be a number from 0 to 1")
 
     def __call__(self, pause: Pause) -> tuple[bool, str]:
-        return pause.confidence >= self.confidence, f"confidence {pause.confidence:.2f} of {self.confidence:g}"
+        return pause.confidence >= self.confidence, f"confidence {pause.confidence:.2f}, {self.confidence:g} needed"
 
 
 @dataclass(frozen=True)

@@ -114,21 +114,23 @@ class View:
 
     def show(self, signal: Signal, seconds: float) -> None:
         """A signal, at this second of the conversation."""
-        self._follow(signal)
         if not isinstance(signal, TurnUpdated):
-            style = _STYLES[type(signal)]
-            line = Text.assemble(
-                (f"{seconds:7.2f}  ", "bright_black"),
-                (f"{type(signal).__name__:<12}", style),
-                describe(signal),
-            )
-            self._console.print(line, soft_wrap=self._live is None)
+            heard = f", after “{self._heard}”" if isinstance(signal, BargeIn) and self._heard else ""
+            self._print(seconds, type(signal).__name__, _STYLES[type(signal)], describe(signal) + heard)
+        self._follow(signal)
         self.tick(seconds)
 
     def play(self, heard: str, rest: str) -> None:
         """The agent's reply: what of it has been heard, and what is to come."""
+        if not heard:
+            self._print(None, "", "", f"agent   “{rest}”")
         self._heard, self._rest = heard, rest
         self._reply_is = "speaking"
+
+    def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
+        when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
+        line = Text.assemble((when, "bright_black"), (f"{name:<12}", style), (text, "" if name else "green"))
+        self._console.print(line, soft_wrap=self._live is None)
 
     def finish(self, reply: int) -> None:
         """The playback of a reply is over."""
