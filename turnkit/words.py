@@ -17,12 +17,14 @@ _SILENT = "".join(set(string.punctuation) - set(_SPOKEN) - set("$+<=>^`|~"))
 _ASCII_LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
 _ASCII_LOWER = _ASCII_LOWER.translate(bytes.maketrans(b"\t\n\r\x0b\x0c", b"     "))
 _ASCII_SILENT = _SILENT.encode()
-_LETTERS = {letter: letter.lower() for letter in string.ascii_letters + string.digits}
+LETTERS = {letter: letter.lower() for letter in string.ascii_letters + string.digits}
+"""The letters and digits of ASCII, to their lower case."""
 _TAIL = _SILENT + string.whitespace
 
 _REVISED = 40  # characters
 
 _NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+_DIGIT = re.compile(r"\d")
 
 
 class _Fold(dict[int, str | None]):
@@ -52,20 +54,26 @@ def last_letter(text: str) -> str:
 
     Two texts whose last letters are known and differ do not say the same words: a cheap answer to the common case.
     """
-    return _LETTERS.get(text[-1:]) or _LETTERS.get(text.rstrip(_TAIL)[-1:], "")
+    return LETTERS.get(text.rstrip(_TAIL)[-1:], "")
 
 
 def has_words(text: str) -> bool:
     """Whether there is more to a text than white space and punctuation."""
-    return bool(fold(text))
+    return bool(last_letter(text) or fold(text))
 
 
 def same_words(one: str, other: str) -> bool:
     """Whether two texts differ at most in case, punctuation and white space, numbers aside."""
     if one == other:
         return True
+    end, other_end = one.rstrip(_TAIL)[-3:], other.rstrip(_TAIL)[-3:]
+    if (end + other_end).isascii() and end.isalnum() and other_end.isalnum() and end.lower() != other_end.lower():
+        return False
     alike = min(len(one), len(other)) - _REVISED
     if alike > 0 and one[:alike] == other[:alike] and (space := one.rfind(" ", 0, alike)) > 0:
         # Flux revises the end of a long text: what both begin with need not be folded.
         one, other = one[space:], other[space:]
-    return fold(one) == fold(other) and _NUMBER.findall(one) == _NUMBER.findall(other)
+    words = fold(one)
+    if words != fold(other):
+        return False
+    return _DIGIT.search(words.decode(errors="replace")) is None or _NUMBER.findall(one) == _NUMBER.findall(other)
