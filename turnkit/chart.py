@@ -176,6 +176,9 @@ def compile_chart(
     edge or state: a misspelt state or move, two edges for one move out of one state, a callback (the chart must be
     drawable), a move without an edge or an edge without a move, a state that cannot be reached from the initial one.
     """
+    on_state = [state for state in chart.states.values() if state.on_enter or state.on_exit]
+    if on_state or chart.prepare_event or chart.before_state_change or chart.after_state_change or chart.finalize_event:
+        raise ValueError(f"neither the chart nor a state may carry callbacks: {', '.join(s.name for s in on_state)}")
     surprises = {(edge.move.value, edge.source.value): edge.surprise for edge in edges}
     table: dict[State, dict[Move, tuple[State, NoteKind | None]]] = {state: {} for state in states}
     names = {state.value for state in states}
@@ -192,6 +195,8 @@ def compile_chart(
                 raise ValueError(f"{row}: a second edge for this move out of this state")
             if any((edge.conditions, edge.prepare, edge.before, edge.after)):
                 raise ValueError(f"{row}: an edge must not carry callbacks")
+            if (move.value, source) not in surprises:
+                raise ValueError(f"{row}: not among the edges")
             table[states(source)][move] = (states(dest), surprises[move.value, source])
     _check_reachable(table, states(str(chart.initial)))
     return table

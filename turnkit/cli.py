@@ -511,5 +511,7 @@ def _guard(work: Callable[[], Any]) -> Any:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, emoji=False).print(f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True)
+    Console(stderr=True, emoji=False).print(
+        f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True
+    )
     raise typer.Exit(1)

@@ -74,7 +74,7 @@ class FluxError(TurnkitError):
         said = " ".join(part for part in (f"HTTP {status}" if status else "", code) if part)
         message = f"Flux said {said or 'no'}: {description}" if description else f"Flux said {said or 'no'}"
         if advice:
-            message += f". {advice}"
+            message = f"{message.rstrip('.')}. {advice}"
         if request_id:
             message += f" (request id {request_id})"
         super().__init__(message)

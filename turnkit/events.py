@@ -89,6 +89,13 @@ class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
     """What all events share: they are facts, and carry no time (the caller of `feed` says when)."""
 
 
+def _number(value: object) -> str:
+    """A number as it stands; of all else only the type: it may be words in the wrong place."""
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _COUNTABLE**2):
+        return repr(value)
+    return f"<{type(value).__name__}>"
+
+
 class _TurnEvent(_Event, frozen=True, gc=False):
     turn_index: int
     transcript: str = ""
@@ -99,12 +106,13 @@ class _TurnEvent(_Event, frozen=True, gc=False):
         # Checked where an event is born, so that a machine never meets one that it could choke on half-way.
         try:
             fits = -_COUNTABLE < self.turn_index < _COUNTABLE and isfinite(self.confidence + self.audio_end)
-        except TypeError:
+        except (TypeError, OverflowError):
             fits = False
         if not fits or not isinstance(self.transcript, str) or not isinstance(self.turn_index, int):
             raise LocalProtocolError(
-                f"{type(self).__name__}(turn_index={self.turn_index!r}, confidence={self.confidence!r}, "
-                f"audio_end={self.audio_end!r}, transcript: {type(self.transcript).__name__}): must be a whole number, "
+                f"{type(self).__name__}(turn_index={_number(self.turn_index)}, "
+                f"confidence={_number(self.confidence)}, audio_end={_number(self.audio_end)}, "
+                f"transcript: {type(self.transcript).__name__}): must be a whole number, "
                 "two finite numbers and a string"
             )
 

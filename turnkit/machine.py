@@ -205,7 +205,9 @@ class TurnMachine:
                 s.text = text
                 s.letter = letter
                 s.stalled = False
-                s.stall_at = at + self._stall_timeout
+                s.stall_at = when = at + self._stall_timeout
+                if when < s.soonest:
+                    s.soonest = when
                 return (TurnUpdated(s.turn, text, event.confidence, at=at),)
         handler = _HANDLERS.get(type(event))
         if handler is None:

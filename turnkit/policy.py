@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
 from typing import TypeAlias
 
 from .errors import ConfigError
+
+_FOREVER = 1e9  # seconds
 
 
 class Verdict(StrEnum):
@@ -193,5 +194,5 @@ def _check_whole(policy: str, name: str, value: object) -> None:
 
 
 def _check_seconds(policy: str, name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _FOREVER:
         raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more")

@@ -63,7 +63,7 @@ class TurnInfo(_Message, frozen=True, gc=False, tag="TurnInfo"):
         """The words with their confidences and times, decoded at each call; empty where Flux sent none it can read."""
         try:
             return _decode_words(self.raw_words)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             return ()
 
 
@@ -157,24 +157,26 @@ def decode(data: object) -> Message:
     if isinstance(data, (bytes, str)):
         try:
             message: Message = _decode_known(data)
-        except (msgspec.DecodeError, UnicodeError) as error:
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return _unknown(data, error)
-        if type(message) is TurnInfo and not _sound(message):
-            return Unknown(type="TurnInfo", problem="a number is not finite, or too large", raw=data)
-        return message
+        except TypeError:  # msgspec reads no subclass of str
+            return decode(str.__str__(data))
+        return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
     if isinstance(data, _KNOWN):
         return data
     if isinstance(data, (bytearray, memoryview)):
         return decode(bytes(data))
     if data is None:
         return Unknown(type="", problem="None instead of a message")
-    fields = _fields(data)
+    # SDKs put None into every field that Flux left out.
+    fields = {name: value for name, value in _fields(data).items() if value is not None}
     try:
-        text = _encode(fields)
-    except (TypeError, ValueError, RecursionError) as error:
-        kind = fields.get("type")
-        return Unknown(type=kind if isinstance(kind, str) else "", problem=f"{type(error).__name__} as JSON", raw=data)
-    return decode(text)
+        message = _decode_known(_encode_nested(fields))
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _misread(fields, str(error), data)
+    except (TypeError, ValueError) as error:
+        return _misread(fields, f"{type(error).__name__} as JSON", data)
+    return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
 
 
 def _sound(message: TurnInfo) -> bool:
@@ -183,26 +185,41 @@ def _sound(message: TurnInfo) -> bool:
     return isfinite(total) and -_COUNTABLE < message.turn_index < _COUNTABLE
 
 
-def _unknown(data: str | bytes, error: Exception) -> Unknown:
+def _unknown(data: str | bytes, error: Exception) -> Message:
     try:
         fields = _decode_any(data)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except RecursionError:
+        if data.lstrip()[:1] in ("{", b"{"):
+            return Unknown(type="", problem="nested too deeply", raw=data)
+        fields = None
+    except (msgspec.DecodeError, UnicodeError):
         fields = None
     if not isinstance(fields, dict):
         raise RemoteProtocolError(
             f"a frame of {len(data)} {'bytes' if isinstance(data, bytes) else 'characters'} is not a JSON object; "
             "Flux sends nothing else, so the other side is not Flux or the frame was damaged"
         ) from None
+    if None in fields.values():
+        message = decode(fields)
+        return message if type(message) is not Unknown else _misread(fields, message.problem, data)
+    return _misread(fields, str(error), data)
+
+
+def _misread(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown:
     kind = fields.get("type")
     if not isinstance(kind, str):
-        return Unknown(type="", problem="no type", raw=data)
-    return Unknown(type=kind, problem=str(error) if kind in _KNOWN_TYPES else "", raw=data)
+        return Unknown(type="", problem="no type", raw=raw)
+    return Unknown(type=kind, problem=problem if kind in _KNOWN_TYPES else "", raw=raw)
+
+
+def _unsound(raw: object) -> Unknown:
+    return Unknown(type="TurnInfo", problem="a number is not finite, or too large", raw=raw)
 
 
 def _fields(data: object) -> Mapping[str, Any]:
     """The fields of a mapping, or of an object as Deepgram's SDK makes them: its attributes, then its extras."""
     if isinstance(data, Mapping):
-        return data
+        return dict(data)
     dump = getattr(data, "model_dump", None)
     fields = dump() if callable(dump) else getattr(data, "__dict__", None)
     if not isinstance(fields, Mapping):
@@ -210,7 +227,19 @@ def _fields(data: object) -> Mapping[str, Any]:
             f"{type(data).__name__} is no message of Flux: expected JSON text or bytes, a mapping, or an SDK object"
         )
     extras = getattr(data, "model_extra", None)
-    return {**fields, **extras} if isinstance(extras, Mapping) else fields
+    found = {name: value for name, value in fields.items() if not (isinstance(name, str) and name.startswith("_"))}
+    return {**found, **extras} if isinstance(extras, Mapping) else found
+
+
+def _plain(value: object) -> Mapping[str, Any]:
+    """What a message of an SDK nests, such as its words."""
+    try:
+        return _fields(value)
+    except RemoteProtocolError as error:
+        raise TypeError(str(error)) from None
+
+
+_encode_nested = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 _EVENTS: dict[str, type[StartOfTurn | Update | EagerEndOfTurn | TurnResumed]] = {
@@ -264,6 +293,8 @@ class Configure(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=Tru
 
     def __post_init__(self) -> None:
         if self.thresholds is not None:
+            if not isinstance(self.thresholds, Thresholds):
+                raise ConfigError(f"thresholds={self.thresholds!r}: must be Thresholds(...)")
             _check_thresholds(self.thresholds)
         if self.keyterms is not None:
             _check_keyterms("keyterms", self.keyterms)
@@ -343,9 +374,7 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.encoding is not None and self.encoding not in ENCODINGS:
             raise ConfigError(f"encoding={self.encoding!r}: must be one of {', '.join(ENCODINGS)}")
-        if self.sample_rate is not None and (
-            isinstance(self.sample_rate, bool) or self.sample_rate not in SAMPLE_RATES
-        ):
+        if self.sample_rate is not None and (type(self.sample_rate) is not int or self.sample_rate not in SAMPLE_RATES):
             raise ConfigError(
                 f"sample_rate={self.sample_rate!r}: must be one of {', '.join(map(str, SAMPLE_RATES))} (Hz)"
             )

@@ -15,15 +15,15 @@ _SPOKEN = "%&@#*"
 _SILENT = "".join(set(string.punctuation) - set(_SPOKEN) - set("$+<=>^`|~"))
 
 _ASCII_LOWER = bytes(byte + 32 if 65 <= byte <= 90 else byte for byte in range(256))
-_ASCII_LOWER = _ASCII_LOWER.translate(bytes.maketrans(b"\t\n\r\x0b\x0c", b"     "))
+_ASCII_LOWER = _ASCII_LOWER.translate(bytes.maketrans(b"\t\n\r\x0b\x0c\x1c\x1d\x1e\x1f", b" " * 9))
 _ASCII_SILENT = _SILENT.encode()
 LETTERS = {letter: letter.lower() for letter in string.ascii_letters + string.digits}
 """The letters and digits of ASCII, to their lower case."""
-_TAIL = _SILENT + string.whitespace
+_TAIL = _SILENT + string.whitespace + "\x1c\x1d\x1e\x1f"
 
 _REVISED = 40  # characters
 
-_NUMBER = re.compile(r"\d[\d.,:/-]*\d|\d")
+_NUMBER = re.compile(r"(?:(?<!\S)-)?(?:(?<![^\s-])\.)?\d(?:[\d.,:/-]*\d)?")
 _DIGIT = re.compile(r"\d")
 
 
