@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from trio.testing import MockClock
 
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
@@ -64,3 +66,10 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object
     if request.param == "asyncio":
         return "asyncio", {"loop_factory": VirtualTimeLoop}
     return "trio", {"clock": MockClock(autojump_threshold=0)}
+
+
+@pytest.fixture(autouse=True)
+def logging_as_found() -> Iterator[None]:
+    """A test that configures structlog, or captures its entries, leaves no trace for the next."""
+    yield
+    structlog.reset_defaults()

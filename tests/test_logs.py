@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import structlog
 
-from turnkit.logs import logger
-
-
-@pytest.fixture(autouse=True)
-def unconfigured() -> Iterator[None]:
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
+from turnkit.logs import log_to_stderr, logger
 
 
 def test_unconfigured_it_warns_on_standard_error_only(capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,3 +33,14 @@ def test_configured_it_goes_the_applications_way() -> None:
     structlog.configure(processors=[keep])
     logger(session="s1").info("hello", n=1)
     assert entries == [{"session": "s1", "event": "hello", "n": 1}]
+
+
+def test_a_command_line_logs_to_standard_error_from_its_level_up(capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output is for results."""
+    log_to_stderr("info")
+    logger(session="s1").info("one")
+    logger(session="s1").debug("two")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "one" in err
+    assert "two" not in err

@@ -28,6 +28,7 @@ from .chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
 from .errors import ConfigError, TurnkitError
 from .events import SIGNALS, BargeIn, Cancel, Commit, DropReason, Signal, Speculate, TurnDropped
 from .flux import FluxStream, connect
+from .logs import log_to_stderr
 from .policy import (
     BargeInPolicy,
     Budget,
@@ -94,8 +95,13 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    log_level: Annotated[
+        str, typer.Option(help="debug, info, warning or error; logs go to standard error.")
+    ] = "warning",
 ) -> None:
-    pass
+    if log_level not in ("debug", "info", "warning", "error"):
+        raise typer.BadParameter(f"{log_level!r}: must be debug, info, warning or error", param_hint="--log-level")
+    log_to_stderr(log_level)
 
 
 # demo -------------------------------------------------------------------------------------------------------------

@@ -11,18 +11,30 @@ from typing import Any
 
 import structlog
 
+# structlog's own default prints everything to standard output, where a program's output belongs.
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso"),
+    structlog.dev.ConsoleRenderer(colors=False),
+]
+
 
 def logger(**context: Any) -> Any:
     """A logger bound to `context`; it never configures structlog itself."""
     if structlog.is_configured():
         return structlog.get_logger("turnkit").bind(**context)
-    # structlog's own default prints everything to standard output, where a program's output belongs.
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=False),
-        ],
+        processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger("warning"),
     ).bind(**context)
+
+
+def log_to_stderr(level: str = "warning") -> None:
+    """Configure structlog as a command line should: from `level` up, to standard error."""
+    structlog.configure(
+        processors=_PROCESSORS,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )

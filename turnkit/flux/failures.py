@@ -1,0 +1,107 @@
+"""What goes wrong on the way to Flux, in turnkit's words: whose fault it is, and what to do."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+import msgspec
+from websockets import exceptions as ws
+
+from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
+from ..wire import ErrorMessage
+
+PING = 20.0  # seconds between pings, and until a pong is due; Flux hangs up after 60 s without any traffic
+UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
+_REFUSAL_ADVICE = {
+    400: "A parameter is wrong or not known to this host: compare the options with what its release takes",
+    401: "Check the key; temporary tokens go in token=, not api_key=",
+    402: "The project is out of credit: top it up in Deepgram's console",
+    403: "Check the name of the model, and that the key's project has access to it",
+    404: "Check the url: Flux is served at /v2/listen, on a self-hosted server only if listen_v2 is enabled",
+    429: "Too many streams at once: close some, or back off before the next attempt",
+}
+_ERROR_ADVICE = {
+    UNPARSABLE: "This deployment does not know a command that was sent: older ones lack Configure or ForceEndTurn",
+    "INTERNAL_SERVER_ERROR": "Connect again",
+}
+
+
+def translate(error: Exception, host: str, secret: str = "") -> TurnkitError:
+    """The one place where what websockets, anyio, trio and the system raise becomes turnkit's; `host` was the peer."""
+    if isinstance(error, TurnkitError):
+        return error
+    if isinstance(error, ws.InvalidStatus):
+        return refused(error.response, host, secret)
+    if isinstance(error, ws.ConnectionClosed):
+        return closed(error, host)
+    if isinstance(error, (ws.InvalidURI, ws.InvalidProxy, ImportError)):
+        return ConfigError("url or proxy: the address, or the proxy that the environment asks for, cannot be used")
+    if isinstance(error, ws.ConcurrencyError):
+        return LocalProtocolError(f"two tasks use the connection to {host} in the same way at once")
+    hung_up = isinstance(error, ws.InvalidMessage) and isinstance(error.__cause__, EOFError)
+    if isinstance(error, ws.WebSocketException) and not isinstance(error, ws.ProxyError) and not hung_up:
+        return RemoteProtocolError(f"{host} is no WebSocket server ({error}); check the url's host, port and scheme")
+    if isinstance(error, ws.ProxyError):
+        what = f"the proxy on the way to {host} refused: {error}; check the proxy settings"
+    elif hung_up:
+        what = f"{host} hung up during the handshake; check the url's port and scheme"
+    elif isinstance(error, TimeoutError):
+        what = f"{host} did not answer within connect_timeout; check the network, and any firewall or proxy"
+    elif isinstance(error, socket.gaierror):
+        what = f"no address was found for {host}; check its spelling and the name server"
+    elif isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+        what = f"TLS with {host} failed ({error.__cause__ or error}); check the url's scheme and the certificate"
+    elif isinstance(error, OSError):
+        what = f"{host} could not be reached ({str(error) or type(error).__name__}); check host, port and network"
+    else:
+        what = f"the connection to {host} failed ({type(error).__name__})"
+    return ConnectionFailed(what, (error,))
+
+
+def close_code(error: Exception) -> int | None:
+    if not isinstance(error, ws.ConnectionClosed):
+        return None
+    return int(error.rcvd.code) if error.rcvd else 1006
+
+
+def closed(error: ws.ConnectionClosed, host: str) -> TurnkitError:
+    if error.sent is not None and not error.rcvd_then_sent and error.sent.code in (1002, 1007, 1009):
+        return RemoteProtocolError(f"{host} sent what is no message of Flux: {error.sent.code} {error.sent.reason}")
+    if error.sent is not None and error.rcvd is None and error.sent.code == 1011:
+        return ConnectionFailed(f"{host} did not answer a ping within {PING} s", (error,))
+    reason = f", {error.rcvd.reason!r}" if error.rcvd and error.rcvd.reason else ""
+    how = f"code {close_code(error)}{reason}" if error.rcvd else "code 1006: no close frame, the connection was lost"
+    return ConnectionFailed(f"{host} closed the stream, unasked ({how})", (error,))
+
+
+def flux_error(message: ErrorMessage, request_id: str) -> FluxError:
+    advice = _ERROR_ADVICE.get(message.code, "")
+    return FluxError(message.code, message.description, request_id=message.request_id or request_id, advice=advice)
+
+
+def refused(response: Any, host: str, secret: str) -> TurnkitError:
+    """A refused upgrade; Flux's reason is in the body, in one of two shapes, or in the header `dg-error`."""
+    status = int(response.status_code)
+    try:
+        body = msgspec.json.decode(response.body or b"", type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeError):
+        body = {}
+    code = str(body.get("err_code") or body.get("code") or "")
+    description = str(body.get("err_msg") or body.get("description") or header(response, "dg-error"))
+    request_id = str(body.get("request_id") or header(response, "dg-request-id"))
+    if secret:  # a server may echo what it was sent
+        code, description = (text.replace(secret, "…") for text in (code, description))
+    advice = _REFUSAL_ADVICE.get(status, "")
+    refusal = FluxError(code, description[:500], request_id=request_id, status=status, advice=advice)
+    if status >= 500:
+        return ConnectionFailed(f"{host} is not available now, try again later. {refusal}", (refusal,))
+    if status < 400:
+        return RemoteProtocolError(f"{host} answered HTTP {status} instead of opening a WebSocket; check the url")
+    return refusal
+
+
+def header(response: Any, name: str) -> str:
+    values = response.headers.get_all(name)
+    return str(values[0]) if values else ""
