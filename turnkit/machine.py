@@ -682,7 +682,7 @@ class TurnMachine:
         s = self._s
         verdict, why = self._ask_barge_in(at, final, out)
         if verdict is Verdict.YIELD:
-            self._move_floor(ReplyMove.BARGE_IN, at, out)
+            self._move_floor(ReplyMove.BARGE_IN)
             out.append(BargeIn(s.turn, s.reply, s.text, why, at=at))
             self._free_floor()
         elif verdict is Verdict.KEEP or verdict is Verdict.DEFER or final:
@@ -690,7 +690,7 @@ class TurnMachine:
             s.why = why
             self._resume(ResumeReason.BACKCHANNEL, at, out)
         elif verdict is Verdict.HOLD and s.reply_is is Reply.AUDIBLE:
-            self._move_floor(ReplyMove.HOLD, at, out)
+            self._move_floor(ReplyMove.HOLD)
             out.append(Hold(s.turn, s.reply, why, at=at))
             s.hold_until = at + self._hold_timeout
             self._arm(s.hold_until)
@@ -719,18 +719,14 @@ class TurnMachine:
         """Playback goes on, if it was held."""
         s = self._s
         if s.reply_is is Reply.HELD:
-            self._move_floor(ReplyMove.RESUME, at, out)
+            self._move_floor(ReplyMove.RESUME)
             s.hold_until = inf
             out.append(Resume(s.turn, s.reply, reason, at=at))
 
     # Replies ------------------------------------------------------------------------------------------------------
 
-    def _move_floor(self, move: ReplyMove, at: float, out: _Signals) -> None:
-        s = self._s
-        dest, surprise = REPLY_TABLE[s.reply_is][move]
-        if surprise is not None:
-            out.append(Note(surprise, f"reply {s.reply} is {s.reply_is}", at=at))
-        s.reply_is = dest
+    def _move_floor(self, move: ReplyMove) -> None:
+        self._s.reply_is, _ = REPLY_TABLE[self._s.reply_is][move]
 
     def _new_reply(self) -> int:
         reply = self._s.next_reply
@@ -774,7 +770,7 @@ class TurnMachine:
         s.protected = s.draft_protected if speculative else protected
         s.draft = _NONE
         s.reply_is = Reply.DRAFTING
-        self._move_floor(ReplyMove.COMMIT, at, out)
+        self._move_floor(ReplyMove.COMMIT)
         s.reply_turn = turn
         s.reply_text = text
         s.heard = ""
@@ -784,7 +780,7 @@ class TurnMachine:
 
     def _cancel_pending(self, reason: CancelReason, at: float, out: _Signals) -> None:
         s = self._s
-        self._move_floor(ReplyMove.CANCEL, at, out)
+        self._move_floor(ReplyMove.CANCEL)
         out.append(Cancel(None if s.reply_turn == _NONE else s.reply_turn, s.reply, reason, at=at))
         self._free_floor()
 
@@ -810,7 +806,7 @@ class TurnMachine:
         if event.reply != s.reply or s.reply == _NONE:
             return
         before = s.reply_is
-        self._move_floor(move, at, out)
+        self._move_floor(move)
         if s.reply_is is Reply.CLOSED:
             self._playback_over(before is Reply.PENDING, at, out)
             return
