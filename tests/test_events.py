@@ -78,8 +78,8 @@ def test_vocabulary_is_complete() -> None:
         for name, value in vars(events).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and not name.startswith("_")
     }
-    assert set(EVENTS) | set(SIGNALS) == public
-    assert len(EVENTS) == len(set(EVENTS)) == 13
+    assert set(EVENTS) | set(SIGNALS) | {events.ReplyEnded} == public
+    assert len(EVENTS) == len(set(EVENTS)) == 14
     assert len(SIGNALS) == len(set(SIGNALS)) == 12
     assert set(TURN_EVENTS) < set(EVENTS)
 

@@ -13,6 +13,7 @@ from turnkit.chart import Reply, User
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.events import (
     BargeIn,
+    Busy,
     Cancel,
     CancelReason,
     Commit,
@@ -561,6 +562,21 @@ def test_line_noise_does_not_put_off_idle() -> None:
     assert [signal for signal in table.deal(EndOfTurn(1, "")) if isinstance(signal, UserIdle)] == [
         UserIdle(1, at=table.at)
     ]
+
+
+def test_the_idle_clock_stands_still_while_a_tool_runs() -> None:
+    """Busy stops it, and it starts anew when the tool is done; a turn or a reply in between changes nothing in that."""
+    table = Table(idle_timeout=5.0)
+    table.machine.wake(0.0)
+    table.deal(Busy(True))
+    assert table.wait(60.0) == []
+    table.deal(StartOfTurn(0, ""), EndOfTurn(0, ""))
+    assert table.wait(60.0) == []
+    table.deal(Busy(False))
+    since = table.at
+    assert table.wait(6.0) == [UserIdle(1, at=since + 5.0)]
+    table.deal(StartOfTurn(1, "hi"), Busy(False))
+    assert kinds(table.wait(6.0)) == []
 
 
 def test_one_late_wake_is_one_idle() -> None:

@@ -14,6 +14,7 @@ from referee import Referee
 
 from turnkit.chart import Reply
 from turnkit.events import (
+    Busy,
     DraftDiscarded,
     EagerEndOfTurn,
     EndOfTurn,
@@ -152,6 +153,7 @@ class AnyOrdering(RuleBasedStateMachine):
             Protect(reply, on),
             Initiate(on),
             DraftDiscarded(reply, "failed"),
+            Busy(on),
             StreamLost("gone"),
             StreamRestored("back"),
         ]

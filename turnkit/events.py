@@ -82,6 +82,15 @@ class NoteKind(_Reason):
     CALLBACK_FAILED = "callback_failed"  # a callback raised; the call goes on
 
 
+class Outcome(_Reason):
+    """How a reply ended; each ends in exactly one way."""
+
+    FINISHED = "finished"  # heard to its end, or it had nothing to say
+    INTERRUPTED = "interrupted"  # the user took the floor while it was heard
+    CANCELLED = "cancelled"  # nothing of it was ever heard
+    FAILED = "failed"  # `respond` or `speak` raised
+
+
 # Events -----------------------------------------------------------------------------------------------------------
 
 
@@ -187,6 +196,12 @@ class DraftDiscarded(_Event, frozen=True, gc=False, tag=True):
     reason: str
 
 
+class Busy(_Event, frozen=True, gc=False, tag=True):
+    """The host: a tool is running (`on`), or none is any more; meanwhile the idle clock stands still."""
+
+    on: bool
+
+
 class StreamLost(_Event, frozen=True, gc=False, tag=True):
     """Flux is gone; turns are counted from 0 again once it is back."""
 
@@ -210,6 +225,7 @@ Event: TypeAlias = (
     | Initiate
     | Protect
     | DraftDiscarded
+    | Busy
     | StreamLost
     | StreamRestored
 )
@@ -346,3 +362,12 @@ Signal: TypeAlias = (
 
 SIGNALS: tuple[type[Signal], ...] = get_args(Signal)
 """Every kind of signal, for those who want them all."""
+
+
+class ReplyEnded(_Signal, frozen=True, gc=False, tag=True):
+    """Report, the session's own: `reply` to `turn` (None if the agent spoke unasked) is over, and `heard` was heard."""
+
+    turn: int | None
+    reply: int
+    outcome: Outcome
+    heard: str

@@ -25,6 +25,7 @@ from .chart import REPLY_TABLE, USER_TABLE, Reply, ReplyMove, User, UserMove
 from .errors import ConfigError, LocalProtocolError
 from .events import (
     BargeIn,
+    Busy,
     Cancel,
     CancelReason,
     Commit,
@@ -131,6 +132,7 @@ class _State(msgspec.Struct, kw_only=True):
     stall_at: float = inf
     idle_at: float = inf
     idle_count: int = 0
+    busy: bool = False  # the idle clock stands still
 
 
 _IMMEDIATE = Immediate()
@@ -299,6 +301,11 @@ class TurnMachine:
         """The turn that waits for the floor, or for the rest of it after the stream was lost."""
         return None if self._s.suspended == _NONE else self._s.suspended
 
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """The words of earlier turns that never got an audible answer, oldest first; the next Commit brings them."""
+        return self._s.unanswered
+
     def snapshot(self) -> bytes:
         """All that this machine remembers; holds what was said. The settings are not part of it."""
         return msgspec.msgpack.encode(self._s)
@@ -366,7 +373,7 @@ class TurnMachine:
     def _start_idle(self, at: float) -> None:
         """The silence begins now, unless a turn without words has only interrupted it."""
         s = self._s
-        if self._idle_timeout is not None:
+        if self._idle_timeout is not None and not s.busy:
             if s.idle_at == inf:
                 s.idle_at = at + self._idle_timeout
                 s.idle_count = 0
@@ -840,6 +847,12 @@ class TurnMachine:
             if s.protected:
                 self._rejudge(event, at, out)
 
+    def _on_busy(self, s: _State, event: Busy, at: float, out: _Signals) -> None:
+        s.busy = bool(event.on)
+        s.idle_at = inf
+        if s.index is None and s.reply == _NONE and s.suspended == _NONE:
+            self._start_idle(at)
+
     def _on_discarded(self, s: _State, event: DraftDiscarded, at: float, out: _Signals) -> None:
         if event.reply == s.draft:
             changed = event.reason == CancelReason.CONTEXT_CHANGED
@@ -879,6 +892,7 @@ _HANDLERS: dict[type, _Handler] = {
     Initiate: TurnMachine._on_initiate,
     Protect: TurnMachine._on_protect,
     DraftDiscarded: TurnMachine._on_discarded,
+    Busy: TurnMachine._on_busy,
     StreamLost: TurnMachine._on_lost,
     StreamRestored: TurnMachine._on_restored,
 }

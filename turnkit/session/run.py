@@ -1,28 +1,26 @@
-"""A conversation, live: events from any async source into the machine, its signals to your callbacks.
-
-The session never decides; it keeps the order of effects. A signal's sync callbacks run in the very step in which the
-machine decided, before anything else is scheduled, so barge-in is one function call away from the socket. Async
-callbacks become tasks; those on Speculate and Commit belong to their reply and are cancelled with it. Nobody the
-reader has to wait for: no callback can hold up the turn-taking, and one that fails is reported, not raised.
-"""
+"""The run of a session: the reader, the clock, and the callbacks."""
 
 from __future__ import annotations
 
 import traceback
 from collections import Counter, deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from inspect import isawaitable, iscoroutine
 from math import inf
 from typing import Any, TypeVar, get_args, overload
+from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
 
-from .chart import Reply, User
-from .errors import ConfigError, LocalProtocolError, RemoteProtocolError, TurnkitError
-from .events import (
+from ..chart import Reply as ReplyState
+from ..chart import User
+from ..errors import ConfigError, LocalProtocolError, RemoteProtocolError, TurnkitError
+from ..events import (
     SIGNALS,
     BargeIn,
+    Busy,
     Cancel,
     CancelReason,
     Commit,
@@ -35,16 +33,17 @@ from .events import (
     PlaybackFinished,
     PlaybackStarted,
     Protect,
+    ReplyEnded,
     Signal,
     Speculate,
     StreamLost,
     StreamRestored,
     TurnEvent,
 )
-from .logs import logger
-from .machine import TurnMachine
-from .policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
-from .wire import (
+from ..logs import logger
+from ..machine import TurnMachine
+from ..policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
+from ..wire import (
     ConfigureFailure,
     Connected,
     ErrorMessage,
@@ -55,28 +54,37 @@ from .wire import (
     decode,
     to_event,
 )
+from .history import Message as ChatMessage
+from .keeper import Keeper
+from .replies import Reply, Respond, Speak
 
-S = TypeVar("S", bound=Signal)
+S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
 _TURN_EVENTS = frozenset(get_args(TurnEvent))
 _HOST_EVENTS = frozenset(get_args(Event)) - _TURN_EVENTS
+_HEARABLE = (*SIGNALS, ReplyEnded)
 
 
 class Session:
     """One conversation, from `run` to its end; everything is called from the event loop that runs it.
 
-    Settings are those of `TurnMachine`: the policies `barge_in` and `speculation`, all else seconds. Raises
-    ConfigError for one that cannot work.
+    Settings: `respond` and `speak`, both or neither, run the replies (see `Reply`; without them your callbacks do, and
+    report the playback); the policies `barge_in` and `speculation` and the times, in seconds, are those of
+    `TurnMachine`. `id` names the conversation in logs and in the keys of its replies; if not given it is random.
+    Raises ConfigError for a setting that cannot work.
 
     Attributes:
+        id: the name of the conversation.
         notes: how often each kind of surprise has come, those that the session itself met among them.
     """
 
     def __init__(
         self,
         *,
+        respond: Respond | None = None,
+        speak: Speak | None = None,
         barge_in: BargeInPolicy = _IMMEDIATE,
         speculation: SpeculationPolicy = _ON_EAGER,
         hold_timeout: float = 2.0,
@@ -84,7 +92,13 @@ class Session:
         stall_timeout: float = 8.0,
         stall_grace: float = 2.0,
         idle_timeout: float | None = None,
+        id: str | None = None,
     ) -> None:
+        for name, function in (("respond", respond), ("speak", speak)):
+            if function is not None and not callable(function):
+                raise ConfigError(f"{name}={function!r}: must be an async function")
+        if (respond is None) != (speak is None):
+            raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
         self._machine = TurnMachine(
             barge_in=barge_in,
             speculation=speculation,
@@ -94,13 +108,25 @@ class Session:
             stall_grace=stall_grace,
             idle_timeout=idle_timeout,
         )
+        self.id = uuid4().hex if id is None else id
         self.notes: Counter[NoteKind] = Counter()
+        self._keeper = Keeper(
+            self.id,
+            self._machine,
+            respond,
+            speak,
+            feed=self._tell,
+            failed=self._work_failed,
+            ended=lambda outcome: self._dispatch((outcome,)),
+        )
+        self._speaks = speak is not None
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
         self._alarm: anyio.CancelScope | None = None
-        self._queue: deque[Signal] = deque()
+        self._queue: deque[Signal | ReplyEnded] = deque()
         self._dispatching = False
         self._scopes: dict[int, set[anyio.CancelScope]] = {}
+        self._busy = 0
         self._changed: anyio.Event | None = None
         self._sequence_id = -1
         self._lost = False
@@ -120,8 +146,8 @@ class Session:
         Any number of callbacks, sync or async, called in the order of their registration. Raises ConfigError for a
         type that is not a signal, or a callback that cannot be called.
         """
-        if signal not in SIGNALS:
-            names = ", ".join(kind.__name__ for kind in SIGNALS)
+        if signal not in _HEARABLE:
+            names = ", ".join(kind.__name__ for kind in _HEARABLE)
             raise ConfigError(f"on({getattr(signal, '__name__', signal)!r}): must be one of the signals {names}")
         if callback is None:
             return lambda function: self.on(signal, function)
@@ -145,11 +171,14 @@ class Session:
         """
         if self._tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
-        self._log = logger(session=f"{id(self):x}")
+        self._log = logger(session=self.id)
         failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
+            self._keeper.tasks = self._tasks
             try:
                 self._dispatch(self._machine.wake(anyio.current_time()))
+                if self._busy:
+                    self._feed(Busy(True))
                 self._tasks.start_soon(self._keep_time)
                 failure = await self._read(source)
                 while drain and self._unfinished():
@@ -158,6 +187,7 @@ class Session:
             finally:
                 # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                 self._dispatch(self._machine.close(anyio.current_time()))
+                self._keeper.close()
                 if self._alarm is not None:
                     self._alarm.cancel()
             if not drain:
@@ -180,7 +210,7 @@ class Session:
         floor = self._machine.floor
         if floor is None:
             return self._machine.suspended is not None
-        return bool(self._scopes.get(floor[0]))
+        return self._keeper.runs(floor[0]) or bool(self._scopes.get(floor[0]))
 
     async def _keep_time(self) -> None:
         """Wake the machine at its deadlines; `_feed` brings the alarm forward when one comes nearer."""
@@ -268,7 +298,7 @@ class Session:
 
     # Signals out --------------------------------------------------------------------------------------------------
 
-    def _dispatch(self, signals: Iterable[Signal]) -> None:
+    def _dispatch(self, signals: Iterable[Signal | ReplyEnded]) -> None:
         """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
         self._queue.extend(signals)
         if self._dispatching:
@@ -286,10 +316,11 @@ class Session:
         if self._changed is not None:
             self._changed.set()
 
-    def _carry_out(self, signal: Signal) -> None:
+    def _carry_out(self, signal: Signal | ReplyEnded) -> None:
         kind = type(signal)
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
+        self._keeper.before_callbacks(signal)
         for callback in self._callbacks.get(kind, ()):
             try:
                 result = callback(signal)
@@ -301,8 +332,9 @@ class Session:
         if isinstance(signal, (Cancel, BargeIn)):
             for scope in self._scopes.pop(signal.reply, ()):
                 scope.cancel()
+        self._keeper.after_callbacks(signal)
 
-    def _start(self, callback: Callback[Any], signal: Signal, work: Awaitable[object]) -> None:
+    def _start(self, callback: Callback[Any], signal: Signal | ReplyEnded, work: Awaitable[object]) -> None:
         """Let the work of an async callback, not begun yet, go on by itself, in its reply's scope if it has one."""
         assert self._tasks is not None
         scope = anyio.CancelScope()
@@ -314,7 +346,7 @@ class Session:
     async def _call(
         self,
         callback: Callback[Any],
-        signal: Signal,
+        signal: Signal | ReplyEnded,
         work: Awaitable[object],
         scope: anyio.CancelScope,
         reply: int | None,
@@ -335,21 +367,25 @@ class Session:
                     del self._scopes[reply]
             self._stir()
 
-    def _callback_failed(self, callback: Callback[Any], signal: Signal, error: Exception) -> None:
-        name = getattr(callback, "__qualname__", type(callback).__qualname__)
+    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: Exception) -> None:
+        # A report that the callbacks for Note failed could only go to them.
+        self._work_failed(callback, type(signal).__name__, error, tell=not isinstance(signal, Note))
+
+    def _work_failed(self, work: object, at: str, error: Exception, *, tell: bool = True) -> None:
+        """Report what a function of the host's raised: in the log, and as a Note."""
+        name = getattr(work, "__qualname__", type(work).__qualname__)
         self._log.error(
             "callback_failed",
             callback=name,
-            signal=type(signal).__name__,
+            at=at,
             error=type(error).__name__,
             where=_where(error),
             personal_message=str(error),
         )
-        if isinstance(signal, Note):
-            # Its own report may be what it fails at.
-            self.notes[NoteKind.CALLBACK_FAILED] += 1
+        if tell:
+            self._note(NoteKind.CALLBACK_FAILED, f"{name} at {at}: {type(error).__name__}")
         else:
-            self._note(NoteKind.CALLBACK_FAILED, f"{name} at {type(signal).__name__}: {type(error).__name__}")
+            self.notes[NoteKind.CALLBACK_FAILED] += 1
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -367,27 +403,62 @@ class Session:
 
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
-        self._report(Protect(reply, on))
+        self._tell(Protect(reply, on))
 
     def discard_draft(self, reply: int, reason: str = "failed") -> None:
         """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
-        self._report(DraftDiscarded(reply, reason))
+        self._tell(DraftDiscarded(reply, reason))
 
-    def initiate(self, *, protected: bool = False) -> int | None:
-        """Let the agent speak unasked: the reply whose Commit has just been dispatched, None if the floor is taken.
+    def context_changed(self) -> None:
+        """Say that what a draft may have been made from is no longer true: a draft there is now is discarded."""
+        if self._machine.draft is not None:
+            self.discard_draft(self._machine.draft, CancelReason.CONTEXT_CHANGED)
 
-        Raises LocalProtocolError if the session is not running.
+    def initiate(self, what: str | Respond | None = None, *, protected: bool = False) -> int | None:
+        """Let the agent speak unasked: the id of its reply, or None if the floor is taken.
+
+        `what` is said, if it is text, or called instead of `respond`; without it, `respond` gets a reply to no turn.
+        A `protected` reply is not interrupted once it is heard. Raises LocalProtocolError if the session is not
+        running, or has no `speak` to say `what`.
         """
         if self._tasks is None or self._machine.closed:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
+        if what is not None and not self._speaks:
+            raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
+        self._keeper.initiative = _saying(what) if isinstance(what, str) else what
         for signal in self._feed(Initiate(protected)):
             if isinstance(signal, Commit):
                 return signal.reply
-            if isinstance(signal, Cancel) and signal.reason is CancelReason.FLOOR_TAKEN:
-                return None
+        self._keeper.initiative = None
         return None
 
-    def _report(self, event: Event) -> None:
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Hold the idle clock while a tool runs: the silence is not the user's. May be nested."""
+        self._busy += 1
+        if self._busy == 1:
+            self._tell(Busy(True))
+        try:
+            yield
+        finally:
+            self._busy -= 1
+            if self._busy == 0:
+                self._tell(Busy(False))
+
+    @property
+    def history(self) -> list[ChatMessage]:
+        """The conversation as chat messages: what the user said, and of the agent's replies what was heard."""
+        return self._keeper.history.messages()
+
+    def remember(self, message: Mapping[str, Any]) -> None:
+        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""
+        self._keeper.history.add(message)
+
+    def _report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        if self._tasks is not None and not self._machine.closed:
+            self._keeper.report(event)
+
+    def _tell(self, event: Event) -> None:
         if self._tasks is not None and not self._machine.closed:
             self._feed(event)
 
@@ -397,7 +468,7 @@ class Session:
         return self._machine.user
 
     @property
-    def floor(self) -> tuple[int, Reply] | None:
+    def floor(self) -> tuple[int, ReplyState] | None:
         """The reply that has the floor and its state: pending, audible or held."""
         return self._machine.floor
 
@@ -406,3 +477,10 @@ def _where(error: Exception) -> str:
     """The line that raised, without the values that were in play."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{frame.filename}:{frame.lineno} in {frame.name}"
+
+
+def _saying(text: str) -> Respond:
+    async def say(reply: Reply) -> None:
+        await reply.say(text)
+
+    return say

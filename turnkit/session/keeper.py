@@ -1,0 +1,237 @@
+"""Who runs the replies: begins them, lets them be heard, ends each in exactly one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..events import (
+    BargeIn,
+    Cancel,
+    CancelReason,
+    Commit,
+    DraftDiscarded,
+    Event,
+    Hold,
+    Outcome,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyEnded,
+    Resume,
+    Signal,
+    Speculate,
+    TurnDropped,
+)
+from ..machine import TurnMachine
+from .history import History, Message
+from .replies import Chunks, Playback, Reply, Respond, Speak
+
+
+class Running:
+    """A reply that is not over: its scope, its playback, and whether something went wrong."""
+
+    def __init__(self, reply: Reply, respond: Respond | None) -> None:
+        self.reply = reply
+        self.respond = respond
+        self.scope = anyio.CancelScope()
+        self.playback: Playback | None = None
+        self.failed = False
+
+
+class Keeper:
+    """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
+
+    `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
+    Without `speak` it only keeps the books: the host runs the replies and reports their playback.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        machine: TurnMachine,
+        respond: Respond | None,
+        speak: Speak | None,
+        *,
+        feed: Callable[[Event], object],
+        failed: Callable[[object, str, Exception], None],
+        ended: Callable[[ReplyEnded], None],
+    ) -> None:
+        self.history = History()
+        self.tasks: TaskGroup | None = None
+        self.initiative: Respond | None = None  # what the reply says that is being initiated just now
+        self._name = name
+        self._machine = machine
+        self._respond = respond
+        self._speak = speak
+        self._feed = feed
+        self._failed = failed
+        self._ended = ended
+        self._running: dict[int, Running] = {}
+        self._owed_since: int | None = None  # the first turn that has not had an audible answer
+
+    def runs(self, reply: int) -> bool:
+        """Whether this reply is under way here, and will come to an end by itself."""
+        return self._speak is not None and reply in self._running
+
+    def close(self) -> None:
+        """The conversation is over; what is still being heard is cut off."""
+        for reply in list(self._running):
+            self._end(reply, Outcome.INTERRUPTED)
+
+    # Signals ------------------------------------------------------------------------------------------------------
+
+    def before_callbacks(self, signal: Signal | ReplyEnded) -> None:
+        """What callbacks may rely on."""
+        if type(signal) is Commit and signal.turn is not None:
+            self.history.user_said(signal.transcript, signal.unanswered)
+
+    def after_callbacks(self, signal: Signal | ReplyEnded) -> None:
+        """Begin, let speak, pause, or end what the signal is about."""
+        match signal:
+            case Speculate():
+                messages = self.history.messages_with(signal.transcript, self._machine.unanswered)
+                reply = self._new(signal, self._machine.unanswered, speculative=True, messages=messages)
+                self._start(Running(reply, self._respond))
+            case Commit():
+                self._commit(signal)
+            case Cancel(reason=reason):
+                if reason is CancelReason.NEW_TURN:
+                    self._owe(signal.turn)
+                running = self._running.get(signal.reply)
+                failed = running is not None and running.failed
+                self._end(signal.reply, Outcome.FAILED if failed else Outcome.CANCELLED)
+            case BargeIn():
+                self._end(signal.reply, Outcome.INTERRUPTED)
+            case Hold() | Resume():
+                running = self._running.get(signal.reply)
+                if running is not None and running.playback is not None:
+                    (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
+            case TurnDropped():
+                self._owe(signal.turn)
+            case _:
+                pass
+
+    def _new(
+        self,
+        signal: Speculate | Commit,
+        unanswered: tuple[str, ...],
+        *,
+        speculative: bool,
+        messages: list[Message],
+    ) -> Reply:
+        if not unanswered:
+            self._owed_since = None
+        since = signal.turn if self._owed_since is None else self._owed_since
+        key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
+        return Reply(
+            signal.reply, signal.turn, signal.transcript, unanswered, key, speculative=speculative, messages=messages
+        )
+
+    def _commit(self, signal: Commit) -> None:
+        running = self._running.get(signal.reply)
+        if running is None:
+            reply = self._new(signal, signal.unanswered, speculative=False, messages=self.history.messages())
+            respond, self.initiative = (self.initiative or self._respond), None
+            running = Running(reply, respond if signal.turn is None else self._respond)
+            self._start(running)
+        running.reply.transcript = signal.transcript
+        running.reply._committed.set()
+
+    def _owe(self, turn: int | None) -> None:
+        if self._owed_since is None and self._machine.unanswered:
+            self._owed_since = turn
+
+    def _start(self, running: Running) -> None:
+        self._running[running.reply.id] = running
+        if self._speak is None or self.tasks is None:
+            running.reply._close()  # nobody here will say anything
+        else:
+            self.tasks.start_soon(self._live, running)
+
+    def _end(self, reply_id: int, outcome: Outcome) -> None:
+        running = self._running.pop(reply_id, None)
+        if running is None:
+            return
+        reply = running.reply
+        reply._end(outcome)
+        if outcome is not Outcome.FINISHED:
+            running.scope.cancel()
+        self.history.reply_over(reply.id)
+        self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
+
+    # Playback -----------------------------------------------------------------------------------------------------
+
+    def report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        """Pass on what is heard of a reply; of one that is over, or not to be heard yet, nothing is kept."""
+        floor = self._machine.floor
+        running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
+        if running is not None:
+            if isinstance(event, PlaybackAdvanced):
+                running.reply._heard = event.heard
+                self.history.agent_heard(event.reply, event.heard)
+            elif isinstance(event, PlaybackFinished):
+                # Before the machine goes on to whoever has been waiting for the floor.
+                self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
+        self._feed(event)
+        if running is not None and isinstance(event, PlaybackFinished):
+            self._owe(running.reply.turn)
+
+    # The life of a reply ------------------------------------------------------------------------------------------
+
+    async def _live(self, running: Running) -> None:
+        """From its beginning to its end, in one scope; what must finish in it holds up nobody else."""
+        reply = running.reply
+        try:
+            with running.scope:
+                # Cancelled before it could begin, it does not begin.
+                await anyio.lowlevel.checkpoint()
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._run_respond, running)
+                    await reply._committed.wait()
+                    await self._run_speak(running)
+        finally:
+            reply._close()
+
+    async def _run_respond(self, running: Running) -> None:
+        reply = running.reply
+        assert running.respond is not None
+        try:
+            await running.respond(reply)
+        except Exception as error:
+            running.failed = True
+            self._failed(running.respond, f"reply {reply.id}", error)
+            if not reply.is_committed and reply.outcome is None:
+                self._feed(DraftDiscarded(reply.id, CancelReason.FAILED))
+        finally:
+            reply._gate.close()
+
+    async def _run_speak(self, running: Running) -> None:
+        reply = running.reply
+        assert self._speak is not None
+        try:
+            first = await reply._chunks.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            self.report(PlaybackFinished(reply.id))
+            return
+        chunks = Chunks(reply, first)
+        playback = running.playback = Playback(
+            lambda: self.report(PlaybackStarted(reply.id)),
+            lambda text: self.report(PlaybackAdvanced(reply.id, text)),
+        )
+        try:
+            await self._speak(reply, chunks, playback)
+        except Exception as error:
+            running.failed = True
+            self._failed(self._speak, f"reply {reply.id}", error)
+            running.scope.cancel()
+        else:
+            if chunks.said:
+                # Its return is the last sound: all that it was given has been heard.
+                self.report(PlaybackAdvanced(reply.id, chunks.said))
+            elif not playback.reported:
+                self.report(PlaybackStarted(reply.id))
+        self.report(PlaybackFinished(reply.id))
+        reply._chunks.close()

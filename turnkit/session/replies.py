@@ -1,0 +1,224 @@
+"""Replies that the session runs: the gate before the commit, the barrier before any effect, one outcome each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from ..errors import ConfigError, LocalProtocolError
+from ..events import Outcome
+from .history import Message
+
+Chunk: TypeAlias = str | bytes
+"""What a reply says: text for a TTS, or audio."""
+
+HELD_BACK = 256
+"""Chunks that a draft may say before its commit until it has to wait: more than an LLM gives in the time of a turn's
+end, and a bound for one that talks on."""
+
+Respond: TypeAlias = Callable[["Reply"], Awaitable[object]]
+"""`async def respond(reply)`: says what there is to say, and does what there is to do."""
+
+
+class Reply:
+    """What `respond` gets: what is to be answered, and the way to answer it.
+
+    Written once, run on speculation or not: until the turn is final nothing that is said is heard, and nothing should
+    take effect that does not stand behind `await reply.committed()`. If the reply is cancelled or interrupted,
+    `respond` is cancelled where it stands.
+
+    Attributes: `id`; `turn` it answers, None if the agent speaks unasked; `transcript` to answer, empty then;
+    `unanswered`, the words of earlier turns that never got an audible answer, oldest first; `speculative`, whether it
+    began as a draft; `key`, for effects that must happen once: the same for every attempt to answer the same turn,
+    and for a later reply that makes up for an unanswered one. Give it to whoever books, pays or writes.
+    """
+
+    def __init__(
+        self,
+        id: int,
+        turn: int | None,
+        transcript: str,
+        unanswered: tuple[str, ...],
+        key: str,
+        *,
+        speculative: bool,
+        messages: Iterable[Message] = (),
+    ) -> None:
+        self.id = id
+        self.turn = turn
+        self.transcript = transcript
+        self.unanswered = unanswered
+        self.speculative = speculative
+        self.key = key
+        self._messages = list(messages)
+        self._heard = ""
+        self._outcome: Outcome | None = None
+        self._committed = anyio.Event()
+        self._gate: MemoryObjectSendStream[Chunk]
+        self._chunks: MemoryObjectReceiveStream[Chunk]
+        self._gate, self._chunks = anyio.create_memory_object_stream[Chunk](HELD_BACK)
+
+    def __repr__(self) -> str:
+        # What is answered is what somebody said: it stays out of logs.
+        return (
+            f"<Reply {self.id} to turn {self.turn}: {self._outcome or ('committed' if self.is_committed else 'draft')}>"
+        )
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether the turn is final and this is its reply."""
+        return self._committed.is_set()
+
+    @property
+    def heard(self) -> str:
+        """What of it has been heard so far, as `speak` reports it."""
+        return self._heard
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended, None while it has not."""
+        return self._outcome
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation up to and with the turn to answer, as chat messages for an LLM."""
+        return [dict(message) for message in self._messages]
+
+    async def say(self, chunk: Chunk) -> bool:
+        """Say text, or audio; True if it was taken, False if the reply is over and nobody will hear it.
+
+        Before the commit it is held back, and beyond a bound waits. Raises ConfigError for what is neither.
+        """
+        if not isinstance(chunk, (str, bytes)):
+            raise ConfigError(f"say({type(chunk).__name__}): must be text or the bytes of audio")
+        if self._outcome is not None:
+            await anyio.lowlevel.checkpoint()
+            return False
+        try:
+            await self._gate.send(chunk)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return False
+        return self._outcome is None
+
+    async def committed(self) -> None:
+        """Wait until the turn is final: the barrier before a tool call, a write, anything that takes effect.
+
+        A draft that comes to nothing is cancelled here. Raises LocalProtocolError if the reply is over already and
+        was cancelled or interrupted, so that nothing of it takes effect, whoever calls.
+        """
+        # Also if the commit has come long ago: a cancellation that came meanwhile takes effect here, not after.
+        await anyio.lowlevel.checkpoint()
+        self._check_alive()
+        await self._committed.wait()
+        self._check_alive()
+
+    @asynccontextmanager
+    async def must_finish(self, timeout: float = 30.0) -> AsyncIterator[None]:
+        """Once committed, finish this block even if the user takes the floor meanwhile; at most `timeout` seconds.
+
+        Barge-in then ends the speech and leaves the work alone. Waits for the commit like `committed`, and raises as
+        it does. Past the timeout TimeoutError is raised, and counts as a failure of `respond`.
+        """
+        await self.committed()
+        with anyio.fail_after(timeout, shield=True):
+            yield
+        # A cancellation that came meanwhile takes effect here, with the work done.
+        await anyio.lowlevel.checkpoint()
+
+    def _check_alive(self) -> None:
+        if self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
+            raise LocalProtocolError(f"reply {self.id} was {self._outcome}: nothing of it may take effect any more")
+
+    def _end(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        if outcome is not Outcome.FINISHED:
+            self._close()
+
+    def _close(self) -> None:
+        """Nothing more is taken, and nothing more is given."""
+        self._gate.close()
+        self._chunks.close()
+
+
+class Chunks:
+    """What a committed reply says, in order; an async iterator that ends when `respond` has ended."""
+
+    def __init__(self, reply: Reply, first: Chunk) -> None:
+        self._reply = reply
+        self._first: Chunk | None = first
+        self._said: list[str] = []
+
+    @property
+    def said(self) -> str:
+        """The text that has been handed out so far."""
+        return "".join(self._said)
+
+    def __aiter__(self) -> Chunks:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        if self._first is not None:
+            chunk, self._first = self._first, None
+        else:
+            try:
+                chunk = await self._reply._chunks.receive()
+            except (anyio.EndOfStream, anyio.ClosedResourceError):
+                raise StopAsyncIteration from None
+        if isinstance(chunk, str):
+            self._said.append(chunk)
+        return chunk
+
+
+class Playback:
+    """Where `speak` reports what is heard, and learns whether it is to pause."""
+
+    def __init__(self, started: Callable[[], None], advance: Callable[[str], None]) -> None:
+        self._on_started = started
+        self._on_advance = advance
+        self._held = anyio.Event()
+        self._resumed = anyio.Event()
+        self._resumed.set()
+        self.reported = False
+
+    def started(self) -> None:
+        """The first sound was heard."""
+        self.reported = True
+        self._on_started()
+
+    def advance(self, text: str) -> None:
+        """`text` is all that has been heard so far."""
+        self.reported = True
+        self._on_advance(text)
+
+    @property
+    def held(self) -> bool:
+        """Whether the playback is to pause (or duck): the user has begun to speak, and it is being judged."""
+        return self._held.is_set()
+
+    async def wait_held(self) -> None:
+        """Wait until the playback is to pause."""
+        await self._held.wait()
+
+    async def wait_resumed(self) -> None:
+        """Wait until the playback may go on; at once if it is not held."""
+        await self._resumed.wait()
+
+    def hold(self) -> None:
+        """The session's: an overlap is being judged."""
+        if not self.held:
+            self._resumed = anyio.Event()
+            self._held.set()
+
+    def resume(self) -> None:
+        """The session's: it was none."""
+        if self.held:
+            self._held = anyio.Event()
+            self._resumed.set()
+
+
+Speak: TypeAlias = Callable[[Reply, AsyncIterator[Any], Any], Awaitable[object]]
+"""`async def speak(reply, chunks, playback)`: the TTS and player; its return is the last sound."""
