@@ -75,7 +75,7 @@ def test_the_demo_for_programs_and_for_people() -> None:
     signals = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
     assert next(iter(signals[0])) == "signal"
-    assert {"TurnStarted", "TurnUpdated", "Speculate", "Commit", "BargeIn", "TurnDropped"} <= {
+    assert {"TurnStarted", "TurnUpdated", "Speculate", "Commit", "BargeIn", "TurnDropped", "ReplyEnded"} <= {
         entry["signal"] for entry in signals
     }
     assert [entry["at"] for entry in signals] == sorted(entry["at"] for entry in signals)

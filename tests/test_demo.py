@@ -13,6 +13,8 @@ from turnkit.events import (
     Commit,
     DropReason,
     Note,
+    Outcome,
+    ReplyEnded,
     Signal,
     Speculate,
     TurnDropped,
@@ -28,19 +30,19 @@ class Witness:
         self.signals: list[Signal] = []
         self.times: list[float] = []
         self.played: list[str] = []
-        self.finished: list[int] = []
+        self.ended: list[ReplyEnded] = []
         self.clock: list[float] = []
 
-    def show(self, signal: Signal, seconds: float) -> None:
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        if isinstance(signal, ReplyEnded):
+            self.ended.append(signal)
+            return
         self.signals.append(signal)
         self.times.append(seconds)
 
     def play(self, heard: str, rest: str) -> None:
         if not heard:
             self.played.append(rest)
-
-    def finish(self, reply: int) -> None:
-        self.finished.append(reply)
 
     def tick(self, seconds: float) -> None:
         self.clock.append(seconds)
@@ -62,7 +64,16 @@ async def test_the_demo_shows_what_it_promises(speed: float) -> None:
     assert [(signal.turn, signal.reason) for signal in dropped] == [(3, DropReason.OVERLAP_KEPT)]
     assert not [signal for signal in witness.signals if isinstance(signal, Note)]
     assert witness.played == [GREETING, *REPLIES.values()]
-    assert witness.finished == [0, 1, 4, 5], "the reply that was interrupted did not finish"
+    assert [(end.reply, end.outcome) for end in witness.ended] == [
+        (0, Outcome.FINISHED),
+        (1, Outcome.FINISHED),
+        (2, Outcome.CANCELLED),
+        (3, Outcome.INTERRUPTED),
+        (4, Outcome.FINISHED),
+        (5, Outcome.FINISHED),
+    ]
+    assert REPLIES["eight"].startswith(witness.ended[3].heard)
+    assert 20 < len(witness.ended[3].heard) < len(REPLIES["eight"])
     assert 25 < witness.clock[-1] < 60
     assert witness.times == sorted(witness.times)
 

@@ -17,6 +17,8 @@ from turnkit.events import (
     Hold,
     Note,
     NoteKind,
+    Outcome,
+    ReplyEnded,
     Resume,
     ResumeReason,
     Signal,
@@ -29,7 +31,7 @@ from turnkit.events import (
 )
 from turnkit.view import View, describe
 
-ONE_OF_EACH: list[Signal] = [
+ONE_OF_EACH: list[Signal | ReplyEnded] = [
     TurnStarted(0, "Hi", at=1.0),
     TurnUpdated(0, "Hi [bold]there", 0.1, at=1.2),
     Speculate(0, 0, "Hi [bold]there", 0.6, "eager end of turn", at=1.4),
@@ -44,6 +46,7 @@ ONE_OF_EACH: list[Signal] = [
     UserIdle(2, at=30.0),
     Note(NoteKind.STALE_TURN, "Update of turn_index 0, which is over", at=31.0),
     Commit(None, 2, "", False, "initiate", at=32.0),
+    ReplyEnded(0, 1, Outcome.INTERRUPTED, "Good day", at=33.0),
 ]
 
 
@@ -54,13 +57,13 @@ def shown(console: Console) -> None:
             if isinstance(signal, Resume):
                 view.play("", "Good day to you")
                 view.play("Good day", "to you")
-        view.finish(2)
-        view.tick(33.0)
+        view.show(ReplyEnded(None, 2, Outcome.CANCELLED, "", at=34.0), 34.0)
+        view.tick(34.0)
 
 
 def test_every_signal_has_words() -> None:
     """describe() knows all signals, and no two of them look alike."""
-    assert {type(signal) for signal in ONE_OF_EACH} == set(SIGNALS)
+    assert {type(signal) for signal in ONE_OF_EACH} == {*SIGNALS, ReplyEnded}
     texts = [describe(signal) for signal in ONE_OF_EACH]
     assert all(texts)
     assert len(set(texts)) == len(texts)
@@ -77,7 +80,8 @@ def test_without_a_terminal_it_is_plain_lines() -> None:
     assert len(lines) == len(ONE_OF_EACH) - 1 + 2, "a line each but TurnUpdated, the title, what the agent says"
     assert "“Hi [bold]there :smile:”" in text
     assert "with 1 unanswered" in text
-    assert "stops reply 1: 2 words, after “Good day”" in text
+    assert "stops reply 1: 2 words" in text
+    assert "reply 1 interrupted, heard “Good day”" in text
 
 
 @pytest.mark.parametrize("width", [40, 100])

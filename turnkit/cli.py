@@ -26,7 +26,7 @@ from rich.table import Table
 from . import __version__
 from .chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
 from .errors import ConfigError, TurnkitError
-from .events import SIGNALS, BargeIn, Cancel, Commit, DropReason, Signal, Speculate, TurnDropped
+from .events import SIGNALS, BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from .flux import FluxStream, connect
 from .logs import log_to_stderr
 from .policy import (
@@ -110,6 +110,8 @@ def _common(
 @app.command()
 def demo(
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
+    llm: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated LLM takes.")] = 0.45,
+    tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
     as_json: JsonFlag = False,
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
@@ -120,9 +122,9 @@ def demo(
     from .demo import hold_conversation
 
     out = _JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")
-    tally = _Tally(out)
+    tally = _Tally(out, llm)
     with out:
-        _run(lambda: hold_conversation(tally, speed=speed))
+        _run(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts))
     if not as_json:
         tally.report(Console(emoji=False))
 
@@ -141,16 +143,13 @@ class _JsonLines:
     ) -> None:
         pass
 
-    def show(self, signal: Signal, seconds: float) -> None:
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
         fields = msgspec.to_builtins(msgspec.structs.replace(signal, at=round(seconds, 3)))
         if self._audio_end is not None:
             fields["audio_end"] = round(self._audio_end(), 2)
         _say_json(fields)
 
     def play(self, heard: str, rest: str) -> None:
-        pass
-
-    def finish(self, reply: int) -> None:
         pass
 
     def tick(self, seconds: float) -> None:
@@ -160,14 +159,15 @@ class _JsonLines:
 class _Tally:
     """Passes everything on to a view and counts what was decided."""
 
-    def __init__(self, view: View | _JsonLines) -> None:
+    def __init__(self, view: View | _JsonLines, llm_seconds: float) -> None:
         self._view = view
-        self.play, self.finish, self.tick = view.play, view.finish, view.tick
+        self._llm_seconds = llm_seconds
+        self.play, self.tick = view.play, view.tick
         self._counts: Counter[str] = Counter()
         self._drafted: dict[int, float] = {}
         self._leads: list[float] = []
 
-    def show(self, signal: Signal, seconds: float) -> None:
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
         match signal:
             case Speculate(reply=reply):
                 self._drafted[reply] = seconds
@@ -191,7 +191,10 @@ class _Tally:
             table.add_row(f"  {what}", f"[bold]{self._counts[what]}[/bold]")
         if self._leads:
             leads = ", ".join(f"{lead * 1000:.0f}" for lead in self._leads)
+            # What is known before the turn is final need not be waited for after it.
+            saved = ", ".join(f"{min(lead, self._llm_seconds) * 1000:.0f}" for lead in self._leads)
             table.add_row("  head start of each kept draft", f"[bold]{leads}[/bold] ms")
+            table.add_row("  so each was heard sooner by", f"[bold]{saved}[/bold] ms")
         console.print()
         console.print(table)
 

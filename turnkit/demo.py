@@ -6,16 +6,16 @@ it. Nothing needs a key, a network or a sound card.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import anyio
 
-from .events import SIGNALS, Commit, Signal, Speculate
+from .events import SIGNALS, ReplyEnded, Signal
 from .flux import FluxStream, connect
 from .policy import MinWords
-from .session import Session
+from .session import Reply, Session
+from .session.replies import Playback
 from .simulator import Script, serve
 from .wire import Connected, FluxOptions, Message
 
@@ -43,53 +43,45 @@ TTS_SECONDS = 0.12  # from words to sound
 WORD_SECONDS = 0.3
 CHUNK_SECONDS = 0.08
 _CHUNK = bytes(2560)
-_AFTERWARDS = 1.0  # of silence before the caller hangs up
+_AFTERWARDS = 3.5  # of silence before the caller hangs up
 
 
 class Observer(Protocol):
     """Who watches the demo; all times are seconds of the conversation, whatever its speed."""
 
-    def show(self, signal: Signal, seconds: float) -> None: ...
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None: ...
     def play(self, heard: str, rest: str) -> None: ...
-    def finish(self, reply: int) -> None: ...
     def tick(self, seconds: float) -> None: ...
 
 
 class Bot:
-    """Answers by keyword, with the delays of an LLM and a TTS; drafts when told to, speaks when allowed to."""
+    """Answers by keyword, with the delays of an LLM and a TTS: `respond` and `speak`, as any bot has them."""
 
-    def __init__(self, session: Session, observer: Observer, speed: float) -> None:
-        self._session = session
+    def __init__(self, observer: Observer, speed: float, llm_seconds: float, tts_seconds: float) -> None:
         self._observer = observer
         self._speed = speed
-        self._drafts: defaultdict[int, anyio.Event] = defaultdict(anyio.Event)
-        session.on(Speculate, self.draft)
-        session.on(Commit, self.speak)
+        self._llm_seconds = llm_seconds
+        self._tts_seconds = tts_seconds
 
     async def _pass(self, seconds: float) -> None:
         await anyio.sleep(seconds / self._speed)
 
-    async def draft(self, signal: Speculate) -> None:
-        """Ask the LLM before the turn is final; nobody hears anything of it."""
-        await self._pass(LLM_SECONDS)
-        self._drafts[signal.reply].set()
+    async def respond(self, reply: Reply) -> None:
+        """The LLM: asked as soon as the caller has probably finished, heard only once they have."""
+        await self._pass(self._llm_seconds)
+        await reply.say(_answer(reply.transcript))
 
-    async def speak(self, signal: Commit) -> None:
-        """The turn is final: say what was drafted for it, or what the LLM says now."""
-        if signal.turn is not None:
-            if signal.speculative:
-                await self._drafts[signal.reply].wait()
-            else:
-                await self._pass(LLM_SECONDS)
-        await self._pass(TTS_SECONDS)
-        words = (GREETING if signal.turn is None else _answer(signal.transcript)).split()
-        self._session.playback_started(signal.reply)
-        for count in range(1, len(words) + 1):
-            self._observer.play(" ".join(words[: count - 1]), " ".join(words[count - 1 :]))
-            await self._pass(WORD_SECONDS)
-            self._session.playback_advanced(signal.reply, " ".join(words[:count]))
-        self._session.playback_finished(signal.reply)
-        self._observer.finish(signal.reply)
+    async def speak(self, reply: Reply, chunks: AsyncIterator[str | bytes], playback: Playback) -> None:
+        """The TTS and the speaker: a word after the other, reported as it is heard."""
+        await self._pass(self._tts_seconds)
+        async for chunk in chunks:
+            words = str(chunk).split()
+            playback.started()
+            for count in range(1, len(words) + 1):
+                await playback.wait_resumed()
+                self._observer.play(" ".join(words[: count - 1]), " ".join(words[count - 1 :]))
+                await self._pass(WORD_SECONDS)
+                playback.advance(" ".join(words[:count]))
 
 
 def _answer(transcript: str) -> str:
@@ -97,19 +89,23 @@ def _answer(transcript: str) -> str:
     return next((reply for word, reply in reversed(REPLIES.items()) if word in said), "I beg your pardon?")
 
 
-async def hold_conversation(observer: Observer, *, speed: float = 1.0) -> None:
+async def hold_conversation(
+    observer: Observer, *, speed: float = 1.0, llm_seconds: float = LLM_SECONDS, tts_seconds: float = TTS_SECONDS
+) -> None:
     """Hold the whole conversation, `speed` times as fast as people talk."""
     script = Script.parse(CALLER, seed=SEED)
+    bot = Bot(observer, speed, llm_seconds, tts_seconds)
     session = Session(
+        respond=bot.respond,
+        speak=bot.speak,
         barge_in=MinWords(2),
         hold_timeout=2.0 / speed,
         lost_turn_grace=2.0 / speed,
         stall_timeout=8.0 / speed,
         stall_grace=2.0 / speed,
     )
-    Bot(session, observer, speed)
     began = anyio.current_time()
-    for kind in SIGNALS:
+    for kind in (*SIGNALS, ReplyEnded):
         session.on(kind, lambda signal: observer.show(signal, (signal.at - began) * speed))
     async with serve(script) as flux, connect(OPTIONS, url=flux.url) as stream, anyio.create_task_group() as tasks:
         tasks.start_soon(_call, stream, script.end, speed, observer.tick)
@@ -121,7 +117,7 @@ async def _greeted(stream: FluxStream, session: Session) -> AsyncIterator[Messag
     async for message in stream:
         yield message
         if isinstance(message, Connected):
-            session.initiate()
+            session.initiate(GREETING)
 
 
 async def _call(stream: FluxStream, end: float, speed: float, tick: Callable[[float], None]) -> None:

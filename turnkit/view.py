@@ -19,6 +19,8 @@ from .events import (
     Commit,
     Hold,
     Note,
+    Outcome,
+    ReplyEnded,
     Resume,
     Signal,
     Speculate,
@@ -41,10 +43,11 @@ _STYLES: dict[type, str] = {
     TurnStalled: "red",
     UserIdle: "blue",
     Note: "bright_black",
+    ReplyEnded: "green",
 }
 
 
-def describe(signal: Signal) -> str:
+def describe(signal: Signal | ReplyEnded) -> str:
     """A signal in a few words, its name and time aside."""
     match signal:
         case TurnStarted() | TurnUpdated() | TurnStalled():
@@ -71,6 +74,11 @@ def describe(signal: Signal) -> str:
             return f"nobody has spoken, {signal.count} times over"
         case Note():
             return f"{signal.kind}: {signal.detail}"
+        case ReplyEnded():
+            heard = f", heard “{signal.heard}”" if signal.heard else ", nothing heard"
+            if signal.outcome is Outcome.FINISHED:
+                heard = ", heard to its end" if signal.heard else ", with nothing to say"
+            return f"{_of(signal.turn)}  reply {signal.reply} {signal.outcome}{heard}"
 
 
 def _of(turn: int | None) -> str:
@@ -112,11 +120,14 @@ class View:
         if self._live is not None:
             self._live.refresh()
 
-    def show(self, signal: Signal, seconds: float) -> None:
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
         """A signal, at this second of the conversation."""
-        if not isinstance(signal, TurnUpdated):
-            heard = f", after “{self._heard}”" if isinstance(signal, BargeIn) and self._heard else ""
-            self._print(seconds, type(signal).__name__, _STYLES[type(signal)], describe(signal) + heard)
+        told = isinstance(signal, TurnUpdated) or (
+            # The Cancel has said it.
+            isinstance(signal, ReplyEnded) and signal.outcome is Outcome.CANCELLED
+        )
+        if not told:
+            self._print(seconds, type(signal).__name__, _STYLES[type(signal)], describe(signal))
         self._follow(signal)
         self.tick(seconds)
 
@@ -129,15 +140,14 @@ class View:
 
     def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
         when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
-        line = Text.assemble((when, "bright_black"), (f"{name:<12}", style), (text, "" if name else "green"))
+        line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
         self._console.print(line, soft_wrap=self._live is None)
 
-    def finish(self, reply: int) -> None:
-        """The playback of a reply is over."""
+    def _finish(self, reply: int) -> None:
         if reply == self._reply:
             self._reply, self._reply_is, self._heard, self._rest = None, "", "", ""
 
-    def _follow(self, signal: Signal) -> None:
+    def _follow(self, signal: Signal | ReplyEnded) -> None:
         match signal:
             case TurnStarted() | TurnUpdated():
                 self._turn, self._words = signal.turn, signal.transcript
@@ -145,12 +155,12 @@ class View:
                 self._draft = signal.reply
             case Cancel():
                 self._draft = None if self._draft == signal.reply else self._draft
-                self.finish(signal.reply)
+                self._finish(signal.reply)
             case Commit():
                 self._turn = None if signal.turn == self._turn else self._turn
                 self._draft, self._reply, self._reply_is = None, signal.reply, "about to speak"
-            case BargeIn():
-                self.finish(signal.reply)
+            case BargeIn() | ReplyEnded():
+                self._finish(signal.reply)
             case Hold():
                 self._reply_is = "held"
             case Resume():
