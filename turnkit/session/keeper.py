@@ -29,6 +29,9 @@ from ..machine import TurnMachine
 from .history import History, Message
 from .replies import Chunks, Playback, Reply, Respond, Speak
 
+FOLLOWED = frozenset({Speculate, Commit, Cancel, BargeIn, Hold, Resume, TurnDropped})
+"""The signals that replies live by."""
+
 
 class Running:
     """A reply that is not over: its scope, its playback, and whether something went wrong."""
@@ -83,13 +86,13 @@ class Keeper:
 
     # Signals ------------------------------------------------------------------------------------------------------
 
-    def before_callbacks(self, signal: Signal | ReplyEnded) -> None:
-        """What callbacks may rely on."""
-        if type(signal) is Commit and signal.turn is not None:
+    def before_callbacks(self, signal: Commit) -> None:
+        """What callbacks may rely on: the history has the turn that they are told of."""
+        if signal.turn is not None:
             self.history.user_said(signal.transcript, signal.unanswered)
 
     def after_callbacks(self, signal: Signal | ReplyEnded) -> None:
-        """Begin, let speak, pause, or end what the signal is about."""
+        """Begin, let speak, pause, or end what the signal, one of `FOLLOWED`, is about."""
         match signal:
             case Speculate():
                 messages = self.history.messages_with(signal.transcript, self._machine.unanswered)
@@ -134,8 +137,10 @@ class Keeper:
         running = self._running.get(signal.reply)
         if running is None:
             reply = self._new(signal, signal.unanswered, speculative=False, messages=self.history.messages())
-            respond, self.initiative = (self.initiative or self._respond), None
-            running = Running(reply, respond if signal.turn is None else self._respond)
+            respond = self._respond
+            if signal.turn is None and self.initiative is not None:
+                respond, self.initiative = self.initiative, None
+            running = Running(reply, respond)
             self._start(running)
         running.reply.transcript = signal.transcript
         running.reply._committed.set()

@@ -55,7 +55,7 @@ from ..wire import (
     to_event,
 )
 from .history import Message as ChatMessage
-from .keeper import Keeper
+from .keeper import FOLLOWED, Keeper
 from .replies import Reply, Respond, Speak
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
@@ -320,7 +320,8 @@ class Session:
         kind = type(signal)
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
-        self._keeper.before_callbacks(signal)
+        elif kind is Commit:
+            self._keeper.before_callbacks(signal)  # type: ignore[arg-type]
         for callback in self._callbacks.get(kind, ()):
             try:
                 result = callback(signal)
@@ -332,7 +333,8 @@ class Session:
         if isinstance(signal, (Cancel, BargeIn)):
             for scope in self._scopes.pop(signal.reply, ()):
                 scope.cancel()
-        self._keeper.after_callbacks(signal)
+        if kind in FOLLOWED:
+            self._keeper.after_callbacks(signal)
 
     def _start(self, callback: Callback[Any], signal: Signal | ReplyEnded, work: Awaitable[object]) -> None:
         """Let the work of an async callback, not begun yet, go on by itself, in its reply's scope if it has one."""
