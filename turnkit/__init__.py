@@ -60,8 +60,13 @@ from .events import (
 )
 from .machine import TurnMachine
 from .policy import (
+    ENGLISH_BACKCHANNELS,
+    NEVER_BACKCHANNELS,
     Budget,
+    EchoGuard,
     Grace,
+    HoldThenDecide,
+    IgnoreBackchannels,
     Immediate,
     MinConfidence,
     MinDuration,
@@ -72,6 +77,7 @@ from .policy import (
     Overlap,
     Pause,
     Verdict,
+    all_of,
 )
 from .wire import FluxOptions, decode, encode, to_event
 
@@ -84,6 +90,8 @@ __version__ = "0.1.0"
 _ON_FIRST_USE = {"FluxStream": "flux", "connect": "flux", "Session": "session"}
 
 __all__ = [
+    "ENGLISH_BACKCHANNELS",
+    "NEVER_BACKCHANNELS",
     "BargeIn",
     "Budget",
     "Busy",
@@ -95,6 +103,7 @@ __all__ = [
     "DraftDiscarded",
     "DropReason",
     "EagerEndOfTurn",
+    "EchoGuard",
     "EndOfTurn",
     "Event",
     "FluxError",
@@ -102,6 +111,8 @@ __all__ = [
     "FluxStream",
     "Grace",
     "Hold",
+    "HoldThenDecide",
+    "IgnoreBackchannels",
     "Immediate",
     "Initiate",
     "LocalProtocolError",
@@ -143,6 +154,7 @@ __all__ = [
     "Update",
     "UserIdle",
     "Verdict",
+    "all_of",
     "connect",
     "decode",
     "encode",

@@ -1,0 +1,78 @@
+"""What a policy is asked, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Verdict(StrEnum):
+    """What becomes of the floor while both sides talk."""
+
+    YIELD = "yield"  # the user takes it: stop the agent (barge-in)
+    HOLD = "hold"  # not decided: pause or duck the agent meanwhile
+    WAIT = "wait"  # not decided: the agent talks on meanwhile
+    KEEP = "keep"  # the agent keeps it, and this turn gets no answer (a backchannel)
+    DEFER = "defer"  # the agent keeps it, and this turn is answered afterwards
+
+    def __repr__(self) -> str:
+        return f"Verdict.{self.name}"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The user has begun to speak while the agent is heard; asked at each event of that turn until decided.
+
+    Fields: `transcript` the user's words so far; `elapsed` seconds since that turn began; `playing` seconds since
+    the agent's reply was first heard; `heard` what of the reply has been heard, as reported; `held` the playback is
+    paused for this overlap; `final` the turn has ended and this is the last time of asking: WAIT and HOLD mean KEEP.
+    """
+
+    transcript: str
+    elapsed: float
+    playing: float
+    heard: str
+    held: bool
+    final: bool
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The user has probably finished (an eager end of turn); asked once each time.
+
+    Fields: `transcript` the words so far; `confidence` Flux's, 0 to 1; `attempts` the drafts already started in this
+    turn; `elapsed` seconds since the turn began.
+    """
+
+    transcript: str
+    confidence: float
+    attempts: int
+    elapsed: float
+
+
+BargeInPolicy: TypeAlias = Callable[[Overlap], Verdict | tuple[Verdict, str]]
+SpeculationPolicy: TypeAlias = Callable[[Pause], bool | tuple[bool, str]]
+
+
+def ask_barge_in(policy: BargeInPolicy, overlap: Overlap) -> tuple[Verdict, str]:
+    """The verdict of any barge-in policy, and why; empty if it does not say.
+
+    Raises what the policy raises, and ValueError or TypeError if its answer is none.
+    """
+    answer = policy(overlap)
+    verdict, why = answer if isinstance(answer, tuple) else (answer, "")
+    return Verdict(verdict), str(why)
+
+
+def ask_speculation(policy: SpeculationPolicy, pause: Pause) -> tuple[bool, str]:
+    """The answer of any speculation policy, and why; empty if it does not say.
+
+    Raises what the policy raises, and ValueError or TypeError if its answer is none.
+    """
+    answer = policy(pause)
+    start, why = answer if isinstance(answer, tuple) else (answer, "")
+    if not isinstance(start, bool):
+        raise TypeError(f"a speculation policy answers a bool, not {type(start).__name__}")
+    return start, str(why)
