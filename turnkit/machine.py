@@ -59,6 +59,7 @@ from .events import (
     UserIdle,
 )
 from .policy import BargeInPolicy, Immediate, OnEager, Overlap, Pause, SpeculationPolicy, Verdict
+from .policy.asking import ask_barge_in, ask_speculation
 from .words import LETTERS, has_words, last_letter, same_words
 
 UNANNOUNCED_SPAN = 0.6
@@ -715,9 +716,7 @@ class TurnMachine:
             final=final,
         )
         try:
-            answer = self._barge_in(overlap)
-            verdict, why = answer if isinstance(answer, tuple) else (answer, "")
-            return Verdict(verdict), str(why)
+            return ask_barge_in(self._barge_in, overlap)
         except Exception as error:
             self._policy_failed("barge-in", self._barge_in, error, at, out)
             return Verdict.YIELD, "the policy failed"
@@ -744,11 +743,7 @@ class TurnMachine:
         s = self._s
         pause = Pause(s.text, event.confidence, s.attempts, at - s.started_at)
         try:
-            answer = self._speculation(pause)
-            start, why = answer if isinstance(answer, tuple) else (answer, "")
-            if not isinstance(start, bool):
-                raise TypeError
-            why = str(why)
+            start, why = ask_speculation(self._speculation, pause)
         except Exception as error:
             self._policy_failed("speculation", self._speculation, error, at, out)
             return

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+import msgspec
 
 
 class Verdict(StrEnum):
@@ -13,7 +14,7 @@ class Verdict(StrEnum):
 
     YIELD = "yield"  # the user takes it: stop the agent (barge-in)
     HOLD = "hold"  # not decided: pause or duck the agent meanwhile
-    WAIT = "wait"  # not decided: the agent talks on meanwhile
+    WAIT = "wait"  # not decided: nothing changes meanwhile
     KEEP = "keep"  # the agent keeps it, and this turn gets no answer (a backchannel)
     DEFER = "defer"  # the agent keeps it, and this turn is answered afterwards
 
@@ -21,8 +22,7 @@ class Verdict(StrEnum):
         return f"Verdict.{self.name}"
 
 
-@dataclass(frozen=True)
-class Overlap:
+class Overlap(msgspec.Struct, frozen=True):
     """The user has begun to speak while the agent is heard; asked at each event of that turn until decided.
 
     Fields: `transcript` the user's words so far; `elapsed` seconds since that turn began; `playing` seconds since
@@ -38,8 +38,7 @@ class Overlap:
     final: bool
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(msgspec.Struct, frozen=True):
     """The user has probably finished (an eager end of turn); asked once each time.
 
     Fields: `transcript` the words so far; `confidence` Flux's, 0 to 1; `attempts` the drafts already started in this

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, overload
+
+import msgspec
 
 from ..errors import ConfigError
 from .asking import BargeInPolicy, Overlap, Pause, SpeculationPolicy, Verdict, ask_barge_in, ask_speculation
@@ -29,8 +30,7 @@ def all_of(*policies: Any) -> Any:
     return AllOf(policies)
 
 
-@dataclass(frozen=True)
-class AllOf:
+class AllOf(msgspec.Struct, frozen=True):
     """What `all_of` makes; raises whatever one of its `policies` raises."""
 
     policies: tuple[Callable[[Any], Any], ...]

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .asking import BargeInPolicy, Overlap, Verdict, ask_barge_in
 from .settings import check_policy, check_seconds, check_whole
 
 
-@dataclass(frozen=True)
-class Immediate:
+class Immediate(msgspec.Struct, frozen=True):
     """The user takes the floor with the first word Flux hears (its StartOfTurn always has one)."""
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         return Verdict.YIELD, "the user speaks"
 
 
-@dataclass(frozen=True)
-class Never:
+class Never(msgspec.Struct, frozen=True):
     """The agent is never stopped; what is said meanwhile is answered afterwards."""
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         return Verdict.DEFER, "the agent is never stopped"
 
 
-@dataclass(frozen=True)
-class MinWords:
+class MinWords(msgspec.Struct, frozen=True):
     """The user takes the floor with `count` words; a turn that ends with fewer was a backchannel.
 
     Words are what white space parts, and are counted anew in every turn.
@@ -44,8 +41,7 @@ class MinWords:
         )
 
 
-@dataclass(frozen=True)
-class MinDuration:
+class MinDuration(msgspec.Struct, frozen=True):
     """The user takes the floor after `seconds` of a turn; one that ends sooner was a backchannel."""
 
     seconds: float
@@ -58,8 +54,7 @@ class MinDuration:
         return verdict, f"{overlap.elapsed:.2f} s, {self.seconds:g} needed"
 
 
-@dataclass(frozen=True)
-class Grace:
+class Grace(msgspec.Struct, frozen=True):
     """The agent is not stopped in its first `seconds`: what Flux hears then is likely the agent's own echo."""
 
     seconds: float
@@ -72,8 +67,7 @@ class Grace:
         return verdict, f"{overlap.playing:.2f} s into the reply, grace {self.seconds:g} s"
 
 
-@dataclass(frozen=True)
-class HoldThenDecide:
+class HoldThenDecide(msgspec.Struct, frozen=True):
     """The agent pauses, or ducks, at once, and goes on or stops when `then` has decided.
 
     The user hears at the first word that the agent listens, yet "mm-hm" costs the reply nothing but a pause. What

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .asking import Pause
 from .settings import check_seconds, check_share, check_whole
 
 
-@dataclass(frozen=True)
-class OnEager:
+class OnEager(msgspec.Struct, frozen=True):
     """Draft at every eager end of turn."""
 
     def __call__(self, pause: Pause) -> tuple[bool, str]:
         return True, "eager end of turn"
 
 
-@dataclass(frozen=True)
-class NoSpeculation:
+class NoSpeculation(msgspec.Struct, frozen=True):
     """Never draft: every reply starts when the turn has ended."""
 
     def __call__(self, pause: Pause) -> tuple[bool, str]:
         return False, "speculation is off"
 
 
-@dataclass(frozen=True)
-class MinConfidence:
+class MinConfidence(msgspec.Struct, frozen=True):
     """Draft when Flux is at least this confident, 0 to 1, that the user is done."""
 
     confidence: float
@@ -37,8 +34,7 @@ class MinConfidence:
         return pause.confidence >= self.confidence, f"confidence {pause.confidence:.2f}, {self.confidence:g} needed"
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """Draft at most `per_turn` times in a turn, and not after its first `turn_seconds` (None: however long).
 
     Long turns with many pauses are where drafts are wasted.

@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
+import msgspec
+
 from ..errors import ConfigError
 from .asking import BargeInPolicy, Overlap, Verdict, ask_barge_in
 from .floor import Immediate
@@ -88,8 +90,7 @@ class IgnoreBackchannels:
         return ask_barge_in(self.then, overlap)
 
 
-@dataclass(frozen=True)
-class EchoGuard:
+class EchoGuard(msgspec.Struct, frozen=True):
     """What the agent itself is saying, come back through the microphone, does not stop it; all else goes to `then`.
 
     Compares the turn's words with those of the reply that have been heard, the last 60 (`Overlap.heard`, which needs
