@@ -37,7 +37,7 @@ from turnkit.errors import (
     TurnkitError,
 )
 from turnkit.flux import FluxStream, connect, opening
-from turnkit.flux.stream import on_trio
+from turnkit.running import on_trio
 from turnkit.wire import (
     Configure,
     ConfigureFailure,

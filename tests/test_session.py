@@ -212,7 +212,6 @@ async def test_a_failing_callback_is_reported_and_the_call_goes_on() -> None:
         raise RuntimeError
 
     with structlog.testing.capture_logs() as logs:
-        session._log = None
         await session.run(script(StartOfTurn(0, "secret"), 0.1, EndOfTurn(0, "secret"), 1))
     assert kinds(signals) == ["TurnStarted", "Note", "Commit", "Note", "Cancel"]
     assert session.notes[NoteKind.CALLBACK_FAILED] == 4, "two failures, and two failures to hear of them"

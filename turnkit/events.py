@@ -113,6 +113,14 @@ class _TurnEvent(_Event, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         # Checked where an event is born, so that a machine never meets one that it could choke on half-way.
+        if (
+            type(self.turn_index) is int
+            and type(self.transcript) is str
+            and -_COUNTABLE < self.turn_index < _COUNTABLE
+            and type(self.confidence) is type(self.audio_end) is float
+            and isfinite(self.confidence + self.audio_end)
+        ):
+            return  # the usual case, told at once
         try:
             fits = -_COUNTABLE < self.turn_index < _COUNTABLE and isfinite(self.confidence + self.audio_end)
         except (TypeError, OverflowError):

@@ -197,21 +197,26 @@ class TurnMachine:
         s = self._s
         # Nine events in ten are Updates of an undisputed turn with nothing due: they take the short way, which does
         # what `_on_update` would do. (`soonest` is -inf before time begins and after close.)
-        if type(event) is Update and event.turn_index == s.index and s.now <= at < s.soonest and s.floor_is is _FREE:
+        if type(event) is Update and s.now <= at < s.soonest and s.floor_is is _FREE:
             text = event.transcript
-            if text == s.text or not text:
-                s.now = at
-                return ()
-            letter = LETTERS.get(text[-1:]) or last_letter(text)
-            if letter and letter != s.letter and s.letter and s.user is _SPEAKING:
-                s.now = at
-                s.text = text
-                s.letter = letter
-                s.stalled = False
-                s.stall_at = when = at + self._stall_timeout
-                if when < s.soonest:
-                    s.soonest = when
-                return (TurnUpdated(s.turn, text, event.confidence, at=at),)
+            if s.index is None:
+                if not text and s.early_index == _NONE and event.turn_index > s.ended_index:
+                    s.now = at
+                    return ()
+            elif event.turn_index == s.index:
+                if text == s.text or not text:
+                    s.now = at
+                    return ()
+                letter = LETTERS.get(text[-1:]) or last_letter(text)
+                if letter and letter != s.letter and s.letter and s.user is _SPEAKING:
+                    s.now = at
+                    s.text = text
+                    s.letter = letter
+                    s.stalled = False
+                    s.stall_at = when = at + self._stall_timeout
+                    if when < s.soonest:
+                        s.soonest = when
+                    return (TurnUpdated(s.turn, text, event.confidence, at=at),)
         handler = _HANDLERS.get(type(event))
         if handler is None:
             raise LocalProtocolError(f"{type(event).__name__} is not an event: feed one of turnkit.events.Event")
@@ -707,14 +712,8 @@ class TurnMachine:
         s = self._s
         if s.protected:
             return Verdict.DEFER, "the reply is protected"
-        overlap = Overlap(
-            transcript=s.text,
-            elapsed=at - s.started_at,
-            playing=at - s.audible_at,
-            heard=s.heard,
-            held=s.reply_is is Reply.HELD,
-            final=final,
-        )
+        held = s.reply_is is Reply.HELD
+        overlap = Overlap(s.text, at - s.started_at, at - s.audible_at, s.heard, held, final)
         try:
             return ask_barge_in(self._barge_in, overlap)
         except Exception as error:

@@ -14,9 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigError
 from ..logs import logger
+from ..running import on_trio
 from ..wire import MODELS, FluxOptions
 from .failures import PING, header, translate
-from .stream import FluxStream, on_trio
+from .stream import FluxStream
 
 _DEFAULTS = FluxOptions()
 _MAX_SIZE = 2**20

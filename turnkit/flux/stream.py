@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -14,6 +13,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
 from ..logs import logger
+from ..running import on_trio
 from ..wire import (
     CloseStream,
     Configure,
@@ -127,7 +127,10 @@ class FluxStream:
         except RemoteProtocolError as error:
             message = Unknown(type="", problem=str(error), raw=frame)
         if type(message) is TurnInfo:
-            self._number(message.sequence_id)
+            if message.sequence_id == self._last_id + 1 and not self._unnumbered:
+                self._last_id += 1
+            else:
+                self._number(message.sequence_id)
             if message.event != "Update":
                 self._follow_turn(message)
             return message
@@ -498,9 +501,3 @@ class Request:
         self.answer: Message | None = None
         self.sent: Configure | None = None
         self.waiting: dict[object, Configure] = {}  # what each waiting call asked for, until it left
-
-
-def on_trio() -> bool:
-    """Whether the running library is trio; it is not loaded to find out."""
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_task())

@@ -62,7 +62,7 @@ def ask_barge_in(policy: BargeInPolicy, overlap: Overlap) -> tuple[Verdict, str]
     """
     answer = policy(overlap)
     verdict, why = answer if isinstance(answer, tuple) else (answer, "")
-    return Verdict(verdict), str(why)
+    return verdict if type(verdict) is Verdict else Verdict(verdict), str(why)
 
 
 def ask_speculation(policy: SpeculationPolicy, pause: Pause) -> tuple[bool, str]:

@@ -75,9 +75,14 @@ class Keeper:
         self._running: dict[int, Running] = {}
         self._owed_since: int | None = None  # the first turn that has not had an audible answer
 
+    @property
+    def runs_here(self) -> bool:
+        """Whether replies run here, and not in the host's callbacks."""
+        return self._speak is not None
+
     def runs(self, reply: int) -> bool:
         """Whether this reply is under way here, and will come to an end by itself."""
-        return self._speak is not None and reply in self._running
+        return self.runs_here and reply in self._running
 
     def close(self) -> None:
         """The conversation is over; what is still being heard is cut off."""
@@ -151,9 +156,8 @@ class Keeper:
 
     def _start(self, running: Running) -> None:
         self._running[running.reply.id] = running
-        if self._speak is None or self.tasks is None:
-            running.reply._close()  # nobody here will say anything
-        else:
+        if self._speak is not None and self.tasks is not None:
+            running.reply._open()
             self.tasks.start_soon(self._live, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
@@ -161,9 +165,11 @@ class Keeper:
         if running is None:
             return
         reply = running.reply
-        reply._end(outcome)
+        reply._outcome = outcome
         if outcome is not Outcome.FINISHED:
             running.scope.cancel()
+            if self.runs_here:
+                reply._close()
         self.history.reply_over(reply.id)
         self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
 

@@ -60,7 +60,6 @@ class Reply:
         self._committed = anyio.Event()
         self._gate: MemoryObjectSendStream[Chunk]
         self._chunks: MemoryObjectReceiveStream[Chunk]
-        self._gate, self._chunks = anyio.create_memory_object_stream[Chunk](HELD_BACK)
 
     def __repr__(self) -> str:
         # What is answered is what somebody said: it stays out of logs.
@@ -133,10 +132,9 @@ class Reply:
         if self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
             raise LocalProtocolError(f"reply {self.id} was {self._outcome}: nothing of it may take effect any more")
 
-    def _end(self, outcome: Outcome) -> None:
-        self._outcome = outcome
-        if outcome is not Outcome.FINISHED:
-            self._close()
+    def _open(self) -> None:
+        """Somebody here will say something."""
+        self._gate, self._chunks = anyio.create_memory_object_stream[Chunk](HELD_BACK)
 
     def _close(self) -> None:
         """Nothing more is taken, and nothing more is given."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import isawaitable, iscoroutine
@@ -39,10 +39,12 @@ from ..events import (
     StreamLost,
     StreamRestored,
     TurnEvent,
+    TurnUpdated,
 )
 from ..logs import logger
 from ..machine import TurnMachine
 from ..policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
+from ..running import clock
 from ..wire import (
     ConfigureFailure,
     Connected,
@@ -119,18 +121,17 @@ class Session:
             failed=self._work_failed,
             ended=lambda outcome: self._dispatch((outcome,)),
         )
-        self._speaks = speak is not None
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
         self._alarm: anyio.CancelScope | None = None
-        self._queue: deque[Signal | ReplyEnded] = deque()
+        self._clock: Callable[[], float] = anyio.current_time
+        self._queue: list[Signal | ReplyEnded] = []
         self._dispatching = False
         self._scopes: dict[int, set[anyio.CancelScope]] = {}
         self._busy = 0
         self._changed: anyio.Event | None = None
         self._sequence_id = -1
         self._lost = False
-        self._log: Any = None
 
     # Callbacks ----------------------------------------------------------------------------------------------------
 
@@ -171,12 +172,12 @@ class Session:
         """
         if self._tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
-        self._log = logger(session=self.id)
+        self._clock = clock()
         failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             self._keeper.tasks = self._tasks
             try:
-                self._dispatch(self._machine.wake(anyio.current_time()))
+                self._dispatch(self._machine.wake(self._clock()))
                 if self._busy:
                     self._feed(Busy(True))
                 self._tasks.start_soon(self._keep_time)
@@ -186,7 +187,7 @@ class Session:
                     await self._changed.wait()
             finally:
                 # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                self._dispatch(self._machine.close(anyio.current_time()))
+                self._dispatch(self._machine.close(self._clock()))
                 self._keeper.close()
                 if self._alarm is not None:
                     self._alarm.cancel()
@@ -218,7 +219,7 @@ class Session:
             deadline = self._machine.deadline
             with anyio.CancelScope(deadline=inf if deadline is None else deadline) as self._alarm:
                 await anyio.sleep_forever()
-            now = anyio.current_time()
+            now = self._clock()
             # The alarm may ring for a deadline that has moved on, or a clock tick early.
             if not self._machine.closed and (due := self._machine.deadline) is not None and now >= due:
                 self._dispatch(self._machine.wake(now))
@@ -285,8 +286,9 @@ class Session:
             self._feed(StreamLost(reason))
 
     def _feed(self, event: Event) -> tuple[Signal, ...]:
-        signals = self._machine.feed(event, anyio.current_time())
-        if signals:
+        signals = self._machine.feed(event, self._clock())
+        # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
+        if signals and (len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self._callbacks):
             self._dispatch(signals)
         deadline = self._machine.deadline
         if deadline is not None and self._alarm is not None and deadline < self._alarm.deadline:
@@ -294,7 +296,7 @@ class Session:
         return signals
 
     def _note(self, kind: NoteKind, detail: str) -> None:
-        self._dispatch((Note(kind, detail, at=anyio.current_time()),))
+        self._dispatch((Note(kind, detail, at=self._clock()),))
 
     # Signals out --------------------------------------------------------------------------------------------------
 
@@ -306,7 +308,7 @@ class Session:
         self._dispatching = True
         try:
             while self._queue:
-                self._carry_out(self._queue.popleft())
+                self._carry_out(self._queue.pop(0))
         finally:
             self._dispatching = False
         self._stir()
@@ -376,7 +378,7 @@ class Session:
     def _work_failed(self, work: object, at: str, error: Exception, *, tell: bool = True) -> None:
         """Report what a function of the host's raised: in the log, and as a Note."""
         name = getattr(work, "__qualname__", type(work).__qualname__)
-        self._log.error(
+        logger(session=self.id).error(
             "callback_failed",
             callback=name,
             at=at,
@@ -425,7 +427,7 @@ class Session:
         """
         if self._tasks is None or self._machine.closed:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
-        if what is not None and not self._speaks:
+        if what is not None and not self._keeper.runs_here:
             raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
         self._keeper.initiative = _saying(what) if isinstance(what, str) else what
         for signal in self._feed(Initiate(protected)):

@@ -7,7 +7,6 @@ One handler a connection, everything in the order received. It runs on asyncio a
 from __future__ import annotations
 
 import logging
-import sys
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -20,6 +19,7 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from ..errors import ConfigError
+from ..running import on_trio
 from .audio import AudioClock, NotAudio
 from .auth import Credentials, choose_subprotocol
 from .player import open_player
@@ -160,7 +160,7 @@ async def serve(
     if not isinstance(play, (Script, Recording)):
         raise ConfigError(f"play={type(play).__name__}: must be a Script or a Recording")
     simulator = Simulator(play, host, Credentials(api_key, token), seed)
-    listening = _listen_on_trio if _runs_on_trio() else _listen_on_asyncio
+    listening = _listen_on_trio if on_trio() else _listen_on_asyncio
     async with listening(simulator, port):
         yield simulator
 
@@ -226,11 +226,6 @@ async def _close(socket: Socket, code: int | None, reason: str) -> None:
         with suppress(ConnectionClosed):
             while True:
                 await socket.recv()
-
-
-def _runs_on_trio() -> bool:
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
 def _options(simulator: Simulator) -> dict[str, Any]:
