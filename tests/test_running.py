@@ -8,7 +8,7 @@ import sys
 import anyio
 import pytest
 
-from turnkit.running import clock, on_trio
+from turnkit.running import Alarm, clock, on_trio
 
 pytestmark = pytest.mark.anyio
 
@@ -28,3 +28,27 @@ def test_outside_of_either_it_is_not_trio() -> None:
     code = "import sys; from turnkit.running import on_trio; assert not on_trio(); assert 'trio' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
     assert not on_trio()
+
+
+async def test_the_alarm_rings_at_the_earliest_time_it_was_set_to() -> None:
+    """Once, then it can be set again; stopped, it does not ring."""
+    now = clock()
+    began = now()
+    rung: list[float] = []
+    alarm = Alarm(lambda: rung.append(round(now() - began, 3)))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(alarm.keep)
+        alarm.bring_forward(began + 5)
+        await anyio.sleep(1)
+        alarm.bring_forward(began + 3)
+        alarm.bring_forward(began + 9)
+        await anyio.sleep(10)
+        assert rung == [3.0]
+        alarm.bring_forward(began + 12)
+        await anyio.sleep(3)
+        assert rung == [3.0, 12.0]
+        alarm.bring_forward(began + 20)
+        alarm.stop()
+        await anyio.sleep(10)
+    assert rung == [3.0, 12.0]
+    assert alarm.needs_task == on_trio()

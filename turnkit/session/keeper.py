@@ -39,7 +39,7 @@ class Running:
     def __init__(self, reply: Reply, respond: Respond | None) -> None:
         self.reply = reply
         self.respond = respond
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: Playback | None = None
         self.failed = False
 
@@ -148,7 +148,7 @@ class Keeper:
             running = Running(reply, respond)
             self._start(running)
         running.reply.transcript = signal.transcript
-        running.reply._committed.set()
+        running.reply._set_committed()
 
     def _owe(self, turn: int | None) -> None:
         if self._owed_since is None and self._machine.unanswered:
@@ -158,6 +158,7 @@ class Keeper:
         self._running[running.reply.id] = running
         if self._speak is not None and self.tasks is not None:
             running.reply._open()
+            running.scope = anyio.CancelScope()
             self.tasks.start_soon(self._live, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
@@ -166,10 +167,9 @@ class Keeper:
             return
         reply = running.reply
         reply._outcome = outcome
-        if outcome is not Outcome.FINISHED:
+        if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
-            if self.runs_here:
-                reply._close()
+            reply._close()
         self.history.reply_over(reply.id)
         self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
 
@@ -195,13 +195,14 @@ class Keeper:
     async def _live(self, running: Running) -> None:
         """From its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         reply = running.reply
+        assert running.scope is not None
         try:
             with running.scope:
                 # Cancelled before it could begin, it does not begin.
                 await anyio.lowlevel.checkpoint()
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._run_respond, running)
-                    await reply._committed.wait()
+                    await reply._wait_committed()
                     await self._run_speak(running)
         finally:
             reply._close()
@@ -237,6 +238,7 @@ class Keeper:
         except Exception as error:
             running.failed = True
             self._failed(self._speak, f"reply {reply.id}", error)
+            assert running.scope is not None
             running.scope.cancel()
         else:
             if chunks.said:

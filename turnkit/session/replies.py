@@ -33,8 +33,9 @@ class Reply:
 
     Attributes: `id`; `turn` it answers, None if the agent speaks unasked; `transcript` to answer, empty then;
     `unanswered`, the words of earlier turns that never got an audible answer, oldest first; `speculative`, whether it
-    began as a draft; `key`, for effects that must happen once: the same for every attempt to answer the same turn,
-    and for a later reply that makes up for an unanswered one. Give it to whoever books, pays or writes.
+    began as a draft; `is_committed`, whether the turn is final and this is its reply; `key`, for effects that must
+    happen once: the same for every attempt to answer the same turn, and for a later reply that makes up for an
+    unanswered one. Give it to whoever books, pays or writes.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class Reply:
         self._messages = list(messages)
         self._heard = ""
         self._outcome: Outcome | None = None
-        self._committed = anyio.Event()
+        self.is_committed = False
+        self._commit: anyio.Event | None = None  # for whoever waits for it
         self._gate: MemoryObjectSendStream[Chunk]
         self._chunks: MemoryObjectReceiveStream[Chunk]
 
@@ -66,11 +68,6 @@ class Reply:
         return (
             f"<Reply {self.id} to turn {self.turn}: {self._outcome or ('committed' if self.is_committed else 'draft')}>"
         )
-
-    @property
-    def is_committed(self) -> bool:
-        """Whether the turn is final and this is its reply."""
-        return self._committed.is_set()
 
     @property
     def heard(self) -> str:
@@ -112,7 +109,7 @@ class Reply:
         # Also if the commit has come long ago: a cancellation that came meanwhile takes effect here, not after.
         await anyio.lowlevel.checkpoint()
         self._check_alive()
-        await self._committed.wait()
+        await self._wait_committed()
         self._check_alive()
 
     @asynccontextmanager
@@ -131,6 +128,16 @@ class Reply:
     def _check_alive(self) -> None:
         if self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
             raise LocalProtocolError(f"reply {self.id} was {self._outcome}: nothing of it may take effect any more")
+
+    def _set_committed(self) -> None:
+        self.is_committed = True
+        if self._commit is not None:
+            self._commit.set()
+
+    async def _wait_committed(self) -> None:
+        if not self.is_committed:
+            self._commit = self._commit or anyio.Event()
+            await self._commit.wait()
 
     def _open(self) -> None:
         """Somebody here will say something."""

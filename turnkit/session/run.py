@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import isawaitable, iscoroutine
-from math import inf
 from typing import Any, TypeVar, get_args, overload
 from uuid import uuid4
 
@@ -44,7 +43,7 @@ from ..events import (
 from ..logs import logger
 from ..machine import TurnMachine
 from ..policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
-from ..running import clock
+from ..running import Alarm, clock
 from ..wire import (
     ConfigureFailure,
     Connected,
@@ -123,7 +122,7 @@ class Session:
         )
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
-        self._alarm: anyio.CancelScope | None = None
+        self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
         self._queue: list[Signal | ReplyEnded] = []
         self._dispatching = False
@@ -173,6 +172,7 @@ class Session:
         if self._tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         self._clock = clock()
+        self._alarm = Alarm(self._wake)
         failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             self._keeper.tasks = self._tasks
@@ -180,7 +180,9 @@ class Session:
                 self._dispatch(self._machine.wake(self._clock()))
                 if self._busy:
                     self._feed(Busy(True))
-                self._tasks.start_soon(self._keep_time)
+                if self._alarm.needs_task:
+                    self._tasks.start_soon(self._alarm.keep)
+                self._set_alarm()
                 failure = await self._read(source)
                 while drain and self._unfinished():
                     self._changed = anyio.Event()
@@ -189,8 +191,7 @@ class Session:
                 # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                 self._dispatch(self._machine.close(self._clock()))
                 self._keeper.close()
-                if self._alarm is not None:
-                    self._alarm.cancel()
+                self._alarm.stop()
             if not drain:
                 self._tasks.cancel_scope.cancel()
         if failure is not None:
@@ -213,16 +214,18 @@ class Session:
             return self._machine.suspended is not None
         return self._keeper.runs(floor[0]) or bool(self._scopes.get(floor[0]))
 
-    async def _keep_time(self) -> None:
-        """Wake the machine at its deadlines; `_feed` brings the alarm forward when one comes nearer."""
-        while not self._machine.closed:
-            deadline = self._machine.deadline
-            with anyio.CancelScope(deadline=inf if deadline is None else deadline) as self._alarm:
-                await anyio.sleep_forever()
-            now = self._clock()
-            # The alarm may ring for a deadline that has moved on, or a clock tick early.
-            if not self._machine.closed and (due := self._machine.deadline) is not None and now >= due:
-                self._dispatch(self._machine.wake(now))
+    def _set_alarm(self) -> None:
+        deadline = self._machine.deadline
+        if deadline is not None and self._alarm is not None:
+            self._alarm.bring_forward(deadline)
+
+    def _wake(self) -> None:
+        """The alarm rings: perhaps for a deadline that has moved on since, or a tick of the clock early."""
+        now = self._clock()
+        deadline = self._machine.deadline
+        if deadline is not None and now >= deadline:
+            self._dispatch(self._machine.wake(now))
+        self._set_alarm()
 
     # Events in ----------------------------------------------------------------------------------------------------
 
@@ -290,9 +293,7 @@ class Session:
         # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
         if signals and (len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self._callbacks):
             self._dispatch(signals)
-        deadline = self._machine.deadline
-        if deadline is not None and self._alarm is not None and deadline < self._alarm.deadline:
-            self._alarm.deadline = deadline
+        self._set_alarm()
         return signals
 
     def _note(self, kind: NoteKind, detail: str) -> None:
