@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(("wire", "chart", "policy", "playback"), 1),
     **dict.fromkeys(("machine", "metrics"), 2),
     **dict.fromkeys(("trace", "tuner", "wav"), 3),
-    **dict.fromkeys(("flux", "session", "simulator", "logs"), 4),
+    **dict.fromkeys(("flux", "session", "simulator", "speaking", "logs", "running"), 4),
     **dict.fromkeys(("cli", "demo", "view", "testing", "interop", "__main__"), 5),
 }
 LIVE = 4  # the first floor that waits, logs and opens sockets
@@ -27,9 +27,9 @@ LIVE = 4  # the first floor that waits, logs and opens sockets
 NEIGHBOURS = {
     "events": {"errors"},
     "tuner": {"trace"},
-    "flux": {"logs"},
-    "session": {"logs"},
-    "simulator": {"logs"},
+    "flux": {"logs", "running"},
+    "session": {"logs", "running", "speaking"},
+    "simulator": {"logs", "running"},
     "cli": {"demo", "view"},
     "__main__": {"cli"},
 }

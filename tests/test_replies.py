@@ -223,7 +223,7 @@ async def test_a_committed_reply_that_fails_is_reported_and_the_call_goes_on() -
     session = Session(respond=respond, speak=voice.speak)
     ends = outcomes(session)
     await session.run(script(*turn(0, "one", eager=False), 2.0, *turn(1, "two")))
-    assert ends == [(0, "failed", "Let me see."), (1, "finished", "Let me see.Here.")]
+    assert ends == [(0, "failed", "Let me see."), (1, "finished", "Let me see. Here.")]
 
 
 async def test_a_voice_that_fails_is_reported_and_the_call_goes_on() -> None:
@@ -231,9 +231,11 @@ async def test_a_voice_that_fails_is_reported_and_the_call_goes_on() -> None:
     left: list[str] = []
 
     async def speak(reply: Reply, chunks: AsyncIterator[Any], playback: Any) -> None:
+        said = ""
         async for chunk in chunks:
+            said += chunk
             playback.started()
-            playback.advance(chunk)
+            playback.advance(said)
             if reply.turn == 0:
                 raise OSError("no sound card")
 

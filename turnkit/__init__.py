@@ -1,8 +1,8 @@
 """turnkit decides when a voice bot may think, may speak and must stop.
 
 Nouns: `events` (facts in, signals out), `errors`, `words`.   Flux's contract: `wire`.   What is legal: `chart`.
-Judgement: `policy`.   The engine, pure, one event in, signals out: `machine`.
-Live, on asyncio or trio: `flux` (the connection), `session` (your callbacks), `simulator` (a Flux on loopback).
+Judgement: `policy`.   What was heard: `playback`.   The engine, pure, one event in, signals out: `machine`.
+Live, on asyncio or trio: `flux` (the connection), `session` (your bot), `speaking` (its voice), `simulator` (a Flux).
 The command line: `cli`, or `turnkit --help`.
 Imports go down only; all that waits, logs or opens a socket is in the last two lines, and loaded on first use.
 """
@@ -83,20 +83,34 @@ from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
-    from .session import Session
+    from .playback import Timeline
+    from .session import Reply, Session
+    from .speaking import AudioSink, ClockSink, Sound, speaker
 
 __version__ = "0.1.0"
 
-_ON_FIRST_USE = {"FluxStream": "flux", "connect": "flux", "Session": "session"}
+_ON_FIRST_USE = {
+    "AudioSink": "speaking",
+    "ClockSink": "speaking",
+    "FluxStream": "flux",
+    "Reply": "session",
+    "Session": "session",
+    "Sound": "speaking",
+    "Timeline": "playback",
+    "connect": "flux",
+    "speaker": "speaking",
+}
 
 __all__ = [
     "ENGLISH_BACKCHANNELS",
     "NEVER_BACKCHANNELS",
+    "AudioSink",
     "BargeIn",
     "Budget",
     "Busy",
     "Cancel",
     "CancelReason",
+    "ClockSink",
     "Commit",
     "ConfigError",
     "ConnectionFailed",
@@ -133,15 +147,18 @@ __all__ = [
     "Protect",
     "ProtocolError",
     "RemoteProtocolError",
+    "Reply",
     "ReplyEnded",
     "Resume",
     "ResumeReason",
     "Session",
     "Signal",
+    "Sound",
     "Speculate",
     "StartOfTurn",
     "StreamLost",
     "StreamRestored",
+    "Timeline",
     "TraceMismatch",
     "TurnDropped",
     "TurnEvent",
@@ -158,6 +175,7 @@ __all__ = [
     "connect",
     "decode",
     "encode",
+    "speaker",
     "to_event",
 ]
 

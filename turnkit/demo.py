@@ -15,8 +15,8 @@ from .events import SIGNALS, ReplyEnded, Signal
 from .flux import FluxStream, connect
 from .policy import MinWords
 from .session import Reply, Session
-from .session.replies import Playback
 from .simulator import Script, serve
+from .speaking import Playback
 from .wire import Connected, FluxOptions, Message
 
 CALLER = """

@@ -26,8 +26,9 @@ from ..events import (
     TurnDropped,
 )
 from ..machine import TurnMachine
+from ..speaking import Speak
 from .history import History, Message
-from .replies import Chunks, Playback, Reply, Respond, Speak
+from .replies import Chunks, Playback, Reply, Respond
 
 FOLLOWED = frozenset({Speculate, Commit, Cancel, BargeIn, Hold, Resume, TurnDropped})
 """The signals that replies live by."""
@@ -241,10 +242,10 @@ class Keeper:
             assert running.scope is not None
             running.scope.cancel()
         else:
-            if chunks.said:
-                # Its return is the last sound: all that it was given has been heard.
+            # Its return is the last sound. What it reported stands; if nothing, all it was given has been heard.
+            if chunks.said and not playback.has_advanced:
                 self.report(PlaybackAdvanced(reply.id, chunks.said))
-            elif not playback.reported:
+            elif not playback.has_started:
                 self.report(PlaybackStarted(reply.id))
         self.report(PlaybackFinished(reply.id))
         reply._chunks.close()

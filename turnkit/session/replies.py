@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -187,16 +187,16 @@ class Playback:
         self._held = anyio.Event()
         self._resumed = anyio.Event()
         self._resumed.set()
-        self.reported = False
+        self.has_started = self.has_advanced = False
 
     def started(self) -> None:
         """The first sound was heard."""
-        self.reported = True
+        self.has_started = True
         self._on_started()
 
     def advance(self, text: str) -> None:
         """`text` is all that has been heard so far."""
-        self.reported = True
+        self.has_advanced = True
         self._on_advance(text)
 
     @property
@@ -223,7 +223,3 @@ class Playback:
         if self.held:
             self._held = anyio.Event()
             self._resumed.set()
-
-
-Speak: TypeAlias = Callable[[Reply, AsyncIterator[Any], Any], Awaitable[object]]
-"""`async def speak(reply, chunks, playback)`: the TTS and player; its return is the last sound."""

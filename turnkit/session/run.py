@@ -44,6 +44,7 @@ from ..logs import logger
 from ..machine import TurnMachine
 from ..policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..running import Alarm, clock
+from ..speaking import Speak
 from ..wire import (
     ConfigureFailure,
     Connected,
@@ -57,7 +58,7 @@ from ..wire import (
 )
 from .history import Message as ChatMessage
 from .keeper import FOLLOWED, Keeper
-from .replies import Reply, Respond, Speak
+from .replies import Reply, Respond
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]

@@ -1,0 +1,35 @@
+"""What a session and a `speak` expect of each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, Protocol
+
+
+class Playback(Protocol):
+    """Where a `speak` reports what is heard, and learns whether to pause."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the playback is to be paused: the user has begun to speak, and it is being judged."""
+
+    def started(self) -> None:
+        """Report that the first sound was heard."""
+
+    def advance(self, text: str) -> None:
+        """Report all the text that has been heard so far; it replaces what was reported before."""
+
+    async def wait_held(self) -> None:
+        """Wait until the playback is to be paused; at once if it is."""
+
+    async def wait_resumed(self) -> None:
+        """Wait until the playback may go on; at once if it may."""
+
+
+class Speak(Protocol):
+    """Says one reply; barge-in cancels it, and its return means that the last sound was heard.
+
+    `reply` has an `id`; `chunks` is what was said, text or audio, and ends when the reply is complete.
+    """
+
+    def __call__(self, reply: Any, chunks: AsyncIterator[str | bytes], playback: Playback, /) -> Awaitable[object]: ...

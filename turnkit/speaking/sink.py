@@ -1,0 +1,83 @@
+"""Where a reply's audio goes: a loudspeaker with a clock, and one that makes no sound."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import anyio
+
+from ..errors import ConfigError
+
+
+def check_audio(sample_rate: int, sample_width: int) -> None:
+    """Raise ConfigError for audio of a rate in Hz, or of samples of so many bytes, that cannot be."""
+    for name, value in (("sample_rate", sample_rate), ("sample_width", sample_width)):
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name}={value!r}: must be a whole number, 1 or more")
+
+
+class AudioSink(Protocol):
+    """A loudspeaker with a clock: a sound card's stream, a phone line, a browser; for one conversation.
+
+    Where the far end keeps the queue (a browser, Twilio's `mark` and `clear`) the clock is what it last acknowledged.
+    """
+
+    def begin(self, reply: int) -> None:
+        """A new reply: its clock is at 0, nothing is queued, and it is not paused. Called before any other method."""
+
+    async def play(self, audio: bytes) -> None:
+        """Queue audio, of at most 0.1 s; may wait, but must queue nothing if `clear` is called meanwhile."""
+
+    def played(self) -> float:
+        """Seconds of this reply that have been played; it stands still while paused, and when there is no audio."""
+
+    def pause(self) -> None:
+        """Fall silent, and keep what is queued."""
+
+    def resume(self) -> None:
+        """Go on where `pause` fell silent."""
+
+    def clear(self) -> None:
+        """Fall silent at once, and drop what is queued; calling it again does no harm."""
+
+
+class ClockSink(AudioSink):
+    """Plays nothing, as fast as it would sound: for tests, and for demos that show text.
+
+    `sample_rate` in Hz and `sample_width` in bytes, as for `speaker`. Raises ConfigError for one that cannot be.
+    """
+
+    def __init__(self, *, sample_rate: int = 16000, sample_width: int = 2) -> None:
+        check_audio(sample_rate, sample_width)
+        self._bytes_per_second = sample_rate * sample_width
+        self.begin(0)
+
+    def begin(self, reply: int) -> None:
+        self._queued = 0.0  # seconds, of all that has come
+        self._mark = 0.0  # seconds that had been played ...
+        self._since = 0.0  # ... at that time
+        self._paused = False
+
+    async def play(self, audio: bytes) -> None:
+        self._set_mark()
+        self._queued += len(audio) / self._bytes_per_second
+
+    def played(self) -> float:
+        if self._paused:
+            return self._mark
+        return min(self._mark + anyio.current_time() - self._since, self._queued)
+
+    def pause(self) -> None:
+        self._set_mark()
+        self._paused = True
+
+    def resume(self) -> None:
+        self._set_mark()
+        self._paused = False
+
+    def clear(self) -> None:
+        self._set_mark()
+        self._queued = self._mark
+
+    def _set_mark(self) -> None:
+        self._mark, self._since = self.played(), anyio.current_time()

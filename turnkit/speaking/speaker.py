@@ -1,0 +1,308 @@
+"""From what a reply says to what is heard of it: text through a TTS into a sink, and the sink's clock back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from inspect import isawaitable
+from itertools import cycle
+from math import inf
+from typing import Any, TypeAlias
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from ..errors import ConfigError, LocalProtocolError
+from ..playback import Timeline, WordTiming
+from ..words import has_words
+from .interface import Playback, Speak
+from .sentences import ends_sentence, sentences
+from .sink import AudioSink, check_audio
+
+_SLICE = 0.1  # seconds of audio that the sink gets at a time
+_EARLY = 0.01  # seconds between looks at the clock until the first sound
+_SHORT = 0.001  # seconds: the shortest wait, and what a clock may be off by at the end
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A stretch of audio from a TTS that also tells when its words are said.
+
+    `words`: each word, its start and its end in seconds from the beginning of the audio for the text that the TTS was
+    given. They may come earlier than their audio.
+    """
+
+    audio: bytes = field(repr=False)
+    words: Sequence[WordTiming] = field(default=(), repr=False)
+
+
+Synthesis: TypeAlias = AsyncIterable[bytes | Sound]
+TTS: TypeAlias = Callable[[str], Synthesis | Awaitable[Synthesis]]
+"""An async generator function, or an async function that returns an async iterator: text in, its audio out."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What `speaker` was given, checked."""
+
+    sample_rate: int
+    sample_width: int
+    sentence: bool
+    ahead: float
+    interval: float
+    patience: float
+    stall_timeout: float
+    rate: float
+
+    def __post_init__(self) -> None:
+        check_audio(self.sample_rate, self.sample_width)
+        for name in ("ahead", "interval", "stall_timeout"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}={getattr(self, name)!r}: must be a positive number of seconds")
+        if not self.patience >= 0:
+            raise ConfigError(f"patience={self.patience!r}: must be a number of seconds, 0 or more")
+        Timeline(rate=self.rate)
+
+    @property
+    def bytes_per_second(self) -> int:
+        return self.sample_rate * self.sample_width
+
+    @property
+    def slice(self) -> int:
+        """Bytes that the sink gets at a time: whole samples."""
+        samples = int(min(_SLICE, self.ahead) * self.sample_rate)
+        return max(samples, 1) * self.sample_width
+
+
+def speaker(
+    tts: TTS,
+    sink: AudioSink,
+    *,
+    sample_rate: int = 16000,
+    sample_width: int = 2,
+    sentence: bool = True,
+    ahead: float = 5.0,
+    interval: float = 0.05,
+    patience: float = 0.2,
+    stall_timeout: float = 10.0,
+    rate: float = 15.0,
+) -> Speak:
+    """Make a `speak` for one conversation from a streaming TTS and a sink with a clock.
+
+    `sample_rate` in Hz and `sample_width` in bytes (of all channels together) are those of the audio that the TTS
+    gives; chunks that are `bytes` are such audio already and skip it. With `sentence`, text is cut into sentences, and
+    the last of them is said without waiting for more text once none has come for `patience` seconds; without, each
+    chunk goes to the TTS as it is. `ahead`: seconds of audio queued at most; `interval`: seconds between looks at the
+    sink's clock; `rate`: characters per second assumed of speech while its length is not known. Raises ConfigError for
+    a setting that cannot work.
+
+    The `speak` reports the first sound up to 0.01 s late, and as words are heard. What the TTS or the chunks raise it
+    raises on, after the audio that was already queued has been played; what the sink raises, at once. Raises
+    LocalProtocolError if the sink's clock stands still for `stall_timeout` seconds over queued audio, if the TTS yields
+    what is no sound, or if another reply begins before this one has ended.
+    """
+    settings = _Settings(sample_rate, sample_width, sentence, ahead, interval, patience, stall_timeout, rate)
+    current: _Utterance | None = None
+
+    async def speak(reply: Any, chunks: AsyncIterator[str | bytes], playback: Playback, /) -> None:
+        nonlocal current
+        if current is not None:
+            current.stop()  # it may not have learned yet that it was interrupted
+        utterance = current = _Utterance(reply.id, tts, sink, playback, settings)
+        try:
+            await utterance.run(chunks)
+        finally:
+            if current is utterance:
+                current = None
+                if utterance.stopped:
+                    sink.clear()  # of what a sink took in while it was being cleared
+
+    return speak
+
+
+class _Utterance:
+    """One reply being said: its chunks are read, synthesised and queued, and its playback followed, side by side."""
+
+    def __init__(self, reply: int, tts: TTS, sink: AudioSink, playback: Playback, settings: _Settings) -> None:
+        self._reply = reply
+        self._tts = tts
+        self._sink = sink
+        self._playback = playback
+        self._settings = settings
+        self._timeline = Timeline(rate=settings.rate)
+        self._queued = 0.0
+        self._carry = b""
+        self._some = anyio.Event()  # there is something to follow, or never will be
+        self._complete = False
+        self._closed = False
+        self._failure: Exception | None = None
+        self.stopped = False
+
+    async def run(self, chunks: AsyncIterator[str | bytes]) -> None:
+        """Say it all, to the last sound."""
+        self._sink.begin(self._reply)
+        send, receive = anyio.create_memory_object_stream[str | bytes](0)
+        with send, receive:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._part, False, self._read, chunks, send)
+                tasks.start_soon(self._part, False, self._produce, receive)
+                tasks.start_soon(self._part, True, self._mind_holds)
+                await self._part(True, self._follow)
+                self._closed = True
+                tasks.cancel_scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+        if self.stopped:
+            raise LocalProtocolError(f"reply {self._reply}: another reply took the sink before this one had ended")
+
+    def stop(self) -> None:
+        """Fall silent now, and let nothing more of this reply reach the sink."""
+        if not self._closed:
+            self._closed = self.stopped = True
+            self._some.set()
+            with suppress(Exception):  # tried again, and told, once all parts have ended
+                self._sink.clear()
+
+    async def _part(self, fatal: bool, work: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Do part of the work. Whichever part learns first that all is cancelled silences the sink."""
+        try:
+            await work(*args)
+        except Exception as error:
+            self._failure = self._failure or error
+            if fatal:
+                self.stop()
+        except BaseException:
+            self.stop()
+            raise
+
+    # From text to the sink ----------------------------------------------------------------------------------------
+
+    async def _read(self, chunks: AsyncIterator[str | bytes], send: MemoryObjectSendStream[str | bytes]) -> None:
+        # By itself: a wait for the next chunk may be given up, the reading of it may not.
+        with send:
+            async for chunk in chunks:
+                if chunk:
+                    await send.send(chunk)
+
+    async def _produce(self, receive: MemoryObjectReceiveStream[str | bytes]) -> None:
+        text, first = "", True
+        try:
+            with receive:
+                while (chunk := await self._next(receive, text)) is not None:
+                    if isinstance(chunk, str) and chunk and self._settings.sentence:
+                        pieces, text = sentences(text + chunk, first=first)
+                    else:
+                        pieces, text = [text, chunk] if isinstance(chunk, str) else [text], ""
+                    for piece in pieces:
+                        await self._say(piece)
+                        first = first and not piece
+                    if isinstance(chunk, bytes):
+                        await self._sound_alone(chunk)
+                if self._failure is None:
+                    await self._say(text)
+        finally:
+            self._complete = True
+            self._some.set()
+
+    async def _next(self, receive: MemoryObjectReceiveStream[str | bytes], text: str) -> str | bytes | None:
+        """The next chunk; empty if none comes while a whole sentence waits to be said; None at the end."""
+        with anyio.move_on_after(self._settings.patience if ends_sentence(text) else inf):
+            try:
+                return await receive.receive()
+            except anyio.EndOfStream:
+                return None
+        return ""
+
+    async def _say(self, text: str) -> None:
+        if not text:
+            return
+        self._timeline.add(text)
+        self._carry = b""
+        if has_words(text):
+            made = self._tts(text.strip())
+            synthesis = await made if isawaitable(made) else made
+            async with AsyncExitStack() as stack:
+                if (close := getattr(synthesis, "aclose", None)) is not None:
+                    stack.push_async_callback(close)
+                async for sound in synthesis:
+                    if isinstance(sound, Sound):
+                        await self._sound(sound.audio, sound.words)
+                    elif isinstance(sound, (bytes, bytearray, memoryview)):
+                        await self._sound(bytes(sound))
+                    else:
+                        raise LocalProtocolError(f"the TTS yielded {type(sound).__name__}; must be bytes or Sound")
+        self._timeline.settle()
+
+    async def _sound_alone(self, audio: bytes) -> None:
+        """Audio whose words nobody told."""
+        self._timeline.add("")
+        await self._sound(audio)
+        self._timeline.settle()
+
+    async def _sound(self, audio: bytes, words: Sequence[WordTiming] = ()) -> None:
+        # What comes over a network is cut anywhere, also within a sample.
+        audio = self._carry + audio
+        whole = len(audio) - len(audio) % self._settings.sample_width
+        self._carry = audio[whole:]
+        self._timeline.extend(whole / self._settings.bytes_per_second, words)
+        for start in range(0, whole, self._settings.slice):
+            await self._queue(audio[start : min(start + self._settings.slice, whole)])
+
+    async def _queue(self, audio: bytes) -> None:
+        """Give audio to the sink as soon as there is not too much of it queued."""
+        seconds = len(audio) / self._settings.bytes_per_second
+        room = False
+        while not room:
+            excess = self._queued + seconds - self._sink.played() - self._settings.ahead
+            room = excess <= 1e-6
+            if not room:
+                await anyio.sleep(min(max(excess, _SHORT), self._settings.interval))
+        if self._closed:
+            return
+        self._queued += seconds
+        self._some.set()
+        try:
+            await self._sink.play(audio)
+        except Exception:
+            self.stop()
+            raise
+
+    # From the sink to the session ---------------------------------------------------------------------------------
+
+    async def _mind_holds(self) -> None:
+        playback, sink = self._playback, self._sink
+        for wait, act in cycle(((playback.wait_held, sink.pause), (playback.wait_resumed, sink.resume))):
+            await wait()
+            if self._closed:
+                return
+            act()
+
+    async def _follow(self) -> None:
+        """Report what is heard, until all that was queued has been."""
+        await self._some.wait()
+        told, started = "", False
+        last, since = 0.0, anyio.current_time()
+        while not self._closed:
+            now, played = anyio.current_time(), self._sink.played()
+            rest = self._queued - played
+            over = self._complete and rest <= _SHORT
+            if played > 0 and not started:
+                started = True
+                self._playback.started()
+            # Of a piece that failed midway nobody knows how far it got: only what has a time counts.
+            heard = self._timeline.heard(inf if over and self._failure is None else played)
+            if started and heard != told:
+                self._playback.advance(heard)
+                told = heard
+            if over:
+                return
+            if played != last or rest <= _SHORT or self._playback.held:
+                last, since = played, now
+            elif now - since >= self._settings.stall_timeout:
+                raise LocalProtocolError(
+                    f"played() of the sink has stood at {played:.3f} s for {now - since:.1f} s with {rest:.3f} s "
+                    f"queued; it must go on while audio is played"
+                )
+            wait = min(self._timeline.next_end(played) - played, self._settings.interval if started else _EARLY)
+            await anyio.sleep(max(min(wait, rest) if rest > _SHORT else wait, _SHORT))
