@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import ssl
+import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
 from math import isfinite
@@ -75,12 +76,14 @@ def connect(
 async def _opened(
     options: FluxOptions, parts: SplitResult, settings: dict[str, Any], secret: str, bounds: dict[str, float]
 ) -> AsyncIterator[FluxStream]:
-    async with AsyncExitStack() as stack:
-        uri = f"{parts.scheme}://{parts.netloc}/v2/listen?{options.to_query()}"
-        try:
-            websocket = await stack.enter_async_context(_websocket(uri, settings))
-        except Exception as error:
-            raise translate(error, parts.netloc, secret) from error
+    uri = f"{parts.scheme}://{parts.netloc}/v2/listen?{options.to_query()}"
+    opening = _websocket(uri, settings)
+    # By hand, because what opening raises is mapped and what the body raises is not; an exit stack costs a kilobyte.
+    try:
+        websocket = await opening.__aenter__()
+    except Exception as error:
+        raise translate(error, parts.netloc, secret) from error
+    try:
         stream = FluxStream(websocket, options, parts.netloc, bounds)
         stream.request_id = header(websocket.response, "dg-request-id")
         try:
@@ -97,6 +100,8 @@ async def _opened(
             await stream._drop()
             stream._end(None)
             logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
+    finally:
+        await opening.__aexit__(*sys.exc_info())
 
 
 def _websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:

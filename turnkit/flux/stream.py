@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from math import inf
@@ -60,16 +59,16 @@ class FluxStream:
         self._on_trio = on_trio()
         self._host = host
         self._bounds = bounds
-        self._kept: deque[Message] = deque()  # read on behalf of a later iteration
+        self._kept: list[Message] = []  # read on behalf of a later iteration
         self._reading = self._draining = False
         self._closing = self._over = False
-        self._ended = anyio.Event()
+        self._ended: anyio.Event | None = None  # for whoever waits for the end
         self._failure: TurnkitError | None = None
         self._last_id = -1
         self._unnumbered = 0
         self._turn_open = False
         self._knows_force = True
-        self._forces: deque[Request] = deque()
+        self._forces: list[Request] = []
         self._flying: Request | None = None
         self._queued: Request | None = None
         self._audio_lock = anyio.Lock()
@@ -89,11 +88,11 @@ class FluxStream:
 
     async def __anext__(self) -> Message:
         if self._draining:
-            await self._ended.wait()
+            await self._wait_ended()
         if self._reading:
             raise LocalProtocolError("the stream is already being iterated: only one task may read it at a time")
         if self._kept:
-            return self._kept.popleft()
+            return self._kept.pop(0)
         self._reading = True
         try:
             while not self._over:
@@ -171,10 +170,16 @@ class FluxStream:
         if message.trigger == "manual":
             self._settle_force(message)
 
+    async def _wait_ended(self) -> None:
+        if not self._over:
+            self._ended = self._ended or anyio.Event()
+            await self._ended.wait()
+
     def _end(self, failure: TurnkitError | None) -> None:
         self._failure = self._failure or failure
         self._over = True
-        self._ended.set()
+        if self._ended is not None:
+            self._ended.set()
         for request in (*self._forces, *([self._flying] if self._flying else [])):
             self._land(request, None)
         self._forces.clear()
@@ -390,7 +395,7 @@ class FluxStream:
 
     def _settle_force(self, answer: Message) -> None:
         while self._forces:
-            request = self._forces.popleft()
+            request = self._forces.pop(0)
             if request.deadline > anyio.current_time():
                 return self._land(request, answer)
 
@@ -444,7 +449,7 @@ class FluxStream:
         await self.close()
         with anyio.move_on_after(self._bounds["close"]), suppress(TurnkitError):
             if self._reading:
-                await self._ended.wait()
+                await self._wait_ended()
             self._draining = not self._over
             while not self._over:
                 message = self._take(await self._receive())
