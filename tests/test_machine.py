@@ -551,6 +551,19 @@ def test_idle_comes_again_and_again_until_someone_speaks() -> None:
     assert table.wait(5.0) == [UserIdle(1, at=since + 5.0)]
 
 
+def test_a_reprompt_does_not_make_the_user_less_silent() -> None:
+    """The agent's own words start the idle clock anew, but the count goes on until the user speaks."""
+    table = Table(idle_timeout=5.0)
+    table.machine.wake(0.0)
+    assert kinds(table.wait(5.0)) == ["UserIdle"]
+    table.deal(Initiate(), PlaybackStarted(0), PlaybackFinished(0))
+    since = table.at
+    assert table.wait(6.0) == [UserIdle(2, at=since + 5.0)]
+    table.deal(StartOfTurn(0, "yes"), EndOfTurn(0, "yes"), PlaybackFinished(1))
+    since = table.at
+    assert table.wait(6.0) == [UserIdle(1, at=since + 5.0)]
+
+
 def test_line_noise_does_not_put_off_idle() -> None:
     """A turn that ends empty does not move the idle deadline; one passed meanwhile is due at once."""
     table = Table(idle_timeout=1.0)

@@ -85,7 +85,7 @@ if TYPE_CHECKING:
     from .flux import FluxStream, connect
     from .playback import Timeline
     from .session import Reply, Session
-    from .speaking import AudioSink, ClockSink, Sound, speaker
+    from .speaking import AudioSink, ClockSink, Playback, Sound, speaker
 
 __version__ = "0.1.0"
 
@@ -93,6 +93,7 @@ _ON_FIRST_USE = {
     "AudioSink": "speaking",
     "ClockSink": "speaking",
     "FluxStream": "flux",
+    "Playback": "speaking",
     "Reply": "session",
     "Session": "session",
     "Sound": "speaking",
@@ -141,6 +142,7 @@ __all__ = [
     "Outcome",
     "Overlap",
     "Pause",
+    "Playback",
     "PlaybackAdvanced",
     "PlaybackFinished",
     "PlaybackStarted",

@@ -340,7 +340,7 @@ class TurnStalled(_Signal, frozen=True, gc=False, tag=True):
 
 
 class UserIdle(_Signal, frozen=True, gc=False, tag=True):
-    """Nobody has spoken for `count` idle timeouts."""
+    """The user has said nothing for an idle timeout, the `count`th time since they last spoke."""
 
     count: int
 

@@ -382,7 +382,6 @@ class TurnMachine:
         if self._idle_timeout is not None and not s.busy:
             if s.idle_at == inf:
                 s.idle_at = at + self._idle_timeout
-                s.idle_count = 0
             self._arm(s.idle_at)
 
     def _stall(self, at: float, out: _Signals) -> None:
@@ -616,6 +615,7 @@ class TurnMachine:
     def _finish(self, move: UserMove, trigger: str, same: bool, at: float, out: _Signals) -> None:
         """The open turn ends with words; `same`: they are those that a draft, if there is one, was made for."""
         s = self._s
+        s.idle_count = 0
         if s.floor_is is _Floor.DISPUTED:
             self._judge(at, out, final=True)
         if s.floor_is is _Floor.KEPT:
@@ -660,6 +660,7 @@ class TurnMachine:
 
     def _suspend(self, trigger: str, until: float) -> None:
         s = self._s
+        s.idle_count = 0
         s.suspended = s.turn
         s.suspended_text = s.text
         s.suspended_trigger = trigger

@@ -32,6 +32,8 @@ def clock() -> Callable[[], float]:
 class Alarm:
     """Calls `ring` at the time it is set to, once; made and used where the library runs."""
 
+    __slots__ = ("_at", "_loop", "_ring", "_scope", "_stopped", "_timer")
+
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
         self._at = inf

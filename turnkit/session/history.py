@@ -15,6 +15,8 @@ class History:
     been heard does not stand at all. Turns that got no answer stand too, unless the agent kept the floor over them.
     """
 
+    __slots__ = ("_messages", "_owed", "_replies")
+
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._replies: dict[int, Message] = {}

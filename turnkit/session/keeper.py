@@ -37,6 +37,8 @@ FOLLOWED = frozenset({Speculate, Commit, Cancel, BargeIn, Hold, Resume, TurnDrop
 class Running:
     """A reply that is not over: its scope, its playback, and whether something went wrong."""
 
+    __slots__ = ("failed", "playback", "reply", "respond", "scope")
+
     def __init__(self, reply: Reply, respond: Respond | None) -> None:
         self.reply = reply
         self.respond = respond
@@ -51,6 +53,21 @@ class Keeper:
     `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
     Without `speak` it only keeps the books: the host runs the replies and reports their playback.
     """
+
+    __slots__ = (
+        "_ended",
+        "_failed",
+        "_feed",
+        "_machine",
+        "_name",
+        "_owed_since",
+        "_respond",
+        "_running",
+        "_speak",
+        "history",
+        "initiative",
+        "tasks",
+    )
 
     def __init__(
         self,
@@ -101,8 +118,7 @@ class Keeper:
         """Begin, let speak, pause, or end what the signal, one of `FOLLOWED`, is about."""
         match signal:
             case Speculate():
-                messages = self.history.messages_with(signal.transcript, self._machine.unanswered)
-                reply = self._new(signal, self._machine.unanswered, speculative=True, messages=messages)
+                reply = self._new(signal, self._machine.unanswered, speculative=True)
                 self._start(Running(reply, self._respond))
             case Commit():
                 self._commit(signal)
@@ -123,26 +139,30 @@ class Keeper:
             case _:
                 pass
 
-    def _new(
-        self,
-        signal: Speculate | Commit,
-        unanswered: tuple[str, ...],
-        *,
-        speculative: bool,
-        messages: list[Message],
-    ) -> Reply:
+    def _new(self, signal: Speculate | Commit, unanswered: tuple[str, ...], *, speculative: bool) -> Reply:
         if not unanswered:
             self._owed_since = None
         since = signal.turn if self._owed_since is None else self._owed_since
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         return Reply(
-            signal.reply, signal.turn, signal.transcript, unanswered, key, speculative=speculative, messages=messages
+            signal.reply,
+            signal.turn,
+            signal.transcript,
+            unanswered,
+            key,
+            speculative=speculative,
+            messages=self._messages,
         )
+
+    def _messages(self, reply: Reply) -> list[Message]:
+        if reply.is_committed:
+            return self.history.messages()
+        return self.history.messages_with(reply.transcript, reply.unanswered)
 
     def _commit(self, signal: Commit) -> None:
         running = self._running.get(signal.reply)
         if running is None:
-            reply = self._new(signal, signal.unanswered, speculative=False, messages=self.history.messages())
+            reply = self._new(signal, signal.unanswered, speculative=False)
             respond = self._respond
             if signal.turn is None and self.initiative is not None:
                 respond, self.initiative = self.initiative, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -35,7 +35,8 @@ class Reply:
     `unanswered`, the words of earlier turns that never got an audible answer, oldest first; `speculative`, whether it
     began as a draft; `is_committed`, whether the turn is final and this is its reply; `key`, for effects that must
     happen once: the same for every attempt to answer the same turn, and for a later reply that makes up for an
-    unanswered one. Give it to whoever books, pays or writes.
+    unanswered one. Give it to whoever books, pays or writes, as the name of what is to be so: the later attempt may
+    bring other details. A turn with two different effects needs a suffix for each.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Reply:
         key: str,
         *,
         speculative: bool,
-        messages: Iterable[Message] = (),
+        messages: Callable[[Reply], list[Message]],
     ) -> None:
         self.id = id
         self.turn = turn
@@ -55,7 +56,7 @@ class Reply:
         self.unanswered = unanswered
         self.speculative = speculative
         self.key = key
-        self._messages = list(messages)
+        self._messages = messages
         self._heard = ""
         self._outcome: Outcome | None = None
         self.is_committed = False
@@ -81,8 +82,8 @@ class Reply:
 
     @property
     def messages(self) -> list[Message]:
-        """The conversation up to and with the turn to answer, as chat messages for an LLM."""
-        return [dict(message) for message in self._messages]
+        """The conversation as it stands now, with the turn to answer, as chat messages for an LLM."""
+        return self._messages(self)
 
     async def say(self, chunk: Chunk) -> bool:
         """Say text, or audio; True if it was taken, False if the reply is over and nobody will hear it.
