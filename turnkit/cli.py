@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import anyio
 import msgspec
@@ -29,19 +29,7 @@ from .errors import ConfigError, TurnkitError
 from .events import SIGNALS, BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from .flux import FluxStream, connect
 from .logs import log_to_stderr
-from .policy import (
-    BargeInPolicy,
-    Budget,
-    Grace,
-    Immediate,
-    MinConfidence,
-    MinDuration,
-    MinWords,
-    Never,
-    NoSpeculation,
-    OnEager,
-    SpeculationPolicy,
-)
+from .policy import Budget, MinConfidence, NoSpeculation, OnEager, SpeculationPolicy
 from .session import Session
 from .simulator import Recording, Script, Simulator, serve
 from .view import View
@@ -57,7 +45,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-P = TypeVar("P")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
 
 CHUNK_SECONDS = 0.08
@@ -215,9 +202,6 @@ def run(
     ] = 0.5,
     eot_timeout_ms: Annotated[int, typer.Option(help="Silence that ends a turn anyway, 500 to 60000.")] = 5000,
     keyterm: Annotated[list[str] | None, typer.Option(help="A term Flux should know; may be repeated.")] = None,
-    barge_in: Annotated[
-        str, typer.Option(help="immediate, never, min-words:N, min-duration:S or grace:S.")
-    ] = "immediate",
     speculation: Annotated[str, typer.Option(help="on-eager, none, min-confidence:X or budget:N.")] = "on-eager",
     max_silence: Annotated[
         float, typer.Option(min=0, help="At most so many seconds of silence are sent after the audio.")
@@ -243,8 +227,7 @@ def run(
     )
     session = _guard(
         lambda: Session(
-            barge_in=_policy("--barge-in", barge_in, _BARGE_IN),
-            speculation=_policy("--speculation", speculation, _SPECULATION),
+            speculation=_policy(speculation),
             stall_timeout=eot_timeout_ms / 1000 + 3,
         )
     )
@@ -308,13 +291,6 @@ class _Call:
         return not settled and silence < max(self._max_silence, 0.0)
 
 
-_BARGE_IN: dict[str, Callable[[str], BargeInPolicy]] = {
-    "immediate": lambda _: Immediate(),
-    "never": lambda _: Never(),
-    "min-words:N": lambda text: MinWords(int(text)),
-    "min-duration:S": lambda text: MinDuration(float(text)),
-    "grace:S": lambda text: Grace(float(text)),
-}
 _SPECULATION: dict[str, Callable[[str], SpeculationPolicy]] = {
     "on-eager": lambda _: OnEager(),
     "none": lambda _: NoSpeculation(),
@@ -323,17 +299,17 @@ _SPECULATION: dict[str, Callable[[str], SpeculationPolicy]] = {
 }
 
 
-def _policy(option: str, text: str, known: dict[str, Callable[[str], P]]) -> P:
+def _policy(text: str) -> SpeculationPolicy:
     name, colon, argument = text.partition(":")
-    for form, build in known.items():
+    for form, build in _SPECULATION.items():
         if form.partition(":")[:2] == (name, colon):
             try:
                 return build(argument)
             except ConfigError as error:
-                raise ConfigError(f"{option} {text}: {error}") from None
+                raise ConfigError(f"--speculation {text}: {error}") from None
             except ValueError:
-                raise ConfigError(f"{option} {text}: {argument!r} is not a number, as in {form}") from None
-    raise ConfigError(f"{option} {text}: must be one of {', '.join(known)}")
+                raise ConfigError(f"--speculation {text}: {argument!r} is not a number, as in {form}") from None
+    raise ConfigError(f"--speculation {text}: must be one of {', '.join(_SPECULATION)}")
 
 
 # simulate ---------------------------------------------------------------------------------------------------------
