@@ -49,7 +49,7 @@ class History:
         message = self._replies.get(reply)
         if message is not None:
             message["content"] = heard
-        elif heard:
+        elif heard.strip():
             self._replies[reply] = message = {"role": "assistant", "content": heard}
             self._messages.append(message)
             self._owed = len(self._messages)

@@ -30,8 +30,8 @@ from ..speaking import Speak
 from .history import History, Message
 from .replies import Chunks, Playback, Reply, Respond
 
-FOLLOWED = frozenset({Speculate, Commit, Cancel, BargeIn, Hold, Resume, TurnDropped})
-"""The signals that replies live by."""
+FOLLOWED = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
+"""The signals that replies live by, once they have begun."""
 
 
 class Running:
@@ -45,6 +45,14 @@ class Running:
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: Playback | None = None
         self.failed = False
+
+
+def _mishap(raised: BaseException) -> Exception | None:
+    """What went wrong, if it was not only cancelled: on trio a task group that was may raise both as one group."""
+    if isinstance(raised, BaseExceptionGroup):
+        _, rest = raised.split(anyio.get_cancelled_exc_class())
+        return rest if isinstance(rest, Exception) else None
+    return raised if isinstance(raised, Exception) else None
 
 
 class Keeper:
@@ -109,19 +117,19 @@ class Keeper:
 
     # Signals ------------------------------------------------------------------------------------------------------
 
-    def before_callbacks(self, signal: Commit) -> None:
-        """What callbacks may rely on: the history has the turn that they are told of."""
+    def before_callbacks(self, signal: Speculate | Commit) -> None:
+        """What callbacks may rely on: the history has the turn, and there is a reply whose playback they may report."""
+        if isinstance(signal, Speculate):
+            reply = self._new(signal, self._machine.unanswered, speculative=True)
+            self._start(Running(reply, self._respond))
+            return
         if signal.turn is not None:
             self.history.user_said(signal.transcript, signal.unanswered)
+        self._commit(signal)
 
     def after_callbacks(self, signal: Signal | ReplyEnded) -> None:
-        """Begin, let speak, pause, or end what the signal, one of `FOLLOWED`, is about."""
+        """Pause, or end, what the signal, one of `FOLLOWED`, is about."""
         match signal:
-            case Speculate():
-                reply = self._new(signal, self._machine.unanswered, speculative=True)
-                self._start(Running(reply, self._respond))
-            case Commit():
-                self._commit(signal)
             case Cancel(reason=reason):
                 if reason is CancelReason.NEW_TURN:
                     self._owe(signal.turn)
@@ -187,7 +195,7 @@ class Keeper:
         if running is None:
             return
         reply = running.reply
-        reply._outcome = outcome
+        reply._end(outcome)
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
             reply._close()
@@ -208,6 +216,8 @@ class Keeper:
                 # Before the machine goes on to whoever has been waiting for the floor.
                 self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
         self._feed(event)
+        if not self._machine.unanswered:
+            self._owed_since = None
         if running is not None and isinstance(event, PlaybackFinished):
             self._owe(running.reply.turn)
 
@@ -219,11 +229,9 @@ class Keeper:
         assert running.scope is not None
         try:
             with running.scope:
-                # Cancelled before it could begin, it does not begin.
-                await anyio.lowlevel.checkpoint()
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._run_respond, running)
-                    await reply._wait_committed()
+                    await reply._wait_decided()
                     await self._run_speak(running)
         finally:
             reply._close()
@@ -232,8 +240,13 @@ class Keeper:
         reply = running.reply
         assert running.respond is not None
         try:
+            # Cancelled before it could begin, it does not begin.
+            await anyio.lowlevel.checkpoint()
             await running.respond(reply)
-        except Exception as error:
+        except BaseException as raised:
+            error = _mishap(raised)
+            if error is None:
+                raise
             running.failed = True
             self._failed(running.respond, f"reply {reply.id}", error)
             if not reply.is_committed and reply.outcome is None:
@@ -249,6 +262,8 @@ class Keeper:
         except (anyio.EndOfStream, anyio.ClosedResourceError):
             self.report(PlaybackFinished(reply.id))
             return
+        if reply.outcome is not None:
+            return
         chunks = Chunks(reply, first)
         playback = running.playback = Playback(
             lambda: self.report(PlaybackStarted(reply.id)),
@@ -256,7 +271,10 @@ class Keeper:
         )
         try:
             await self._speak(reply, chunks, playback)
-        except Exception as error:
+        except BaseException as raised:
+            error = _mishap(raised)
+            if error is None:
+                raise
             running.failed = True
             self._failed(self._speak, f"reply {reply.id}", error)
             assert running.scope is not None

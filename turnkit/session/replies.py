@@ -60,7 +60,7 @@ class Reply:
         self._heard = ""
         self._outcome: Outcome | None = None
         self.is_committed = False
-        self._commit: anyio.Event | None = None  # for whoever waits for it
+        self._decided: anyio.Event | None = None  # for whoever waits until it is committed, or over without
         self._gate: MemoryObjectSendStream[Chunk]
         self._chunks: MemoryObjectReceiveStream[Chunk]
 
@@ -107,10 +107,9 @@ class Reply:
         A draft that comes to nothing is cancelled here. Raises LocalProtocolError if the reply is over already and
         was cancelled or interrupted, so that nothing of it takes effect, whoever calls.
         """
-        # Also if the commit has come long ago: a cancellation that came meanwhile takes effect here, not after.
+        await self._wait_decided()
+        # However long ago it was decided: a cancellation that came meanwhile takes effect here, not after.
         await anyio.lowlevel.checkpoint()
-        self._check_alive()
-        await self._wait_committed()
         self._check_alive()
 
     @asynccontextmanager
@@ -127,18 +126,23 @@ class Reply:
         await anyio.lowlevel.checkpoint()
 
     def _check_alive(self) -> None:
-        if self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
+        if not self.is_committed or self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
             raise LocalProtocolError(f"reply {self.id} was {self._outcome}: nothing of it may take effect any more")
 
     def _set_committed(self) -> None:
         self.is_committed = True
-        if self._commit is not None:
-            self._commit.set()
+        if self._decided is not None:
+            self._decided.set()
 
-    async def _wait_committed(self) -> None:
-        if not self.is_committed:
-            self._commit = self._commit or anyio.Event()
-            await self._commit.wait()
+    def _end(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        if self._decided is not None:
+            self._decided.set()
+
+    async def _wait_decided(self) -> None:
+        if not self.is_committed and self._outcome is None:
+            self._decided = self._decided or anyio.Event()
+            await self._decided.wait()
 
     def _open(self) -> None:
         """Somebody here will say something."""
@@ -174,6 +178,10 @@ class Chunks:
                 chunk = await self._reply._chunks.receive()
             except (anyio.EndOfStream, anyio.ClosedResourceError):
                 raise StopAsyncIteration from None
+        if self._reply.outcome is not None:
+            # It was on its way when the reply ended: a cancellation takes effect here, and nobody hears it.
+            await anyio.lowlevel.checkpoint()
+            raise StopAsyncIteration
         if isinstance(chunk, str):
             self._said.append(chunk)
         return chunk
@@ -211,7 +219,11 @@ class Playback:
 
     async def wait_resumed(self) -> None:
         """Wait until the playback may go on; at once if it is not held."""
-        await self._resumed.wait()
+        # What was waited for may be over again by now: nothing comes between the last look and the sound.
+        await anyio.lowlevel.checkpoint()
+        while self.held:
+            await self._resumed.wait()
+            await anyio.lowlevel.checkpoint()
 
     def hold(self) -> None:
         """The session's: an overlap is being judged."""

@@ -112,6 +112,7 @@ class Session:
         )
         self.id = uuid4().hex if id is None else id
         self.notes: Counter[NoteKind] = Counter()
+        self._queue: list[Signal | ReplyEnded] = []
         self._keeper = Keeper(
             self.id,
             self._machine,
@@ -119,13 +120,12 @@ class Session:
             speak,
             feed=self._tell,
             failed=self._work_failed,
-            ended=lambda outcome: self._dispatch((outcome,)),
+            ended=self._queue.append,
         )
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
         self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
-        self._queue: list[Signal | ReplyEnded] = []
         self._dispatching = False
         self._scopes: dict[int, set[anyio.CancelScope]] = {}
         self._busy = 0
@@ -173,7 +173,7 @@ class Session:
         if self._tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         self._clock = clock()
-        self._alarm = Alarm(self._wake)
+        self._alarm = Alarm(self._ring)
         failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             self._keeper.tasks = self._tasks
@@ -192,6 +192,7 @@ class Session:
                 # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                 self._dispatch(self._machine.close(self._clock()))
                 self._keeper.close()
+                self._dispatch(())
                 self._alarm.stop()
             if not drain:
                 self._tasks.cancel_scope.cancel()
@@ -220,8 +221,13 @@ class Session:
         if deadline is not None and self._alarm is not None:
             self._alarm.bring_forward(deadline)
 
-    def _wake(self) -> None:
-        """The alarm rings: perhaps for a deadline that has moved on since, or a tick of the clock early."""
+    def _ring(self) -> None:
+        # In a task: where a timer calls, anyio may not know which library runs, nor may callbacks.
+        assert self._tasks is not None
+        self._tasks.start_soon(self._wake)
+
+    async def _wake(self) -> None:
+        """The alarm has rung: perhaps for a deadline that has moved on since, or a tick of the clock early."""
         now = self._clock()
         deadline = self._machine.deadline
         if deadline is not None and now >= deadline:
@@ -292,7 +298,10 @@ class Session:
     def _feed(self, event: Event) -> tuple[Signal, ...]:
         signals = self._machine.feed(event, self._clock())
         # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
-        if signals and (len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self._callbacks):
+        if self._queue:
+            # A reply has just ended; it is told of before what follows from it.
+            self._dispatch(signals)
+        elif signals and (len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self._callbacks):
             self._dispatch(signals)
         self._set_alarm()
         return signals
@@ -324,7 +333,7 @@ class Session:
         kind = type(signal)
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
-        elif kind is Commit:
+        elif kind is Commit or kind is Speculate:
             self._keeper.before_callbacks(signal)  # type: ignore[arg-type]
         for callback in self._callbacks.get(kind, ()):
             try:
@@ -431,11 +440,13 @@ class Session:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._keeper.runs_here:
             raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
+        before = self._keeper.initiative
         self._keeper.initiative = _saying(what) if isinstance(what, str) else what
         for signal in self._feed(Initiate(protected)):
             if isinstance(signal, Commit):
                 return signal.reply
-        self._keeper.initiative = None
+        # From inside a callback, the Commit of an earlier one may not have been carried out yet.
+        self._keeper.initiative = before
         return None
 
     @contextmanager
