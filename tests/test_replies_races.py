@@ -114,8 +114,9 @@ async def test_a_chunk_on_its_way_is_not_heard_after_the_cancel() -> None:
         await gate.wait()
 
     async def speak(reply: Reply, chunks: AsyncIterator[Any], playback: Any) -> None:
-        async for _ in chunks:
-            log.append(("sound", reply.id, reply.outcome))
+        async for chunk in chunks:
+            playback.started()
+            log.append(("sound", chunk))
 
     session = Session(respond=respond, speak=speak)
     session.on(Cancel, lambda cancel: log.append("cancel"))
