@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import isawaitable, iscoroutine
+from math import inf
 from typing import Any, TypeVar, get_args, overload
 from uuid import uuid4
 
@@ -66,6 +67,7 @@ _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
 _TURN_EVENTS = frozenset(get_args(TurnEvent))
 _HOST_EVENTS = frozenset(get_args(Event)) - _TURN_EVENTS
+_TICK = 1e-6  # seconds by which a timer may be early
 _HEARABLE = (*SIGNALS, ReplyEnded)
 
 
@@ -126,6 +128,7 @@ class Session:
         self._tasks: TaskGroup | None = None
         self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
+        self._last = -inf
         self._dispatching = False
         self._scopes: dict[int, set[anyio.CancelScope]] = {}
         self._busy = 0
@@ -178,7 +181,7 @@ class Session:
         async with anyio.create_task_group() as self._tasks:
             self._keeper.tasks = self._tasks
             try:
-                self._dispatch(self._machine.wake(self._clock()))
+                self._dispatch(self._machine.wake(self._now()))
                 if self._busy:
                     self._feed(Busy(True))
                 if self._alarm.needs_task:
@@ -190,7 +193,7 @@ class Session:
                     await self._changed.wait()
             finally:
                 # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                self._dispatch(self._machine.close(self._clock()))
+                self._dispatch(self._machine.close(self._now()))
                 self._keeper.close()
                 self._dispatch(())
                 self._alarm.stop()
@@ -228,11 +231,18 @@ class Session:
 
     async def _wake(self) -> None:
         """The alarm has rung: perhaps for a deadline that has moved on since, or a tick of the clock early."""
-        now = self._clock()
-        deadline = self._machine.deadline
-        if deadline is not None and now >= deadline:
+        now, deadline = self._now(), self._machine.deadline
+        if deadline is not None and now + _TICK >= deadline and not self._machine.closed:
+            # The deadline's own time, if the clock is a tick short of it: to wait for it might take for ever where
+            # time only passes when nobody has anything to do.
+            self._last = now = max(now, deadline)
             self._dispatch(self._machine.wake(now))
         self._set_alarm()
+
+    def _now(self) -> float:
+        """The clock, which for the machine never goes back."""
+        self._last = max(self._clock(), self._last)
+        return self._last
 
     # Events in ----------------------------------------------------------------------------------------------------
 
@@ -296,7 +306,7 @@ class Session:
             self._feed(StreamLost(reason))
 
     def _feed(self, event: Event) -> tuple[Signal, ...]:
-        signals = self._machine.feed(event, self._clock())
+        signals = self._machine.feed(event, self._now())
         # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
         if self._queue:
             # A reply has just ended; it is told of before what follows from it.
@@ -307,7 +317,7 @@ class Session:
         return signals
 
     def _note(self, kind: NoteKind, detail: str) -> None:
-        self._dispatch((Note(kind, detail, at=self._clock()),))
+        self._dispatch((Note(kind, detail, at=self._now()),))
 
     # Signals out --------------------------------------------------------------------------------------------------
 
