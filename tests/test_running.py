@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
@@ -52,3 +53,21 @@ async def test_the_alarm_rings_at_the_earliest_time_it_was_set_to() -> None:
         await anyio.sleep(10)
     assert rung == [3.0, 12.0]
     assert alarm.needs_task == on_trio()
+
+
+def test_anyio_works_where_a_timer_calls() -> None:
+    """Under plain asyncio.run there is no current task there for anyio to tell the library by."""
+    made: list[anyio.CancelScope] = []
+
+    async def main() -> None:
+        rung = asyncio.Event()
+
+        def ring() -> None:
+            made.append(anyio.CancelScope(deadline=anyio.current_time()))
+            rung.set()
+
+        Alarm(ring).bring_forward(clock()())
+        await rung.wait()
+
+    asyncio.run(main())
+    assert len(made) == 1

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import Context, copy_context
 from math import inf
 
 import anyio
@@ -29,10 +31,20 @@ def clock() -> Callable[[], float]:
     return asyncio.get_running_loop().time
 
 
+def _context() -> Context:
+    """A context in which anyio works in a timer's callback too, where asyncio has no current task to tell it by."""
+    context = copy_context()
+    with suppress(ImportError):  # where sniffio is not installed, anyio does not ask it
+        from sniffio import current_async_library_cvar
+
+        context.run(current_async_library_cvar.set, "asyncio")
+    return context
+
+
 class Alarm:
     """Calls `ring` at the time it is set to, once; made and used where the library runs."""
 
-    __slots__ = ("_at", "_loop", "_ring", "_scope", "_stopped", "_timer")
+    __slots__ = ("_at", "_context", "_loop", "_ring", "_scope", "_stopped", "_timer")
 
     def __init__(self, ring: Callable[[], None]) -> None:
         self._ring = ring
@@ -40,6 +52,7 @@ class Alarm:
         self._timer: asyncio.TimerHandle | None = None
         self._scope: anyio.CancelScope | None = None
         self._loop = None if on_trio() else asyncio.get_running_loop()
+        self._context = None if self._loop is None else _context()
         self._stopped = False
 
     @property
@@ -55,7 +68,7 @@ class Alarm:
         if self._loop is not None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(at, self._rings)
+            self._timer = self._loop.call_at(at, self._rings, context=self._context)
         elif self._scope is not None:
             self._scope.deadline = at
 

@@ -176,7 +176,7 @@ class Session:
         if self._tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         self._clock = clock()
-        self._alarm = Alarm(self._ring)
+        self._alarm = Alarm(self._wake)
         failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             self._keeper.tasks = self._tasks
@@ -224,12 +224,7 @@ class Session:
         if deadline is not None and self._alarm is not None:
             self._alarm.bring_forward(deadline)
 
-    def _ring(self) -> None:
-        # In a task: where a timer calls, anyio may not know which library runs, nor may callbacks.
-        assert self._tasks is not None
-        self._tasks.start_soon(self._wake)
-
-    async def _wake(self) -> None:
+    def _wake(self) -> None:
         """The alarm has rung: perhaps for a deadline that has moved on since, or a tick of the clock early."""
         now, deadline = self._now(), self._machine.deadline
         if deadline is not None and now + _TICK >= deadline and not self._machine.closed:
