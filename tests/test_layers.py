@@ -37,7 +37,14 @@ NEIGHBOURS = {
 UNKNOWN_TO_SIMULATOR = {"machine", "policy", "chart"}
 
 NOT_BELOW_LIVE = {"asyncio", "logging", "time", "random", "secrets", "threading", "socket", "ssl", "os", "importlib"}
-FOREIGN_LIVE = {"msgspec", "anyio", "websockets", "structlog", "trio"}
+FOREIGN_LIVE = {
+    "msgspec",
+    "anyio",
+    "websockets",
+    "structlog",
+    "trio",
+    "sniffio",
+}  # the last two only where they are installed
 SDKS = {"deepgram", "pipecat", "livekit", "twilio"}
 
 
