@@ -216,7 +216,7 @@ def times_to_silence(listen: Listener, url: str, barge_ins: int) -> list[int]:
         taken.append(monotonic_ns() - int(heard.transcript[:STAMP]))
 
     # Each frame has time enough to be dealt with before the next; nobody is audible at the first turn.
-    plan = Plan(turns=barge_ins + 1, updates=1, idle=0, interval=0.003)
+    plan = Plan(turns=barge_ins + 1, updates=1, idle=0, interval=0.005)
     asyncio.run(played(listen, url, 1, plan, stopped))
     return taken
 

@@ -349,7 +349,9 @@ class World:
                     self.see("said", reply.id, "too late ")
                 try:
                     await reply.committed()
-                    assert reply.outcome is Outcome.FAILED
+                    assert reply.outcome is Outcome.FINISHED, (
+                        "heard to its end, and cut off with the call while it worked on"
+                    )
                 except LocalProtocolError:
                     pass
         elif mind.cleanup == "raise":

@@ -82,9 +82,9 @@ class _Floor(StrEnum):
 
 
 # Bound once: before Python 3.12 looking up an enum's member costs more than a call.
-_FREE = _Floor.FREE
-_SPEAKING = User.SPEAKING
-_ENDING = User.ENDING
+_LISTENING, _SPEAKING, _ENDING = User
+_DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = Reply
+_FREE, _DISPUTED, _KEPT, _DEFERRED = _Floor
 
 
 class _State(msgspec.Struct, kw_only=True):
@@ -260,9 +260,9 @@ class TurnMachine:
         if s.closed:
             return ()
         self._cancel_draft(CancelReason.CLOSED, at, out)
-        if s.reply_is is Reply.PENDING:
+        if s.reply_is is _PENDING:
             self._cancel_pending(CancelReason.CLOSED, at, out)
-        if s.user is not User.LISTENING:
+        if s.user is not _LISTENING:
             self._drop_open(UserMove.CLOSE, DropReason.CLOSED, at, out)
         if s.suspended != _NONE:
             self._drop_suspended(DropReason.CLOSED, at, out)
@@ -290,7 +290,7 @@ class TurnMachine:
     @property
     def turn(self) -> int | None:
         """The open turn, if there is one."""
-        return None if self._s.user is User.LISTENING else self._s.turn
+        return None if self._s.user is _LISTENING else self._s.turn
 
     @property
     def draft(self) -> int | None:
@@ -341,7 +341,7 @@ class TurnMachine:
 
     def _due(self) -> float:
         s = self._s
-        quiet = s.user is User.LISTENING and s.reply == _NONE and s.suspended == _NONE
+        quiet = s.user is _LISTENING and s.reply == _NONE and s.suspended == _NONE
         return min(s.hold_until, s.suspended_until, s.stall_at, s.idle_at if quiet else inf)
 
     def _expire(self, at: float, out: _Signals) -> None:
@@ -496,7 +496,7 @@ class TurnMachine:
         """The user, in an open turn, is said to be speaking."""
         s = self._s
         self._cancel_draft(CancelReason.RESUMED, at, out)
-        if s.user is User.ENDING:
+        if s.user is _ENDING:
             self._progress(at)
         self._move_user(move, at, out)
         self._take_text(event, at, out)
@@ -511,7 +511,7 @@ class TurnMachine:
         if s.index is None:
             self._open(UserMove.MISSING_START, event, at, out)
         else:
-            again = s.user is User.ENDING and same_words(event.transcript, s.text)
+            again = s.user is _ENDING and same_words(event.transcript, s.text)
             if not again:
                 self._cancel_draft(CancelReason.SUPERSEDED, at, out)
             self._take_text(event, at, out)
@@ -546,13 +546,13 @@ class TurnMachine:
         s.early_index = _NONE
         if s.index is not None:
             self._cancel_draft(CancelReason.STREAM_LOST, at, out)
-            if s.text and s.floor_is is _Floor.FREE:
+            if s.text and s.floor_is is _FREE:
                 self._move_user(UserMove.STREAM_LOST, at, out)
                 self._suspend("stream_lost", at + self._lost_turn_grace)
                 self._close_turn(at)
             else:
                 self._resume(ResumeReason.TURN_LOST, at, out)
-                if s.floor_is is _Floor.DEFERRED and s.text:
+                if s.floor_is is _DEFERRED and s.text:
                     # It was judged to deserve an answer; the next Commit still brings its words.
                     s.unanswered += (s.text,)
                 self._drop_open(UserMove.STREAM_LOST, DropReason.STREAM_LOST, at, out)
@@ -583,21 +583,22 @@ class TurnMachine:
         s.next_turn += 1
         s.index = event.turn_index
         s.text = event.transcript
-        if not has_words(s.text):
-            s.text = s.early_text if s.early_index == s.index else ""
         s.letter = last_letter(s.text)
+        if not s.letter and not has_words(s.text):
+            s.text = s.early_text if s.early_index == s.index else ""
+            s.letter = last_letter(s.text)
         s.early_index = _NONE
         s.stalled_text = None
         s.started_at = at
         s.attempts = 0
         self._progress(at)
         out.append(TurnStarted(s.turn, s.text, at=at))
-        if s.reply_is is Reply.PENDING:
+        if s.reply_is is _PENDING:
             if s.reply_turn != _NONE:
                 s.unanswered += (s.reply_text,)
             self._cancel_pending(CancelReason.NEW_TURN, at, out)
         elif s.reply != _NONE:
-            s.floor_is = _Floor.DISPUTED
+            s.floor_is = _DISPUTED
             self._judge(at, out)
 
     def _take_text(self, event: TurnEvent, at: float, out: _Signals) -> None:
@@ -616,13 +617,13 @@ class TurnMachine:
         """The open turn ends with words; `same`: they are those that a draft, if there is one, was made for."""
         s = self._s
         s.idle_count = 0
-        if s.floor_is is _Floor.DISPUTED:
+        if s.floor_is is _DISPUTED:
             self._judge(at, out, final=True)
-        if s.floor_is is _Floor.KEPT:
+        if s.floor_is is _KEPT:
             self._drop_open(move, DropReason.OVERLAP_KEPT, at, out)
             return
         self._move_user(move, at, out)
-        if s.floor_is is _Floor.DEFERRED:
+        if s.floor_is is _DEFERRED:
             self._suspend(trigger, inf)
         else:
             if not same:
@@ -652,7 +653,7 @@ class TurnMachine:
         s.index = None
         s.text = s.letter = s.why = ""
         s.stalled = False
-        s.floor_is = _Floor.FREE
+        s.floor_is = _FREE
         s.stalled_text = None
         s.stall_at = inf
         if s.reply == _NONE and s.suspended == _NONE:
@@ -688,7 +689,7 @@ class TurnMachine:
 
     def _rejudge(self, event: TurnEvent | Protect, at: float, out: _Signals) -> None:
         """Something has changed: a disputed overlap is judged again."""
-        if self._s.floor_is is _Floor.DISPUTED and (isinstance(event, Protect) or has_words(event.transcript)):
+        if self._s.floor_is is _DISPUTED and (isinstance(event, Protect) or has_words(event.transcript)):
             self._judge(at, out)
 
     def _judge(self, at: float, out: _Signals, *, final: bool = False) -> None:
@@ -700,10 +701,10 @@ class TurnMachine:
             out.append(BargeIn(s.turn, s.reply, s.text, why, at=at))
             self._free_floor()
         elif verdict is Verdict.KEEP or verdict is Verdict.DEFER or final:
-            s.floor_is = _Floor.DEFERRED if verdict is Verdict.DEFER else _Floor.KEPT
+            s.floor_is = _DEFERRED if verdict is Verdict.DEFER else _KEPT
             s.why = why
             self._resume(ResumeReason.BACKCHANNEL, at, out)
-        elif verdict is Verdict.HOLD and s.reply_is is Reply.AUDIBLE:
+        elif verdict is Verdict.HOLD and s.reply_is is _AUDIBLE:
             self._move_floor(ReplyMove.HOLD)
             out.append(Hold(s.turn, s.reply, why, at=at))
             s.hold_until = at + self._hold_timeout
@@ -713,7 +714,7 @@ class TurnMachine:
         s = self._s
         if s.protected:
             return Verdict.DEFER, "the reply is protected"
-        held = s.reply_is is Reply.HELD
+        held = s.reply_is is _HELD
         overlap = Overlap(s.text, at - s.started_at, at - s.audible_at, s.heard, held, final)
         try:
             return ask_barge_in(self._barge_in, overlap)
@@ -724,7 +725,7 @@ class TurnMachine:
     def _resume(self, reason: ResumeReason, at: float, out: _Signals) -> None:
         """Playback goes on, if it was held."""
         s = self._s
-        if s.reply_is is Reply.HELD:
+        if s.reply_is is _HELD:
             self._move_floor(ReplyMove.RESUME)
             s.hold_until = inf
             out.append(Resume(s.turn, s.reply, reason, at=at))
@@ -771,7 +772,7 @@ class TurnMachine:
         s.reply = s.draft if speculative else self._new_reply()
         s.protected = s.draft_protected if speculative else protected
         s.draft = _NONE
-        s.reply_is = Reply.DRAFTING
+        s.reply_is = _DRAFTING
         self._move_floor(ReplyMove.COMMIT)
         s.reply_turn = turn
         s.reply_text = text
@@ -793,7 +794,7 @@ class TurnMachine:
         s.reply_text = s.heard = s.why = ""
         s.protected = False
         s.hold_until = inf
-        s.floor_is = _Floor.FREE
+        s.floor_is = _FREE
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -802,17 +803,17 @@ class TurnMachine:
     ) -> None:
         move = _PLAYBACK_MOVES[type(event)]
         if event.reply == s.draft != _NONE:
-            _, surprise = REPLY_TABLE[Reply.DRAFTING][move]
+            _, surprise = REPLY_TABLE[_DRAFTING][move]
             if surprise is not None:
                 out.append(Note(surprise, f"{move} of reply {s.draft}, a draft", at=at))
         if event.reply != s.reply or s.reply == _NONE:
             return
         before = s.reply_is
         self._move_floor(move)
-        if s.reply_is is Reply.CLOSED:
-            self._playback_over(before is Reply.PENDING, at, out)
+        if s.reply_is is _CLOSED:
+            self._playback_over(before is _PENDING, at, out)
             return
-        if before is Reply.PENDING:
+        if before is _PENDING:
             s.audible_at = at
             s.unanswered = ()
         if isinstance(event, PlaybackAdvanced):
@@ -825,7 +826,7 @@ class TurnMachine:
         self._free_floor()
         if s.suspended != _NONE:
             self._commit_suspended(at, out)
-        elif s.user is User.LISTENING:
+        elif s.user is _LISTENING:
             self._start_idle(at)
 
     def _on_initiate(self, s: _State, event: Initiate, at: float, out: _Signals) -> None:
