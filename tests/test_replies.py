@@ -297,7 +297,7 @@ async def test_nothing_of_a_dead_reply_gets_through() -> None:
     await session.run(
         script(*turn(0, "count"), 0.25, StartOfTurn(1, "stop"), lambda: session.playback_advanced(0, "never"), 1.0)
     )
-    assert late == [False, "reply 0 was interrupted: nothing of it may take effect any more"]
+    assert late == [False, "reply 0 is over (interrupted): nothing of it may take effect any more"]
     assert "late" not in voice.heard
     assert "never" not in str(session.history)
 

@@ -10,11 +10,13 @@ import pytest
 from test_replies import Voice, outcomes, turn
 from test_session import script
 
+from turnkit.errors import LocalProtocolError
 from turnkit.events import (
     Cancel,
     Commit,
     EagerEndOfTurn,
     EndOfTurn,
+    Note,
     NoteKind,
     ReplyEnded,
     Speculate,
@@ -286,3 +288,40 @@ async def test_a_voice_that_returns_in_mid_chunk_was_heard_as_far_as_it_reported
     ends = outcomes(session)
     await session.run(script(*turn(0, "a")))
     assert ends == [(0, "finished", "one")]
+
+
+async def test_nothing_takes_effect_after_a_cancel_also_if_respond_had_failed() -> None:
+    """Committed, respond raises, and before any sound a new turn cancels it: a worker of the host is refused."""
+    voice = Voice()
+    log: list[str] = []
+    cancelled = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+
+        async def worker(reply: Reply) -> None:
+            await cancelled.wait()
+            try:
+                await reply.committed()
+                log.append("effect")
+            except LocalProtocolError:
+                log.append("refused")
+
+        async def respond(reply: Reply) -> None:
+            if reply.turn == 0:
+                tasks.start_soon(worker, reply)
+                await reply.committed()
+                await reply.say("x")
+                raise OSError("the LLM hung up")
+
+        def speak_again(note: Note) -> None:
+            if note.kind is NoteKind.CALLBACK_FAILED:
+                session._feed(StartOfTurn(1, "and"))
+
+        def note_cancel(cancel: Cancel) -> None:
+            log.append("cancel")
+            cancelled.set()
+
+        session = Session(respond=respond, speak=voice.speak)
+        session.on(Note, speak_again)
+        session.on(Cancel, note_cancel)
+        await session.run(script(*turn(0, "a", eager=False), 1.0), drain=False)
+    assert log[:2] == ["cancel", "refused"]

@@ -104,8 +104,8 @@ class Reply:
     async def committed(self) -> None:
         """Wait until the turn is final: the barrier before a tool call, a write, anything that takes effect.
 
-        A draft that comes to nothing is cancelled here. Raises LocalProtocolError if the reply is over already and
-        was cancelled or interrupted, so that nothing of it takes effect, whoever calls.
+        A draft that comes to nothing is cancelled here. Raises LocalProtocolError if the reply is over and did
+        not finish, so that nothing of it takes effect, whoever calls.
         """
         await self._wait_decided()
         # However long ago it was decided: a cancellation that came meanwhile takes effect here, not after.
@@ -126,8 +126,9 @@ class Reply:
         await anyio.lowlevel.checkpoint()
 
     def _check_alive(self) -> None:
-        if not self.is_committed or self._outcome in (Outcome.CANCELLED, Outcome.INTERRUPTED):
-            raise LocalProtocolError(f"reply {self.id} was {self._outcome}: nothing of it may take effect any more")
+        if not self.is_committed or self._outcome not in (None, Outcome.FINISHED):
+            how = self._outcome or "not committed"
+            raise LocalProtocolError(f"reply {self.id} is over ({how}): nothing of it may take effect any more")
 
     def _set_committed(self) -> None:
         self.is_committed = True
@@ -218,7 +219,7 @@ class Playback:
         await self._held.wait()
 
     async def wait_resumed(self) -> None:
-        """Wait until the playback may go on; at once if it is not held."""
+        """Wait until the playback may go on; awaited just before each sound, it lets none out after a barge-in."""
         # What was waited for may be over again by now: nothing comes between the last look and the sound.
         await anyio.lowlevel.checkpoint()
         while self.held:
