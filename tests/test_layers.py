@@ -17,20 +17,22 @@ FLOORS = {
     **dict.fromkeys(("errors", "events", "words"), 0),
     **dict.fromkeys(("wire", "chart", "policy", "playback"), 1),
     **dict.fromkeys(("machine", "metrics"), 2),
-    **dict.fromkeys(("trace", "tuner", "wav"), 3),
+    **dict.fromkeys(("referee", "check", "trace", "tuner", "viewer", "wav"), 3),
     **dict.fromkeys(("flux", "session", "simulator", "speaking", "logs", "running"), 4),
-    **dict.fromkeys(("cli", "demo", "view", "testing", "interop", "__main__"), 5),
+    **dict.fromkeys(("cli", "demo", "view", "soak", "telemetry", "testing", "interop", "__main__"), 5),
 }
 LIVE = 4  # the first floor that waits, logs and opens sockets
 
 # Neighbours on one floor do not know each other, save these.
 NEIGHBOURS = {
     "events": {"errors"},
+    "check": {"referee"},
     "tuner": {"trace"},
+    "viewer": {"trace", "tuner"},
     "flux": {"logs", "running"},
     "session": {"logs", "running", "speaking"},
     "simulator": {"logs", "running"},
-    "cli": {"demo", "view"},
+    "cli": {"demo", "soak", "view"},
     "__main__": {"cli"},
 }
 # Or the simulator would agree with our mistakes.
@@ -197,7 +199,7 @@ def test_broken_rule_is_found(path: str, source: str, broken: str) -> None:
             "import websockets\nfrom .settings import S\nfrom . import x\nfrom .. import wire",
         ),
         ("turnkit/interop/pipecat.py", "import pipecat\nfrom ..session import Session\nfrom .twilio import mark"),
-        ("turnkit/cli.py", "import typer\nfrom . import __version__, flux\nfrom .flux import connect"),
+        ("turnkit/cli/app.py", "import typer\nfrom .. import __version__, flux\nfrom ..flux import connect"),
         ("turnkit/__init__.py", "from .machine import X\ndef f():\n    from .flux import connect"),
     ],
 )

@@ -1,0 +1,73 @@
+"""`turnkit chart`: the two charts that turnkit runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
+from .app import app
+from .output import JsonFlag, say, say_json
+
+
+class Party(StrEnum):
+    """Whose chart."""
+
+    USER = "user"
+    REPLY = "reply"
+
+
+@app.command()
+def chart(
+    party: Annotated[Party | None, typer.Argument(help="Whose; both, if not given.")] = None,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="As Mermaid text, for a README or a viewer.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the two charts that turnkit runs on: the user's, moved by Flux, and a reply's."""
+    parties = [party] if party is not None else list(Party)
+    if mermaid:
+        drawn = diagrams()
+        say("\n\n".join(drawn[one] for one in parties))
+        return
+    edges = {Party.USER: (User, USER_EDGES), Party.REPLY: (Reply, REPLY_EDGES)}
+    for one in parties:
+        states, rows = edges[one]
+        if as_json:
+            for edge in rows:
+                say_json(
+                    {
+                        "chart": one.value,
+                        "move": edge.move.value,
+                        "source": edge.source.value,
+                        "dest": (edge.dest or edge.source).value,
+                        "surprise": edge.surprise and edge.surprise.value,
+                    }
+                )
+        else:
+            Console(emoji=False).print(_chart_table(one, states, rows))
+
+
+def _chart_table(party: Party, states: type[StrEnum], edges: Iterable[Edge]) -> Table:
+    """A row a move, a column a state: where it leads from there."""
+    title = "The user, moved by Flux" if party is Party.USER else "A reply, moved by signals and playback"
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption="move, and where it leads from each state.  –: stays   !: noted as a surprise",
+        caption_justify="left",
+    )
+    table.add_column("", no_wrap=True)
+    for state in states:
+        table.add_column(state.value, no_wrap=True)
+    moves: dict[str, dict[str, str]] = {}
+    for edge in edges:
+        where = "–" if edge.dest is None else f"→ {edge.dest.value}"
+        moves.setdefault(edge.move.value, {})[edge.source.value] = where + (" !" if edge.surprise else "")
+    for move, cells in moves.items():
+        table.add_row(f"[bold]{move}[/bold]", *(cells.get(state.value, "") for state in states))
+    return table

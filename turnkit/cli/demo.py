@@ -1,0 +1,80 @@
+"""`turnkit demo`: a whole conversation on this machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ..events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
+from ..view import View
+from .app import app
+from .output import JsonFlag, JsonLines, run_async
+
+
+@app.command()
+def demo(
+    speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
+    llm: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated LLM takes.")] = 0.45,
+    tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
+    as_json: JsonFlag = False,
+) -> None:
+    """Watch a whole conversation on this machine: no key, no network, half a minute.
+
+    A simulated caller books a table. You see the turns, the drafts made early and kept or withdrawn, a barge-in and
+    a backchannel, each signal with the second at which it fell.
+    """
+    from ..demo import hold_conversation
+
+    out = JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")
+    tally = _Tally(out, llm)
+    with out:
+        run_async(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts))
+    if not as_json:
+        tally.report(Console(emoji=False))
+
+
+class _Tally:
+    """Passes everything on to a view and counts what was decided."""
+
+    def __init__(self, view: View | JsonLines, llm_seconds: float) -> None:
+        self._view = view
+        self._llm_seconds = llm_seconds
+        self.play, self.tick = view.play, view.tick
+        self._counts: Counter[str] = Counter()
+        self._drafted: dict[int, float] = {}
+        self._leads: list[float] = []
+
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        match signal:
+            case Speculate(reply=reply):
+                self._drafted[reply] = seconds
+            case Commit(reply=reply, turn=turn):
+                self._counts["turns answered"] += turn is not None
+                if signal.speculative:
+                    self._counts["drafts kept"] += 1
+                    self._leads.append(seconds - self._drafted[reply])
+            case Cancel(reply=reply):
+                self._counts["drafts withdrawn"] += reply in self._drafted
+            case BargeIn():
+                self._counts["barge-ins"] += 1
+            case TurnDropped(reason=DropReason.OVERLAP_KEPT):
+                self._counts["backchannels, talked over"] += 1
+        self._view.show(signal, seconds)
+
+    def report(self, console: Console) -> None:
+        """What it came to."""
+        table = Table.grid(padding=(0, 2))
+        for what in ("turns answered", "drafts kept", "drafts withdrawn", "barge-ins", "backchannels, talked over"):
+            table.add_row(f"  {what}", f"[bold]{self._counts[what]}[/bold]")
+        if self._leads:
+            leads = ", ".join(f"{lead * 1000:.0f}" for lead in self._leads)
+            # What is known before the turn is final need not be waited for after it.
+            saved = ", ".join(f"{min(lead, self._llm_seconds) * 1000:.0f}" for lead in self._leads)
+            table.add_row("  head start of each kept draft", f"[bold]{leads}[/bold] ms")
+            table.add_row("  so each was heard sooner by", f"[bold]{saved}[/bold] ms")
+        console.print()
+        console.print(table)

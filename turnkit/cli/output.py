@@ -1,0 +1,103 @@
+"""What every command does in the same way: lines out, errors said in a sentence, async work run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from types import TracebackType
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import anyio
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ..errors import TurnkitError
+from ..events import ReplyEnded, Signal
+
+T = TypeVar("T")
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
+
+
+def say(text: str) -> None:
+    """Plain text on standard output; if whoever read it has gone, the command is over."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except BrokenPipeError:
+        # What Python would flush on its way out must not fail too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def say_json(fields: object) -> None:
+    """One JSON object on a line of its own."""
+    say(msgspec.json.encode(fields).decode())
+
+
+class JsonLines:
+    """Signals as JSON, one a line; `at` counts from the beginning."""
+
+    def __init__(self, audio_end: Callable[[], float] | None = None) -> None:
+        self._audio_end = audio_end
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        fields = msgspec.to_builtins(msgspec.structs.replace(signal, at=round(seconds, 3)))
+        if self._audio_end is not None:
+            fields["audio_end"] = round(self._audio_end(), 2)
+        say_json(fields)
+
+    def play(self, heard: str, rest: str) -> None:
+        pass
+
+    def tick(self, seconds: float) -> None:
+        pass
+
+
+def run_async(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run `work` on asyncio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
+    try:
+        anyio.run(work)
+    except BaseException as error:
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, TurnkitError):
+                fail(str(cause))
+            if isinstance(cause, SystemExit):
+                raise cause from None
+            if isinstance(cause, KeyboardInterrupt):
+                raise typer.Exit(130) from None
+        raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _causes(inner)
+    else:
+        yield error
+
+
+def guard(work: Callable[[], T]) -> T:
+    """What `work` gives; what goes wrong is said, and the command is over."""
+    try:
+        return work()
+    except TurnkitError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong, in a sentence on standard error; exit code 1."""
+    Console(stderr=True, emoji=False).print(
+        f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True
+    )
+    raise typer.Exit(1)
