@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import selectors
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
-from trio.testing import MockClock
+
+from turnkit.testing import VirtualTimeLoop, virtual_time
+
+__all__ = ["VirtualTimeLoop"]  # for the tests that run loops of their own
 
 TRACES = Path(__file__).resolve().parents[2] / "shared" / "traces"
 
@@ -33,43 +35,10 @@ def _trace(name: str) -> Path:
     return path
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Where a loop would wait for time to pass, time passes at once."""
-
-    now = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if timeout is None:
-            # Nothing but the outside world can go on.
-            return super().select(None)
-        self.now += max(timeout, 1e-9)
-        return []
-
-
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop whose clock jumps to the next timer whenever there is nothing else to do."""
-
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
-        super().__init__(self._jumping)
-
-    def time(self) -> float:
-        return self._jumping.now
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        # Threads run on the real clock: a bound on this one would be over at once.
-        await super().shutdown_default_executor()
-
-
 @pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Every async test runs on asyncio and on trio, both on a clock that jumps whenever all tasks wait."""
-    if request.param == "asyncio":
-        return "asyncio", {"loop_factory": VirtualTimeLoop}
-    return "trio", {"clock": MockClock(autojump_threshold=0)}
+    return virtual_time(request.param)
 
 
 @pytest.fixture(autouse=True)

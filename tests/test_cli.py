@@ -11,13 +11,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
+from test_simulator import RAW
 from test_wav import write
 from typer.testing import CliRunner, Result
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from turnkit import __version__
 from turnkit.chart import REPLY_EDGES, USER_EDGES, diagrams
 from turnkit.cli import app
+from turnkit.simulator import FAULTS
 
 COMMAND = [sys.executable, "-m", "turnkit"]
 BOUND = 60  # seconds after which a command is taken to hang
@@ -161,6 +166,69 @@ def test_run_against_a_simulator_in_real_time(simulator: tuple[str, subprocess.P
     process.send_signal(signal.SIGINT)
     assert process.wait(BOUND) == 130
     assert process.stderr.read() == ""
+
+
+def test_the_simulator_lists_its_faults() -> None:
+    """Each fault and moment for people, each fault for programs; --help shows how to ask for one."""
+    people = turnkit("simulate", "--list-faults").stdout
+    rows = [json.loads(line) for line in turnkit("simulate", "--list-faults", "--json").stdout.splitlines()]
+    assert [row["fault"] for row in rows] == list(FAULTS)
+    assert rows[3] == {
+        "fault": "stall",
+        "summary": FAULTS["stall"].summary,
+        "value": None,
+        "rule": "",
+        "moment": "turn1.mid",
+    }
+    assert all(name in people for name in FAULTS)
+    assert "turn2.before" in people
+    assert "--fault drop@12.5s" in turnkit("simulate", "--help").output
+
+
+def test_a_fault_that_does_not_exist_is_told_in_a_sentence() -> None:
+    """With what there is; nothing listens."""
+    assert "fault 'stal': no such fault; there are refuse, " in refused("simulate", "--fault", "stal")
+    assert "moment '5': must be connect, " in refused("simulate", "--fault", "stall@5")
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_simulator_says_which_faults_struck(tmp_path: Path, as_json: bool) -> None:
+    """When, where, and on which connection; a refused attempt has none."""
+    script = tmp_path / "short.txt"
+    script.write_text("0.3  Hello there. \n")
+    faults = ["--fault", "refuse:429/1", "--fault", "close:1008@message2/2", "--fault", "random:0"]
+    command = [*COMMAND, "simulate", "--script", str(script), "--port", "0", *faults, *["--json"] * as_json]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        url = json.loads(first)["listening"] if as_json else first.split()[5]
+        if not as_json:
+            process.stdout.readline()
+
+        async def ring() -> None:
+            with pytest.raises(InvalidStatus):
+                await connect(f"{url}/v2/listen?{RAW}", proxy=None)
+            async with connect(f"{url}/v2/listen?{RAW}", proxy=None) as socket:
+                await socket.send(bytes(16000))
+                await socket.wait_closed()
+
+        anyio.run(ring)
+        lines: list[str] = []
+        while not lines or "closed" not in lines[-1]:
+            lines.append(process.stdout.readline())
+        process.kill()
+    if as_json:
+        rows = [json.loads(line) for line in lines]
+        struck = [row for row in rows if "fault" in row]
+        assert [row["fault"] for row in struck] == ["refuse:429@connect/1", "close:1008@message2/2"]
+        assert struck[0] | {"number": 1, "connection": ""} == struck[0]
+        assert struck[1] | {"audio_seconds": 0.24, "after": 2, "number": 2} == struck[1]
+        assert struck[1]["connection"] == rows[-1]["connection"]
+        assert {"refused": 429, "code": "TOO_MANY_REQUESTS"} in rows
+    else:
+        text = "".join(lines)
+        assert "fault   attempt 1  refuse:429@connect/1  at connect" in text
+        assert "close:1008@message2/2  at 0.24 s, after 2 messages" in text
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly() -> None:

@@ -18,6 +18,7 @@ from turnkit.events import (
     Cancel,
     CancelReason,
     Commit,
+    DropReason,
     EagerEndOfTurn,
     EndOfTurn,
     Event,
@@ -438,3 +439,27 @@ async def test_a_hundred_runs_are_the_same_run() -> None:
 
 def _fields(signal: Signal) -> dict[str, Any]:
     return {name: getattr(signal, name) for name in signal.__struct_fields__}
+
+
+async def test_a_second_connected_is_a_reconnect_that_nobody_told_of() -> None:
+    """Turns are counted from 0 on the new connection: they are not taken for old ones, and an open one is carried."""
+    connected = {"type": "Connected", "request_id": "r", "sequence_id": 0}
+
+    def frame(event: str, index: int, text: str) -> dict[str, object]:
+        return {"type": "TurnInfo", "event": event, "turn_index": index, "transcript": text}
+
+    session = Session(lost_turn_grace=5.0)
+    heard: list[object] = []
+    session.on(Commit, heard.append)
+    session.on(TurnDropped, heard.append)
+    session.on(Commit, lambda commit: session.playback_started(commit.reply))
+    session.on(Commit, lambda commit: session.playback_finished(commit.reply))
+    first = [frame("StartOfTurn", 0, "one"), frame("EndOfTurn", 0, "one"), frame("StartOfTurn", 1, "half of")]
+    second = [frame("StartOfTurn", 0, "a sentence"), frame("EndOfTurn", 0, "a sentence")]
+    await session.run(script(connected, *first, connected, *second))
+    assert NoteKind.STALE_TURN not in session.notes
+    _, dropped, other = heard
+    assert isinstance(dropped, TurnDropped)
+    assert dropped.reason == DropReason.STREAM_LOST
+    assert isinstance(other, Commit)
+    assert (other.transcript, "half of" in other.unanswered) == ("a sentence", True)

@@ -13,8 +13,19 @@ from typing import Any
 import pytest
 
 from turnkit.errors import ConfigError
-from turnkit.simulator import FRAME, Detector, Pace, Recording, Script, Settings, SpokenWord, Utterance, say
-from turnkit.simulator.audio import AudioClock, NotAudio
+from turnkit.simulator import (
+    FRAME,
+    Detector,
+    Pace,
+    Recording,
+    Script,
+    Settings,
+    SpokenWord,
+    Utterance,
+    marked_silence,
+    say,
+)
+from turnkit.simulator.audio import AudioClock, MarkFinder, NotAudio
 from turnkit.simulator.player import RecordingPlayer
 from turnkit.simulator.settings import Refused, Unacceptable, Unparsable, configured, read_query, read_type
 
@@ -284,6 +295,34 @@ def test_closing_reports_the_last_frames_and_ends_nothing() -> None:
     assert [(message["event"], message["audio_window_end"]) for message in last] == [("Update", 1.76)]
 
 
+def test_a_script_can_be_heard_from_any_second() -> None:
+    """What was said before it is not heard, a word half over is not either, and the rest sounds as ever."""
+    script = Script.parse(TALK, seed=4)
+    whole = hear(script, Settings())
+    second = script.utterances[1].start - 0.5
+    detector = Detector(script, Settings())
+    detector.begin_at(second)
+    rest = detector.hear(script.end - second + 8.0)
+    heard, later = [of(messages, "EndOfTurn") for messages in (whole, rest)]
+    assert [end["transcript"] for end in later] == [end["transcript"] for end in heard[-len(later) :]]
+    assert len(later) == len(heard) - 1
+    assert later[0]["turn_index"] == 0
+    shift = heard[1]["audio_window_end"] - later[0]["audio_window_end"]
+    assert shift == pytest.approx(second, abs=2 * FRAME)  # frames begin elsewhere
+    word = script.utterances[0].words[0]
+    for late, first in ((0.4, "I'd"), (0.6, "like")):
+        detector = Detector(script, Settings())
+        detector.begin_at(word.start + late * (word.end - word.start))
+        assert of(detector.hear(6.0), "EndOfTurn")[0]["transcript"].split()[0] == first
+
+
+def test_a_script_heard_from_after_its_end_is_silence() -> None:
+    """Updates without words, and nothing else."""
+    detector = Detector(Script.parse(TALK), Settings())
+    detector.begin_at(1000.0)
+    assert {(message["event"], message["transcript"]) for message in detector.hear(10.0)} == {("Update", "")}
+
+
 # Calibration ------------------------------------------------------------------------------------------------------
 
 FINISHED = (
@@ -415,6 +454,32 @@ def test_a_wav_file_without_sound_is_given_up() -> None:
         clock.hear(b"RIFF\0\0\0\0WAVEjunk\xff\xff\xff\x7f" + bytes(70_000))
     with pytest.raises(NotAudio, match="before its sound"):
         AudioClock(None).hear(b"RIFF\0\0\0\0WAVEdata\0\0\0\0")
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 320, 2560, 100000])
+@pytest.mark.parametrize("cut", [0, 1, 333, 64001])
+def test_marked_audio_is_found_however_it_is_cut(chunk: int, cut: int) -> None:
+    """To the byte, before the first frame that anything is said about."""
+    sound = marked_silence(4.0, start=10.0)[cut:]
+    finder = MarkFinder(32000)
+    found = None
+    taken = 0
+    while not finder.done:
+        found = finder.look(sound[taken : taken + chunk])
+        taken += chunk
+    assert found == pytest.approx(10.0 + cut / 32000, abs=1e-9)
+    assert taken - chunk < FRAME * 32000
+
+
+@pytest.mark.parametrize("data", [bytes(2560), b"\x7fTK\x01" * 640, marked_silence(0.08)[:0]])
+def test_audio_without_marks_says_nothing(data: bytes) -> None:
+    """The search is over within the first frame, and a container is not searched at all."""
+    finder = MarkFinder(32000)
+    assert finder.look(data) is None
+    assert finder.done == bool(data)
+    assert MarkFinder(None).done
+    damaged = MarkFinder(32000)
+    assert damaged.look(marked_silence(0.02)[:8] + struct.pack("<d", float("nan")) + bytes(2000)) is None
 
 
 # Queries and commands ---------------------------------------------------------------------------------------------

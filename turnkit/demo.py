@@ -17,7 +17,8 @@ from .policy import MinWords
 from .session import Reply, Session
 from .simulator import Script, serve
 from .speaking import Playback
-from .wire import Connected, FluxOptions, Message
+from .trace import Recorder
+from .wire import Connected, FluxOptions
 
 CALLER = """
     # A table for two. Start second, or seconds after the last words; (pauses) in between.
@@ -90,9 +91,14 @@ def _answer(transcript: str) -> str:
 
 
 async def hold_conversation(
-    observer: Observer, *, speed: float = 1.0, llm_seconds: float = LLM_SECONDS, tts_seconds: float = TTS_SECONDS
+    observer: Observer,
+    *,
+    speed: float = 1.0,
+    llm_seconds: float = LLM_SECONDS,
+    tts_seconds: float = TTS_SECONDS,
+    record: Recorder | None = None,
 ) -> None:
-    """Hold the whole conversation, `speed` times as fast as people talk."""
+    """Hold the whole conversation, `speed` times as fast as people talk; `record` it if there is a recorder."""
     script = Script.parse(CALLER, seed=SEED)
     bot = Bot(observer, speed, llm_seconds, tts_seconds)
     session = Session(
@@ -103,6 +109,7 @@ async def hold_conversation(
         lost_turn_grace=2.0 / speed,
         stall_timeout=8.0 / speed,
         stall_grace=2.0 / speed,
+        record=record,
     )
     began = anyio.current_time()
     for kind in (*SIGNALS, ReplyEnded):
@@ -112,7 +119,7 @@ async def hold_conversation(
         await session.run(_greeted(stream, session))
 
 
-async def _greeted(stream: FluxStream, session: Session) -> AsyncIterator[Message]:
+async def _greeted(stream: FluxStream, session: Session) -> AsyncIterator[object]:
     """The stream, with the agent's greeting at its beginning."""
     async for message in stream:
         yield message

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated
+from pathlib import Path
+from shlex import quote
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from ..view import View
 from .app import app
-from .output import JsonFlag, JsonLines, run_async
+from .output import JsonFlag, JsonLines, guard, run_async
+
+if TYPE_CHECKING:
+    from ..trace import Recorder
 
 
 @app.command()
@@ -20,21 +27,49 @@ def demo(
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
     llm: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated LLM takes.")] = 0.45,
     tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="Record the call here: a new file, or a directory. Without it, into the directory for temporary "
+            "files; with --json, nowhere."
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 
     A simulated caller books a table. You see the turns, the drafts made early and kept or withdrawn, a barge-in and
-    a backchannel, each signal with the second at which it fell.
+    a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
+    what can be done with that.
     """
-    from ..demo import hold_conversation
+    from ..demo import OPTIONS, hold_conversation
+    from ..trace import Recorder
 
     out = JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")
     tally = _Tally(out, llm)
+    recorder = None
+    if record is not None or not as_json:
+        target = record or Path(mkdtemp(prefix="turnkit-")) / "demo.jsonl"
+        recorder = guard(lambda: Recorder(target, options=OPTIONS))
     with out:
-        run_async(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts))
-    if not as_json:
-        tally.report(Console(emoji=False))
+        run_async(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts, record=recorder))
+    if not as_json and recorder is not None:
+        console = Console(emoji=False)
+        tally.report(console)
+        _hint(console, recorder)
+
+
+def _hint(console: Console, recorder: Recorder) -> None:
+    """What can be done with the recording, as commands to copy."""
+    path = quote(str(recorder.path))
+    console.print()
+    if recorder.failure is not None:
+        reason = recorder.failure.strerror or type(recorder.failure).__name__
+        console.print(f"  not recorded: {escape(f'{path}: {reason}')}", highlight=False, soft_wrap=True)
+        return
+    for what, command in (("see the call", "view"), ("decide it again", "replay")):
+        line = f"  {what + ':':<17}[bold]turnkit {command} {escape(path)}[/bold]"
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 class _Tally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,16 +12,17 @@ import typer
 from rich.console import Console
 
 from ..chart import User
-from ..errors import ConfigError, TurnkitError
+from ..errors import TurnkitError
 from ..events import SIGNALS, Commit
 from ..flux import FluxStream, connect
-from ..policy import Budget, MinConfidence, NoSpeculation, OnEager, SpeculationPolicy
 from ..session import Session
+from ..trace import Recorder
 from ..view import View
 from ..wav import Wav, read_wav
-from ..wire import FluxOptions, Message, TurnInfo
+from ..wire import FluxOptions, TurnInfo
 from .app import app
 from .output import JsonFlag, JsonLines, guard, run_async
+from .policies import SPECULATION_HELP, speculation_policy
 
 CHUNK_SECONDS = 0.08
 SETTLED_SECONDS = 1.5
@@ -41,10 +42,13 @@ def run(
     ] = 0.5,
     eot_timeout_ms: Annotated[int, typer.Option(help="Silence that ends a turn anyway, 500 to 60000.")] = 5000,
     keyterm: Annotated[list[str] | None, typer.Option(help="A term Flux should know; may be repeated.")] = None,
-    speculation: Annotated[str, typer.Option(help="on-eager, none, min-confidence:X or budget:N.")] = "on-eager",
+    speculation: Annotated[str, typer.Option(help=f"{SPECULATION_HELP}.")] = "on-eager",
     max_silence: Annotated[
         float, typer.Option(min=0, help="At most so many seconds of silence are sent after the audio.")
     ] = 15.0,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the call here, for `turnkit replay`: a new file, or a directory.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Stream a WAV file to Flux in real time and print what turnkit decides.
@@ -66,8 +70,9 @@ def run(
     )
     session = guard(
         lambda: Session(
-            speculation=_policy(speculation),
+            speculation=speculation_policy(speculation),
             stall_timeout=eot_timeout_ms / 1000 + 3,
+            record=None if record is None else Recorder(record, options=options),
         )
     )
     call = _Call(session, wav, max_silence)
@@ -101,7 +106,7 @@ class _Call:
         self._session.playback_started(commit.reply)
         self._session.playback_finished(commit.reply)
 
-    async def _watched(self, stream: FluxStream) -> AsyncIterator[Message]:
+    async def _watched(self, stream: FluxStream) -> AsyncIterator[object]:
         async for message in stream:
             if isinstance(message, TurnInfo):
                 self.audio_end = message.audio_window_end
@@ -128,24 +133,3 @@ class _Call:
         silence = seconds - self._wav.seconds
         settled = silence >= SETTLED_SECONDS and self._session.user is User.LISTENING
         return not settled and silence < max(self._max_silence, 0.0)
-
-
-_SPECULATION: dict[str, Callable[[str], SpeculationPolicy]] = {
-    "on-eager": lambda _: OnEager(),
-    "none": lambda _: NoSpeculation(),
-    "min-confidence:X": lambda text: MinConfidence(float(text)),
-    "budget:N": lambda text: Budget(int(text)),
-}
-
-
-def _policy(text: str) -> SpeculationPolicy:
-    name, colon, argument = text.partition(":")
-    for form, build in _SPECULATION.items():
-        if form.partition(":")[:2] == (name, colon):
-            try:
-                return build(argument)
-            except ConfigError as error:
-                raise ConfigError(f"--speculation {text}: {error}") from None
-            except ValueError:
-                raise ConfigError(f"--speculation {text}: {argument!r} is not a number, as in {form}") from None
-    raise ConfigError(f"--speculation {text}: must be one of {', '.join(_SPECULATION)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,9 @@ import anyio
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
-from ..simulator import Recording, Script, Simulator, serve
+from ..simulator import FAULTS, MOMENTS, InjectedFault, Recording, Script, Simulator, parse_fault, serve
 from .app import app
 from .output import JsonFlag, fail, guard, run_async, say_json
 
@@ -26,7 +28,15 @@ def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
     api_key: Annotated[str | None, typer.Option(help="Accept only this key; otherwise any, or none.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of what is left to chance in a script.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of what is left to chance, in a script and in faults.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="What goes wrong: NAME, or NAME:VALUE@MOMENT/CONNECTION; random:RATE. May be repeated."),
+    ] = None,
+    continues: Annotated[
+        bool, typer.Option("--continues", help="A call that connects again hears the script from where it was.")
+    ] = False,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="Show every fault and moment, and leave.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Be Flux on this machine: a /v2/listen that a client cannot tell from the real one.
@@ -35,7 +45,14 @@ def simulate(
     its start second (or +seconds after the last one) and its words, with pauses in parentheses:
 
         1.0   I'd like a table (0.7) for two, please.
+
+    Flux goes wrong where you say so, each connection anew. --fault stall falls silent in the first turn,
+    --fault drop@12.5s cuts TCP then, --fault close:1011@eager1/1 closes a call's first connection after its first
+    eager end, and --fault random:0.02 --seed 7 leaves it to chance at each message.
     """
+    if list_faults:
+        _show_faults(as_json)
+        return
     if recording is not None and script is not None:
         fail("--recording and --script: give one of them")
     play: Recording | Script
@@ -50,8 +67,12 @@ def simulate(
 
         play = Script.parse(CALLER, seed=SEED)
 
+    faults = [guard(partial(parse_fault, text)) for text in fault or ()]
+
     async def listen() -> None:
-        async with serve(play, host=host, port=port, api_key=api_key, seed=seed) as flux:
+        async with serve(
+            play, host=host, port=port, api_key=api_key, seed=seed, faults=faults, continues=continues
+        ) as flux:
             _announce(flux, as_json)
             await _report_connections(flux, as_json)
 
@@ -69,8 +90,8 @@ def _announce(flux: Simulator, as_json: bool) -> None:
 
 async def _report_connections(flux: Simulator, as_json: bool) -> None:
     """Say what connects and how it went, for as long as the simulator runs."""
-    seen = [0, 0]  # connections said to be open, refusals
-    closed: set[str] = set()
+    seen = [0, 0, 0]  # connections said to be open, refusals, faults
+    closed: set[int] = set()  # by place: connections that play one recording share its request id
     console = Console(emoji=False)
     while True:
         for connection in flux.connections[seen[0] :]:
@@ -79,10 +100,19 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
             else:
                 console.print(f"opened  {connection.request_id}", highlight=False)
         seen[0] = len(flux.connections)
-        for connection in flux.connections:
-            if connection.open or connection.request_id in closed:
+        for refusal in flux.refusals[seen[1] :]:
+            if as_json:
+                say_json({"refused": refusal.status, "code": refusal.code})
+            else:
+                console.print(f"[red]refused[/red] {refusal.status} {escape(refusal.code)}", highlight=False)
+        seen[1] = len(flux.refusals)
+        for injected in flux.faults_injected[seen[2] :]:
+            _report_fault(injected, as_json)
+        seen[2] = len(flux.faults_injected)
+        for place, connection in enumerate(flux.connections):
+            if connection.open or place in closed:
                 continue
-            closed.add(connection.request_id)
+            closed.add(place)
             heard, sent = round(connection.audio_seconds, 2), connection.messages
             if as_json:
                 say_json(
@@ -92,10 +122,37 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
                 console.print(
                     f"closed  {connection.request_id}  {heard} s of audio in, {sent} messages out", highlight=False
                 )
-        for refusal in flux.refusals[seen[1] :]:
-            if as_json:
-                say_json({"refused": refusal.status, "code": refusal.code})
-            else:
-                console.print(f"[red]refused[/red] {refusal.status} {escape(refusal.code)}", highlight=False)
-        seen[1] = len(flux.refusals)
         await anyio.sleep(0.2)
+
+
+def _report_fault(injected: InjectedFault, as_json: bool) -> None:
+    if as_json:
+        fields: dict[str, object] = {"fault": str(injected.fault), "audio_seconds": injected.audio_seconds}
+        say_json({**fields, "after": injected.after, "connection": injected.request_id, "number": injected.connection})
+        return
+    where = f"at {injected.audio_seconds:g} s, after {injected.after} messages" if injected.request_id else "at connect"
+    whom = injected.request_id or f"attempt {injected.connection}"
+    Console(emoji=False).print(
+        f"[yellow]fault[/yellow]   {whom}  {escape(str(injected.fault))}  {where}", highlight=False, soft_wrap=True
+    )
+
+
+def _show_faults(as_json: bool) -> None:
+    """The table of faults, and the vocabulary of moments."""
+    if as_json:
+        for name, kind in FAULTS.items():
+            fields = {"fault": name, "summary": kind.summary, "value": kind.value, "rule": kind.rule}
+            say_json({**fields, "moment": kind.moment})
+        return
+    console = Console(emoji=False)
+    table = Table("fault", "usual moment", "what is seen on the wire", box=None, pad_edge=False)
+    for name, kind in FAULTS.items():
+        value = "" if kind.value is None else f":{kind.value:g}" if isinstance(kind.value, float) else f":{kind.value}"
+        rule = f"\n[dim]:VALUE is {escape(kind.rule)}[/dim]" if kind.rule else ""
+        table.add_row(f"{name}{value}", kind.moment, escape(kind.summary) + rule)
+    console.print(table)
+    console.print()
+    moments = Table("moment", "when", box=None, pad_edge=False)
+    for name, summary in MOMENTS.items():
+        moments.add_row(name, escape(summary))
+    console.print(moments)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
@@ -59,11 +60,13 @@ class Keeper:
     """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
 
     `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
+    `fact`, where the call is recorded, of what only a recording wants to know.
     Without `speak` it only keeps the books: the host runs the replies and reports their playback.
     """
 
     __slots__ = (
         "_ended",
+        "_fact",
         "_failed",
         "_feed",
         "_machine",
@@ -87,6 +90,7 @@ class Keeper:
         feed: Callable[[Event], object],
         failed: Callable[[object, str, Exception], None],
         ended: Callable[[ReplyEnded], None],
+        fact: Callable[[str, Mapping[str, Any]], None] | None = None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
@@ -98,6 +102,7 @@ class Keeper:
         self._feed = feed
         self._failed = failed
         self._ended = ended
+        self._fact = fact
         self._running: dict[int, Running] = {}
         self._owed_since: int | None = None  # the first turn that has not had an audible answer
 
@@ -187,6 +192,8 @@ class Keeper:
         self._running[running.reply.id] = running
         if self._speak is not None and self.tasks is not None:
             running.reply._open()
+            if (fact := self._fact) is not None:
+                running.reply._on_first_chunk = lambda: fact("FirstChunk", {"reply": running.reply.id})
             running.scope = anyio.CancelScope()
             self.tasks.start_soon(self._live, running)
 
@@ -253,6 +260,8 @@ class Keeper:
                 self._feed(DraftDiscarded(reply.id, CancelReason.FAILED))
         finally:
             reply._gate.close()
+            if self._fact is not None:
+                self._fact("RespondEnded", {"reply": reply.id})
 
     async def _run_speak(self, running: Running) -> None:
         reply = running.reply

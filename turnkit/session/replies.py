@@ -60,6 +60,7 @@ class Reply:
         self._heard = ""
         self._outcome: Outcome | None = None
         self.is_committed = False
+        self._on_first_chunk: Callable[[], None] | None = None
         self._decided: anyio.Event | None = None  # for whoever waits until it is committed, or over without
         self._gate: MemoryObjectSendStream[Chunk]
         self._chunks: MemoryObjectReceiveStream[Chunk]
@@ -95,6 +96,9 @@ class Reply:
         if self._outcome is not None:
             await anyio.lowlevel.checkpoint()
             return False
+        if self._on_first_chunk is not None:
+            self._on_first_chunk()
+            self._on_first_chunk = None
         try:
             await self._gate.send(chunk)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):

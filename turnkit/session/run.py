@@ -6,8 +6,10 @@ import traceback
 from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from inspect import isawaitable, iscoroutine
 from math import inf
+from pathlib import Path
 from typing import Any, TypeVar, get_args, overload
 from uuid import uuid4
 
@@ -39,13 +41,16 @@ from ..events import (
     StreamLost,
     StreamRestored,
     TurnEvent,
+    TurnStalled,
     TurnUpdated,
 )
 from ..logs import logger
 from ..machine import TurnMachine
+from ..metrics import Observer
 from ..policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..running import Alarm, clock
 from ..speaking import Speak
+from ..trace import Recorder
 from ..wire import (
     ConfigureFailure,
     Connected,
@@ -60,6 +65,8 @@ from ..wire import (
 from .history import Message as ChatMessage
 from .keeper import FOLLOWED, Keeper
 from .replies import Reply, Respond
+from .tape import Tape
+from .witnesses import Witnesses
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
@@ -77,6 +84,8 @@ class Session:
     Settings: `respond` and `speak`, both or neither, run the replies (see `Reply`; without them your callbacks do, and
     report the playback); the policies `barge_in` and `speculation` and the times, in seconds, are those of
     `TurnMachine`. `id` names the conversation in logs and in the keys of its replies; if not given it is random.
+    `record` is where the call is recorded: a file that does not exist yet, a directory, or a `turnkit.trace.Recorder`;
+    see `turnkit.trace` for what is in it. A disk that fails is logged, and the call goes on.
     Raises ConfigError for a setting that cannot work.
 
     Attributes:
@@ -97,22 +106,26 @@ class Session:
         stall_grace: float = 2.0,
         idle_timeout: float | None = None,
         id: str | None = None,
+        record: str | Path | Recorder | None = None,
     ) -> None:
         for name, function in (("respond", respond), ("speak", speak)):
             if function is not None and not callable(function):
                 raise ConfigError(f"{name}={function!r}: must be an async function")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
-        self._machine = TurnMachine(
-            barge_in=barge_in,
-            speculation=speculation,
-            hold_timeout=hold_timeout,
-            lost_turn_grace=lost_turn_grace,
-            stall_timeout=stall_timeout,
-            stall_grace=stall_grace,
-            idle_timeout=idle_timeout,
-        )
+        settings: dict[str, Any] = {
+            "barge_in": barge_in,
+            "speculation": speculation,
+            "hold_timeout": hold_timeout,
+            "lost_turn_grace": lost_turn_grace,
+            "stall_timeout": stall_timeout,
+            "stall_grace": stall_grace,
+            "idle_timeout": idle_timeout,
+        }
+        self._machine = TurnMachine(**settings)
         self.id = uuid4().hex if id is None else id
+        tape = None if record is None else Tape(record, self.id, settings)
+        self._witnesses = Witnesses(tape, partial(self._work_failed, tell=False))
         self.notes: Counter[NoteKind] = Counter()
         self._queue: list[Signal | ReplyEnded] = []
         self._keeper = Keeper(
@@ -122,7 +135,8 @@ class Session:
             speak,
             feed=self._tell,
             failed=self._work_failed,
-            ended=self._queue.append,
+            ended=self._reply_ended,
+            fact=self._witnesses.fact,
         )
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
@@ -134,7 +148,8 @@ class Session:
         self._busy = 0
         self._changed: anyio.Event | None = None
         self._sequence_id = -1
-        self._lost = False
+        self._lost = self._connected = False
+        self._source: object = None
 
     # Callbacks ----------------------------------------------------------------------------------------------------
 
@@ -165,11 +180,13 @@ class Session:
     async def run(self, source: AsyncIterable[object], *, drain: bool = True) -> None:
         """Hold the conversation until `source` ends; a session runs once.
 
-        `source` yields messages (`FluxStream` does), turn events, or whatever `turnkit.wire.decode` takes; what
-        cannot be read becomes a Note. If it raises, the stream counts as lost: what was said is still dealt with, and
-        then the error is raised on. At the end `drain` waits for the async callbacks of the reply that has the floor,
-        and for the words of a turn that was lost with the stream; then whatever is open is closed. Without `drain`,
-        callbacks that still run are cancelled.
+        `source` yields messages (`FluxStream` does), turn events, StreamLost and StreamRestored, or whatever
+        `turnkit.wire.decode` takes; what cannot be read becomes a Note. If it has a `send_force_end_turn` (`FluxStream`
+        does), that is called for a turn that stalls; without it, or if it does not help, the machine ends such a turn
+        by itself when `stall_grace` is over. If the source raises, the stream counts as lost: what was said is still
+        dealt with, and then the error is raised on. At the end `drain` waits for the async callbacks of the reply that
+        has the floor, and for the words of a turn that was lost with the stream; then whatever is open is closed.
+        Without `drain`, callbacks that still run are cancelled.
 
         Raises LocalProtocolError if the session has been run before.
         """
@@ -177,40 +194,52 @@ class Session:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         self._clock = clock()
         self._alarm = Alarm(self._wake)
+        self._witnesses.begin(source, self._now, self._alarm)
         failure: Exception | None = None
-        async with anyio.create_task_group() as self._tasks:
-            self._keeper.tasks = self._tasks
-            try:
-                self._dispatch(self._machine.wake(self._now()))
-                if self._busy:
-                    self._feed(Busy(True))
-                if self._alarm.needs_task:
-                    self._tasks.start_soon(self._alarm.keep)
-                self._set_alarm()
-                failure = await self._read(source)
-                while drain and self._unfinished():
-                    self._changed = anyio.Event()
-                    await self._changed.wait()
-            finally:
-                # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                self._dispatch(self._machine.close(self._now()))
-                self._keeper.close()
-                self._dispatch(())
-                self._alarm.stop()
-            if not drain:
-                self._tasks.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                self._keeper.tasks = self._tasks
+                try:
+                    self._dispatch(self._let_pass(self._now()))
+                    if self._busy:
+                        self._feed(Busy(True))
+                    if self._alarm.needs_task:
+                        self._tasks.start_soon(self._alarm.keep)
+                    self._set_alarm()
+                    failure = await self._read(source)
+                    while drain and self._unfinished():
+                        self._changed = anyio.Event()
+                        await self._changed.wait()
+                finally:
+                    # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
+                    self._dispatch(self._end(self._now()))
+                    self._keeper.close()
+                    self._dispatch(())
+                    self._alarm.stop()
+                if not drain:
+                    self._tasks.cancel_scope.cancel()
+        finally:
+            self._witnesses.end()
         if failure is not None:
             raise failure
 
     async def _read(self, source: AsyncIterable[object]) -> Exception | None:
         """Take all that the source has to give; what it raises, if it does, is the loss of the stream."""
+        self._source = source
         try:
             async for item in source:
                 self._take(item)
         except Exception as error:
             self._lose(str(error) if isinstance(error, TurnkitError) else type(error).__name__)
             return error
+        finally:
+            self._source = None
         return None
+
+    def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
+        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
+        force = getattr(self._source, "send_force_end_turn", None)
+        return None if force is None else force()
 
     def _unfinished(self) -> bool:
         """Whether something of this conversation is under way that will come to an end by itself."""
@@ -231,8 +260,19 @@ class Session:
             # The deadline's own time, if the clock is a tick short of it: to wait for it might take for ever where
             # time only passes when nobody has anything to do.
             self._last = now = max(now, deadline)
-            self._dispatch(self._machine.wake(now))
+            self._dispatch(self._let_pass(now))
         self._set_alarm()
+        self._witnesses.tick(now)
+
+    def _let_pass(self, now: float) -> tuple[Signal, ...]:
+        signals = self._machine.wake(now)
+        self._witnesses.woken(now, signals)
+        return signals
+
+    def _end(self, now: float) -> tuple[Signal, ...]:
+        signals = self._machine.close(now)
+        self._witnesses.closed(now, signals)
+        return signals
 
     def _now(self) -> float:
         """The clock, which for the machine never goes back."""
@@ -249,6 +289,9 @@ class Session:
             self._feed(item)  # type: ignore[arg-type]
         elif type(item) is StreamLost:
             self._lose(item.reason)
+        elif type(item) is StreamRestored:
+            self._lost = False
+            self._feed(item)
         elif type(item) in _HOST_EVENTS:
             self._feed(item)  # type: ignore[arg-type]
         else:
@@ -263,20 +306,27 @@ class Session:
                 self._take_message(message)
 
     def _take_turn(self, message: TurnInfo) -> None:
+        if self._witnesses.present:
+            self._witnesses.took(message)
         self._count(message.sequence_id)
         event = to_event(message)
         if event is None:
             self._note(NoteKind.UNKNOWN_MESSAGE, f"TurnInfo with event {message.event[:40]!r}")
         else:
             self._lost = False
-            self._feed(event)
+            self._feed(event, message)
 
     def _take_message(self, message: Message) -> None:
+        self._witnesses.took(message)
         if isinstance(message, Unknown):
             kind = NoteKind.MALFORMED_MESSAGE if message.problem else NoteKind.UNKNOWN_MESSAGE
             self._note(kind, f"{message.type[:40]!r}: {message.problem or 'a type that turnkit does not know'}")
             return
         if isinstance(message, Connected):
+            if self._connected:
+                # Whoever reconnected did not say that the old stream was lost; turns are counted from 0 again.
+                self._lose("connected anew")
+            self._connected = True
             self._sequence_id = -1
             if self._lost:
                 self._lost = False
@@ -296,12 +346,15 @@ class Session:
 
     def _lose(self, reason: str) -> None:
         if not self._lost:
-            self._lost = True
+            self._lost, self._connected = True, False
             self._sequence_id = -1
             self._feed(StreamLost(reason))
 
-    def _feed(self, event: Event) -> tuple[Signal, ...]:
-        signals = self._machine.feed(event, self._now())
+    def _feed(self, event: Event, message: TurnInfo | None = None) -> tuple[Signal, ...]:
+        now = self._now()
+        signals = self._machine.feed(event, now)
+        if self._witnesses.present:
+            self._witnesses.fed(now, event, signals, message)
         # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
         if self._queue:
             # A reply has just ended; it is told of before what follows from it.
@@ -312,7 +365,13 @@ class Session:
         return signals
 
     def _note(self, kind: NoteKind, detail: str) -> None:
-        self._dispatch((Note(kind, detail, at=self._now()),))
+        note = Note(kind, detail, at=self._now())
+        self._witnesses.told(note)
+        self._dispatch((note,))
+
+    def _reply_ended(self, ended: ReplyEnded) -> None:
+        self._witnesses.told(ended)
+        self._queue.append(ended)
 
     # Signals out --------------------------------------------------------------------------------------------------
 
@@ -340,7 +399,10 @@ class Session:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
         elif kind is Commit or kind is Speculate:
             self._keeper.before_callbacks(signal)  # type: ignore[arg-type]
-        for callback in self._callbacks.get(kind, ()):
+        callbacks: Iterable[Callback[Any]] = self._callbacks.get(kind, ())
+        if kind is TurnStalled:
+            callbacks = (*callbacks, self._force_end_turn)
+        for callback in callbacks:
             try:
                 result = callback(signal)
             except Exception as error:
@@ -471,6 +533,22 @@ class Session:
     def history(self) -> list[ChatMessage]:
         """The conversation as chat messages: what the user said, and of the agent's replies what was heard."""
         return self._keeper.history.messages()
+
+    def record(self, fact: str, **fields: Any) -> None:
+        """Add a fact of your own to the recording, such as `record("TokensUsed", reply=reply.id, tokens=213)`.
+
+        Observers are told too (see `observe`); before and after the run nothing happens. Raises LocalProtocolError,
+        where it is recorded, for a fact without a name and for fields that are no plain values, or called as the
+        line's own: `at` and `fact`.
+        """
+        self._witnesses.fact(fact, fields)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on what happens, in the order in which it is decided and before any callback.
+
+        Such as a `turnkit.metrics.Watch`; see `turnkit.telemetry`. What it raises is logged, and the call goes on.
+        """
+        self._witnesses.add(observer)
 
     def remember(self, message: Mapping[str, Any]) -> None:
         """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""

@@ -7,6 +7,9 @@
     async with serve(script) as flux:
         ...  # any Flux client, pointed at flux.url
 
+    async with serve(script, faults=["drop@turn2.mid/1", Fault("close", 1011, at="20s")], continues=True) as flux:
+        ...  # and anything that can go wrong, at any moment (`FAULTS`; `moments`); `flux.faults_injected` is the record
+
 It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times and
 detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. It shares
 no turn logic with the rest of turnkit, and so cannot share its mistakes.
@@ -16,18 +19,29 @@ apply keyterms, numerals, profanity filter or redaction to the words; close a co
 many pending Configure messages (it answers each at once).
 """
 
+from .audio import marked_silence
 from .detector import FRAME, Detector
+from .exchange import Connection, InjectedFault
+from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
+from .moments import MOMENTS, Moment
 from .recording import RecordedFrame, Recording
 from .script import Pace, Script, SpokenWord, Utterance, say
-from .server import PATH, Connection, Refusal, Simulator, serve
+from .server import PATH, Refusal, Simulator, serve
 from .settings import Settings
 
 __all__ = [
+    "FAULTS",
     "FRAME",
+    "MOMENTS",
     "PATH",
     "Connection",
     "Detector",
+    "Fault",
+    "FaultKind",
+    "InjectedFault",
+    "Moment",
     "Pace",
+    "RandomFaults",
     "RecordedFrame",
     "Recording",
     "Refusal",
@@ -36,6 +50,8 @@ __all__ = [
     "Simulator",
     "SpokenWord",
     "Utterance",
+    "marked_silence",
+    "parse_fault",
     "say",
     "serve",
 ]

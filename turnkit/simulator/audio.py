@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import struct
+from math import isfinite
 
 _LARGEST_HEADER = 1 << 16
+_MARK = b"\x7fTK\x01\x7fkt\x02"  # 8 bytes, and then the position
+_MARK_BYTES = 16
+_MARK_SECONDS = 0.02
+_SEARCHED_SECONDS = 0.06  # less than the first frame that anything is said about
 
 
 class NotAudio(Exception):
@@ -66,3 +71,41 @@ def _read_wav(header: bytes) -> tuple[int, int] | None:
             bytes_per_second = rate * width
         at += size + size % 2
     return None
+
+
+def marked_silence(seconds: float, *, start: float = 0.0, bytes_per_second: int = 32000) -> bytes:
+    """Silence for a simulator that `continues`: every 20 ms it says which second of the caller's speech it is.
+
+    `start`, the second it begins with; `bytes_per_second` of the raw audio, 32000 for 16 kHz linear16. A client may cut
+    it anywhere, send it again or leave some out: what the simulator hears on a connection begins where its audio does.
+    """
+    sound = bytearray(round(seconds * bytes_per_second))
+    step = max(_MARK_BYTES, round(_MARK_SECONDS * bytes_per_second))
+    first = round(start * bytes_per_second)
+    # At multiples of the step, whatever the start, so that pieces made one by one join.
+    for at in range(-first % step, len(sound) - _MARK_BYTES + 1, step):
+        sound[at : at + _MARK_BYTES] = _MARK + struct.pack("<d", (first + at) / bytes_per_second)
+    return bytes(sound)
+
+
+class MarkFinder:
+    """Looks at the beginning of a connection's audio for the second of speech that it begins with."""
+
+    def __init__(self, bytes_per_second: int | None) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._head = bytearray()
+        self.done = bytes_per_second is None  # containers have no marks
+
+    def look(self, data: bytes) -> float | None:
+        """The second, once a mark is found. `done` if there is nothing more to look for."""
+        if self._bytes_per_second is None or self.done:
+            return None
+        self._head += data
+        at = self._head.find(_MARK)
+        if at >= 0 and len(self._head) >= at + _MARK_BYTES:
+            self.done = True
+            (second,) = struct.unpack_from("<d", self._head, at + len(_MARK))
+            begins = second - at / self._bytes_per_second
+            return begins if isfinite(begins) else None
+        self.done = len(self._head) > _SEARCHED_SECONDS * self._bytes_per_second
+        return None

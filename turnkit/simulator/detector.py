@@ -67,6 +67,7 @@ class Detector:
         for utterance in script.utterances:
             self._words += utterance.words
             self._paces += [utterance.pace] * len(utterance.words)
+        self._missed = 0  # words said before the stream began
         self._sounds: dict[int, _Sound] = {}
         self._noise = Random(f"{self._seed} noise")
         self._idle = 0.45
@@ -84,6 +85,18 @@ class Detector:
     def active(self) -> bool:
         """Whether a turn is open: StartOfTurn was said and EndOfTurn was not."""
         return self._active
+
+    def begin_at(self, second: float) -> None:
+        """The stream begins at this second of the script; to be said before anything is heard.
+
+        A word that is more than half over by then is not heard; the others sound as they would have from the start.
+        """
+        missed = sum(word.start + word.end < 2 * second for word in self._words)
+        self._missed += missed
+        self._words = [
+            SpokenWord(word.text, max(0.0, word.start - second), word.end - second) for word in self._words[missed:]
+        ]
+        self._paces = self._paces[missed:]
 
     def hear(self, seconds: float) -> list[dict[str, Any]]:
         """All there is to say once `seconds` of stream audio are there; nothing if that is no news."""
@@ -224,7 +237,7 @@ class Detector:
 
     def _sound(self, index: int) -> _Sound:
         if index not in self._sounds:
-            chance = Random(f"{self._seed} {index} {self._words[index].text}")
+            chance = Random(f"{self._seed} {index + self._missed} {self._words[index].text}")
             self._sounds[index] = _draw_sound(chance, self._words[index].text, self._paces[index])
         return self._sounds[index]
 

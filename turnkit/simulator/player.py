@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from .. import wire
+from ..errors import ConfigError
 from .detector import Detector
 from .recording import RecordedFrame, Recording
 from .script import Script
@@ -47,6 +48,9 @@ class Player(Protocol):
 
     def answer(self, fields: dict[str, Any]) -> str:
         """Number a message that answers a command."""
+
+    def begin_at(self, second: float) -> None:
+        """The stream's audio begins at this second of the play; to be said before any of it is heard."""
 
 
 def open_player(play: Script | Recording, settings: Settings, request_id: str, seed: int | None) -> Player:
@@ -89,6 +93,9 @@ class ScriptPlayer:
     def answer(self, fields: dict[str, Any]) -> str:
         self._sequence_id += 1
         return _stamp(fields, self._request_id, self._sequence_id)
+
+    def begin_at(self, second: float) -> None:
+        self._detector.begin_at(second)
 
 
 class RecordingPlayer:
@@ -152,6 +159,9 @@ class RecordingPlayer:
         self._sequence_id += 1
         self._shifted = True
         return _stamp(fields, self._request_id, self._sequence_id)
+
+    def begin_at(self, second: float) -> None:
+        raise ConfigError(f"second {second:g}: a recording plays from its start; only a script can go on elsewhere")
 
     def _follow(self, frame: RecordedFrame, message: wire.TurnInfo) -> None:
         if message.event == "EndOfTurn":

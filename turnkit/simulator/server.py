@@ -7,12 +7,15 @@ One handler a connection, everything in the order received. It runs on asyncio a
 from __future__ import annotations
 
 import logging
+import struct
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
+from socket import SO_LINGER, SO_RCVBUF, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, TypeAlias
+from weakref import WeakKeyDictionary
 
 import anyio
 import msgspec
@@ -20,15 +23,18 @@ from websockets.exceptions import ConnectionClosed
 
 from ..errors import ConfigError
 from ..running import on_trio
-from .audio import AudioClock, NotAudio
 from .auth import Credentials, choose_subprotocol
+from .calls import Attempt, Calls
+from .disturbance import Cut, Delivery, Disturbance, Pause
+from .exchange import Connection, Exchange, InjectedFault
+from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
 from .player import open_player
 from .recording import Recording
 from .script import Script
-from .settings import Refused, Settings, Unacceptable, Unparsable, configured, read_query, read_type
+from .settings import Refused, Settings, read_query
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from websockets.asyncio.server import ServerConnection as AsyncioSocket
     from websockets.http11 import Request, Response
@@ -41,32 +47,13 @@ PATH = "/v2/listen"
 
 _CLOSE_TIMEOUT = 2.0  # seconds a client has for its side of the closing handshake
 _SHUTDOWN_TIMEOUT = 3.0
+_OPEN_TIMEOUT = 60.0
 _LARGEST_MESSAGE = 1 << 24
+_DEAF_BUFFER = 4096  # bytes
 
 # At DEBUG, websockets writes headers and frames to its log: keys, and what was said. A logger of our own stops above.
 _silent = logging.getLogger("turnkit.simulator.websockets")
 _silent.setLevel(logging.INFO)
-
-
-class Connection:
-    """What one connection has sent so far.
-
-    Fields: `request_id`, as in every message to it; `audio_seconds` of sound received; `commands`, the types of the
-    text frames received that were commands; `messages`, how many were sent to it; `open`, until its end.
-    """
-
-    def __init__(self, request_id: str) -> None:
-        self.request_id = request_id
-        self.audio_seconds = 0.0
-        self.commands: list[str] = []
-        self.messages = 0
-        self.open = True
-
-    def __repr__(self) -> str:
-        return (
-            f"Connection({self.request_id!r}, audio_seconds={self.audio_seconds:.2f}, commands={self.commands!r}, "
-            f"messages={self.messages}, open={self.open})"
-        )
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -79,25 +66,43 @@ class Refusal(msgspec.Struct, frozen=True):
 class Simulator:
     """A local Flux that is running.
 
-    Fields: `url` for clients, without a path; `host` and `port` it listens on; `connections`, every one so far and
-    `refusals`, every upgrade refused so far, oldest first.
+    Fields: `url` for clients, without a path; `host` and `port` it listens on; `connections`, every one so far,
+    `refusals`, every upgrade refused so far, and `faults_injected`, every fault that struck so far, oldest first.
     """
 
-    def __init__(self, play: Script | Recording, host: str, credentials: Credentials, seed: int | None) -> None:
+    def __init__(
+        self,
+        play: Script | Recording,
+        host: str,
+        credentials: Credentials,
+        seed: int | None,
+        faults: tuple[AnyFault, ...] = (),
+        continues: bool = False,
+    ) -> None:
         self.host = host
         self.port = 0
         self.connections: list[Connection] = []
         self.refusals: list[Refusal] = []
+        self.faults_injected: list[InjectedFault] = []
         self._play = play
         self._credentials = credentials
         self._seed = seed
+        self._faults = faults
+        self._continues = continues
+        self._calls = Calls()
+        self._plans: WeakKeyDictionary[Socket, _Plan] = WeakKeyDictionary()
+        self._ending = anyio.Event()
 
     @property
     def url(self) -> str:
         """Where clients connect to, without the path `/v2/listen` and the query, which are theirs to add."""
         return f"ws://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
-    def admit(self, socket: Socket, request: Request) -> Response | None:
+    def end(self) -> None:
+        """Let go of connections that wait for nothing but the end."""
+        self._ending.set()
+
+    async def admit(self, socket: Socket, request: Request) -> Response | None:
         """Refuse an upgrade as Flux would, or let it pass (None)."""
         path, _, query = request.path.partition("?")
         try:
@@ -105,17 +110,43 @@ class Simulator:
                 raise Refused(404, {"err_code": "NOT_FOUND", "err_msg": f"Not found; Flux is at {PATH}."})
             self._credentials.check(request.headers)
             read_query(query)
+            if (self._faults or self._continues) and not await self._disturb_upgrade(socket, query):
+                return socket.respond(503, "")  # to nobody: the connection is gone
         except Refused as refused:
-            self.refusals.append(Refusal(refused.status, refused.code))
-            request_id = str(uuid.uuid4())
-            body = {**refused.body, "request_id": request_id} if "err_code" in refused.body else refused.body
-            response = socket.respond(refused.status, msgspec.json.encode(body).decode())
-            del response.headers["Content-Type"]
-            response.headers["Content-Type"] = "application/json"
-            response.headers["dg-request-id"] = request_id
-            response.headers["dg-error"] = "".join(c if " " <= c <= "~" else "?" for c in refused.reason)
-            return response
+            return self._refuse(socket, refused)
         return None
+
+    def _refuse(self, socket: Socket, refused: Refused) -> Response:
+        self.refusals.append(Refusal(refused.status, refused.code))
+        request_id = str(uuid.uuid4())
+        body = {**refused.body, "request_id": request_id} if "err_code" in refused.body else refused.body
+        response = socket.respond(refused.status, msgspec.json.encode(body).decode())
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json"
+        response.headers["dg-request-id"] = request_id
+        response.headers["dg-error"] = "".join(c if " " <= c <= "~" else "?" for c in refused.reason)
+        return response
+
+    async def _disturb_upgrade(self, socket: Socket, query: str) -> bool:
+        """Let the faults at connect strike; False if there is no connection left. Raises Refused."""
+        plan = _Plan(self._calls.attempt(query), self._faults, self._first_seed)
+        self._plans[socket] = plan
+        for fault in plan.at_connect():
+            self.faults_injected.append(InjectedFault(fault, 0.0, 0, "", plan.attempt.number))
+            if fault.name == "slow":
+                await self._wait(float(fault.amount or 0))
+                continue
+            plan.attempt.leave(finished=False)
+            if fault.kind.scope == "upgrade":
+                code, sentence = STATUSES[int(fault.amount or 0)]
+                described = fault.name == "refuse_described"
+                names = ("code", "description") if described else ("err_code", "err_msg")
+                raise Refused(int(fault.amount or 0), dict(zip(names, (code, sentence), strict=True)))
+            if fault.name == "stall":
+                await self._ending.wait()
+            await _cut(socket)
+            return False
+        return True
 
     def identify(self, _socket: Socket, _request: Request, response: Response) -> None:
         """Give a response the header that all of Flux's have."""
@@ -128,17 +159,101 @@ class Simulator:
         assert socket.request is not None
         assert socket.response is not None
         settings = read_query(socket.request.path.partition("?")[2])
-        session = _Session(self._play, settings, socket.response.headers["dg-request-id"], self._seed)
-        self.connections.append(session.connection)
+        plan = self._plans.pop(socket, None)
+        exchange = self._exchange(settings, socket.response.headers["dg-request-id"], plan)
+        self.connections.append(exchange.connection)
         try:
-            await _send(socket, session, session.player.opening())
-            while session.closing is None:
-                await _send(socket, session, session.take(await socket.recv()))
-            await _close(socket, *session.closing)
+            alive = await self._send(socket, exchange, exchange.open(), plan)
+            while alive and exchange.closing is None:
+                alive = await self._send(socket, exchange, exchange.take(await socket.recv()), plan)
+            if exchange.closing is not None:
+                await _close(socket, *exchange.closing)
         except ConnectionClosed:
             pass  # a client may vanish at any time; there is nobody left to tell
         finally:
-            session.connection.open = False
+            exchange.connection.open = False
+            if plan is not None:
+                plan.attempt.leave(finished=exchange.finished)
+
+    @property
+    def _first_seed(self) -> int:
+        return self._seed if self._seed is not None else getattr(self._play, "seed", 0)
+
+    def _exchange(self, settings: Settings, request_id: str, plan: _Plan | None) -> Exchange:
+        player = open_player(self._play, settings, request_id, self._seed)
+        connection = Connection(request_id, plan.attempt.number if plan else 1)
+        exchange = Exchange(player, settings, connection)
+        if plan is not None:
+
+            def report(fault: Fault, seconds: float, messages: int) -> None:
+                injected = InjectedFault(fault, seconds, messages, request_id, connection.number)
+                connection.faults.append(injected)
+                self.faults_injected.append(injected)
+
+            exchange.disturb(Disturbance(plan.later(), plan.chances, report))
+            if self._continues:
+                exchange.go_on(plan.attempt)
+        return exchange
+
+    async def _send(
+        self, socket: Socket, exchange: Exchange, deliveries: Sequence[Delivery], plan: _Plan | None
+    ) -> bool:
+        """Send what is to be sent; False if a fault has cut the connection."""
+        if plan is not None and exchange.broken:
+            plan.attempt.leave(finished=False)
+        for delivery in deliveries:
+            if isinstance(delivery, str):
+                await socket.send(delivery)
+            elif isinstance(delivery, Pause):
+                await self._wait(delivery.seconds)
+                continue
+            elif isinstance(delivery, Cut):
+                if delivery.deaf:
+                    _shrink_buffer(socket)
+                    await self._wait(delivery.deaf)
+                await _cut(socket)
+                return False
+            else:
+                await socket.send(delivery.data)
+                if plan is not None:
+                    plan.attempt.cover(delivery.covers)
+            exchange.connection.messages += 1
+        return True
+
+    async def _wait(self, seconds: float) -> None:
+        """Let so many seconds pass, or what is left until the simulator ends."""
+        with anyio.move_on_after(seconds):
+            await self._ending.wait()
+
+
+class _Plan:
+    """The faults of one connection, chosen when it asks for the upgrade; its own copy, and its own dice."""
+
+    def __init__(self, attempt: Attempt, faults: tuple[AnyFault, ...], seed: int) -> None:
+        self.attempt = attempt
+        self._faults = [
+            fault
+            for fault in faults
+            if isinstance(fault, Fault)
+            and fault.connection in (None, attempt.number)
+            and (fault.name != "resume_with_update" or attempt.number > 1)
+        ]
+        self.chances = [
+            (fault, attempt.dice(seed if fault.seed is None else fault.seed))
+            for fault in faults
+            if isinstance(fault, RandomFaults)
+        ]
+
+    def at_connect(self) -> list[Fault]:
+        """What strikes the upgrade itself."""
+        chosen = [chances.choose(dice, upgrade=True) for chances, dice in self.chances]
+        return [fault for fault in self._faults if fault.moment.kind == "connect"] + [
+            c for c in chosen if c is not None
+        ]
+
+    def later(self) -> list[Fault]:
+        """What strikes once the connection is there."""
+        return [fault for fault in self._faults if fault.moment.kind != "connect"]
 
 
 @asynccontextmanager
@@ -150,71 +265,45 @@ async def serve(
     api_key: str | None = None,
     token: str | None = None,
     seed: int | None = None,
+    faults: Iterable[AnyFault | str] = (),
+    continues: bool = False,
 ) -> AsyncIterator[Simulator]:
     """Run a local Flux for as long as the context is open; every connection hears `play` from its start.
 
     `port` 0 takes a free one. `api_key` and `token`: the credentials that are good; None and None: any, or none at
-    all. `seed` goes before the script's own. Raises ConfigError if `play` is neither a script nor a recording, or if
-    nothing can listen there. At the end, connections still open are closed with code 1001.
+    all. `seed` goes before the script's own, and is that of random faults. `faults`: what goes wrong, as `Fault`,
+    `RandomFaults` or their text forms; each connection has its own copy. `continues`: the connections of one call
+    (with the same `tag`; see `calls`) hear one script: another connection hears it from where its audio begins, which
+    is where the last one's messages had covered it, or where the audio itself says so (`marked_silence`).
+
+    Raises ConfigError if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not
+    exist, or if nothing can listen there. At the end, connections still open are closed with code 1001.
     """
     if not isinstance(play, (Script, Recording)):
         raise ConfigError(f"play={type(play).__name__}: must be a Script or a Recording")
-    simulator = Simulator(play, host, Credentials(api_key, token), seed)
+    if continues and not isinstance(play, Script):
+        raise ConfigError("continues=True: play must be a Script; a recording plays from its start")
+    simulator = Simulator(play, host, Credentials(api_key, token), seed, read_faults(faults), continues)
     listening = _listen_on_trio if on_trio() else _listen_on_asyncio
     async with listening(simulator, port):
         yield simulator
 
 
-class _Session:
-    """The state of one connection, and what it says next; no socket here."""
-
-    def __init__(self, play: Script | Recording, settings: Settings, request_id: str, seed: int | None) -> None:
-        self.connection = Connection(request_id)
-        self.player = open_player(play, settings, request_id, seed)
-        self.closing: tuple[int | None, str] | None = None  # code and reason, once the end is decided
-        self._settings = settings
-        self._clock = AudioClock(settings.bytes_per_second)
-
-    def take(self, message: str | bytes) -> list[str]:
-        """What a frame is answered with. Once it sets `closing`, no more may be taken."""
-        if isinstance(message, str):
-            return self._take_command(message)
-        if not message:
-            return self._finish()  # Deepgram takes an empty binary frame for the wish to close.
-        try:
-            self.connection.audio_seconds = self._clock.hear(message)
-        except NotAudio as error:
-            self.closing = (1008, f"DATA-0000: {error}")
-            return []
-        return self.player.hear(self._clock.seconds)
-
-    def _take_command(self, text: str) -> list[str]:
-        try:
-            kind = read_type(text)
-            self.connection.commands.append(kind)
-            if kind == "CloseStream":
-                return self._finish()
-            if kind == "ForceEndTurn":
-                return self.player.force_end()
-            self._settings = configured(self._settings, text)
-            return self.player.configure(self._settings)
-        except Unparsable as error:
-            self.closing = (None, "")
-            failure = {"type": "Error", "code": "UNPARSABLE_CLIENT_MESSAGE", "description": str(error)}
-            return [self.player.answer(failure)]
-        except Unacceptable as error:
-            refusal = {"type": "ConfigureFailure", "code": error.code, "description": error.description}
-            return [self.player.answer(refusal)]
-
-    def _finish(self) -> list[str]:
-        self.closing = (None, "")
-        return self.player.finish()
+async def _cut(socket: Any) -> None:
+    """End the TCP connection, without a closing handshake."""
+    # trio's sockets have a stream, asyncio's a transport.
+    if hasattr(socket, "stream"):
+        await socket.stream.aclose()
+    else:
+        socket.transport.abort()
 
 
-async def _send(socket: Socket, session: _Session, texts: list[str]) -> None:
-    for text in texts:
-        await socket.send(text)
-        session.connection.messages += 1
+def _shrink_buffer(socket: Any) -> None:
+    """Let little fit between the client and a server that reads nothing, or it would take minutes to notice."""
+    raw = socket.stream.socket if hasattr(socket, "stream") else socket.transport.get_extra_info("socket")
+    raw.setsockopt(SOL_SOCKET, SO_RCVBUF, _DEAF_BUFFER)
+    # Its end is a reset: an orderly one would never reach a client that waits to get rid of its data first.
+    raw.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
 
 
 async def _close(socket: Socket, code: int | None, reason: str) -> None:
@@ -236,6 +325,7 @@ def _options(simulator: Simulator) -> dict[str, Any]:
         "select_subprotocol": _select_subprotocol,
         "compression": None,
         "ping_interval": None,
+        "open_timeout": _OPEN_TIMEOUT,
         "close_timeout": _CLOSE_TIMEOUT,
         "max_size": _LARGEST_MESSAGE,
         "logger": _silent,
@@ -259,6 +349,7 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
     try:
         yield
     finally:
+        simulator.end()
         with anyio.CancelScope(shield=True):
             server.close()
             with anyio.move_on_after(_SHUTDOWN_TIMEOUT):
@@ -287,6 +378,7 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
             # Out of the group it would come as a group; on asyncio it would not.
             failure = error
         finally:
+            simulator.end()
             # A cancellation from outside has reached the connections as well: there is nothing left to close.
             if anyio.current_effective_deadline() > -inf:
                 with anyio.move_on_after(_SHUTDOWN_TIMEOUT, shield=True):

@@ -1,0 +1,69 @@
+"""The state space of the turn machine, explored: from every state, every event, and eight invariants at every step.
+
+    result = explore()
+    assert result.violation is None, result.violation.code
+
+What runs is the real machine, stepped through its public methods, under the `Referee` of `turnkit.referee`. The
+exploration is breadth first, so a violation comes with a shortest way to it, as Python that can be executed.
+
+In every state that is reached, these are tried: all fourteen events; the five of a turn with every text, for the turn
+that is open or comes next, the one after it, and those that are over; reports about the draft, the reply that has the
+floor and one that is over; a tick of the clock, a wake at the deadline and one long after it; `close()`; and misuse.
+Whenever a policy is asked, every answer is tried: all verdicts, both booleans, and raising. Every step is taken once
+more by a copy restored from a snapshot. From every state, silence alone must bring the machine to rest. An event at a
+deadline, or after it, that nobody woke the machine for must come to the same as the wake, then the event.
+
+What is exhaustive: within a configuration the exploration ends only when every state reached was expanded (levels
+`default` and `deep`; `quick` stops after so many states, and `Result.complete` says so). Two states are one if they
+differ only in what `turnkit.check.states` names: the numbers of turns and replies, Flux's count of turns, the date,
+and what is handed on without being looked at.
+
+What is bounded: the texts (a handful, chosen so that each way of comparing two of them is taken); time (whole seconds;
+every timeout is a few of them, so deadlines fall before, on and after each other); how far Flux's count runs ahead
+(one turn) or behind (two); how many unanswered texts are told apart (one or two: after that, one more makes no new
+state); how many idle timeouts in a row (two). What only a policy can see, such as how long a turn has lasted or how
+sure Flux was, is not varied: the policies of an exploration do not look, and answer in every way there is.
+"""
+
+from __future__ import annotations
+
+from ..machine import TurnMachine
+from .configuration import LEVELS, Configuration, configurations
+from .counterexample import Counterexample
+from .explorer import Explorer, Progress, Report, Result
+from .judged import JudgedMachine
+from .script import Script
+from .states import canonical
+
+__all__ = [
+    "LEVELS",
+    "Configuration",
+    "Counterexample",
+    "Explorer",
+    "JudgedMachine",
+    "Progress",
+    "Report",
+    "Result",
+    "Script",
+    "canonical",
+    "configurations",
+    "explore",
+]
+
+
+def explore(
+    machine: type[TurnMachine] = TurnMachine, *, level: str = "default", progress: Report | None = None
+) -> Result:
+    """Explore the configurations of a level one by one, until one of them has a violation.
+
+    `machine` is the class to be judged: TurnMachine, a subclass, or the TurnMachine of a modified copy of
+    `turnkit.machine`. `level` is `quick` (about a second), `default` (about a minute) or `deep` (minutes). `progress`
+    is called now and then with a `Progress`. A machine that loops for ever is not interrupted: run one that may in a
+    process that you can end. Raises ConfigError for another level.
+    """
+    result = Result()
+    for configuration in configurations(level):
+        result += Explorer(configuration, machine, progress).run()
+        if result.violation is not None:
+            break
+    return result

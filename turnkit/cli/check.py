@@ -1,0 +1,197 @@
+"""`turnkit check`: the whole state space of the turn machine, explored before your eyes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..check import Configuration, Explorer, Report, Result, configurations
+from ..check import Progress as Step
+from ..machine import TurnMachine
+from ..referee import INVARIANTS
+from .app import app
+from .output import JsonFlag, fail, say, say_json
+
+_POLL = 0.2  # seconds between two looks at what the workers have found
+_Done = Callable[[Configuration, Result, float], None]
+
+
+@app.command()
+def check(
+    quick: Annotated[bool, typer.Option("--quick", help="Two seconds: the states near the beginning only.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Minutes: more texts, longer timeouts, finer states.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Explore the state space of the turn machine and judge eight invariants at every step.
+
+    Exit code 1 if one of them is broken: then the shortest way to it is printed, as Python to paste into a test.
+    """
+    if quick and deep:
+        raise typer.BadParameter("give one of --quick and --deep", param_hint="--deep")
+    chosen = configurations("quick" if quick else "deep" if deep else "default")
+    begun = time.monotonic()
+    results: list[tuple[Configuration, Result, float]] = []
+    with _watch(len(chosen), as_json) as (report, done):
+
+        def finished(configuration: Configuration, result: Result, seconds: float) -> None:
+            results.append((configuration, result, seconds))
+            done(configuration, result, seconds)
+
+        try:
+            _explore(chosen, report, finished, side_by_side=not quick)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except BrokenProcessPool:
+            fail("a process that explored was ended from outside, perhaps for want of memory; nothing was decided")
+    results.sort(key=lambda entry: chosen.index(entry[0]))
+    total = sum((result for _, result, _ in results), Result())
+    if as_json:
+        say_json({"configurations": len(results), **_fields(total, time.monotonic() - begun)})
+    else:
+        _show(results, total, time.monotonic() - begun)
+    if total.violation is not None:
+        raise typer.Exit(1)
+
+
+def _explore(chosen: Sequence[Configuration], report: Report, finished: _Done, *, side_by_side: bool) -> None:
+    """Each configuration, until one has a violation."""
+    workers = min(len(chosen), os.cpu_count() or 1)
+    if side_by_side and workers > 1:
+        _explore_side_by_side(chosen, workers, report, finished)
+        return
+    for configuration in chosen:
+        begun = time.monotonic()
+        result = Explorer(configuration, TurnMachine, report).run()
+        finished(configuration, result, time.monotonic() - begun)
+        if result.violation is not None:
+            return
+
+
+# What a worker process has to know.
+_told: Any = None
+
+
+def _begin_work(told: Any) -> None:
+    global _told
+    _told = told
+    # Ctrl-C in a terminal reaches the workers too; they have nothing to say about it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _work(configuration: Configuration) -> tuple[Result, float]:
+    begun = time.monotonic()
+    result = Explorer(configuration, TurnMachine, lambda step: _told.put(step)).run()
+    return result, time.monotonic() - begun
+
+
+def _explore_side_by_side(chosen: Sequence[Configuration], workers: int, report: Report, finished: _Done) -> None:
+    """A process a core. Spawned, not forked: whoever calls this may have threads."""
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue()
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, context, _begin_work, (told,))
+    try:
+        waiting: dict[Future[tuple[Result, float]], Configuration] = {pool.submit(_work, one): one for one in chosen}
+        while waiting:
+            done, _ = wait(waiting, _POLL, FIRST_COMPLETED)
+            while not told.empty():
+                report(told.get())
+            for future in done:
+                result, seconds = future.result()
+                finished(waiting.pop(future), result, seconds)
+                if result.violation is not None:
+                    return
+    finally:
+        pool.shutdown(wait=not waiting, cancel_futures=True)
+        if waiting:
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+
+
+@contextmanager
+def _watch(count: int, as_json: bool) -> Iterator[tuple[Report, _Done]]:
+    """What is told while it lasts: a bar where a terminal is there, else a line a configuration."""
+    console = Console(stderr=True, emoji=False)
+    if as_json:
+        yield (lambda step: None), _say_fields
+    elif not console.is_terminal:
+        yield (lambda step: None), _say_line
+    else:
+        columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task, steps = bar.add_task("", total=count), dict[str, Step]()
+
+            def report(step: Step) -> None:
+                steps[step.configuration] = step
+                states, transitions = (sum(getattr(one, name) for one in steps.values()) for name in _COUNTED)
+                # More states are found meanwhile, so this is how far it is at the least.
+                explored = sum(one.expanded / max(one.states, 1) for one in steps.values())
+                bar.update(task, completed=explored, description=f"{states:,} states, {transitions:,} transitions")
+
+            def done(configuration: Configuration, result: Result, seconds: float) -> None:
+                report(Step(configuration.name, result.states, result.states, result.transitions))
+
+            yield report, done
+
+
+_COUNTED = ("states", "transitions")
+
+
+def _say_line(configuration: Configuration, result: Result, seconds: float) -> None:
+    found = "" if result.violation is None else ", and a violation"
+    say(f"{configuration.name}: {result.states:,} states, {result.transitions:,} transitions{found}")
+
+
+def _say_fields(configuration: Configuration, result: Result, seconds: float) -> None:
+    say_json({"configuration": configuration.name, **_fields(result, seconds)})
+
+
+def _fields(result: Result, seconds: float) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(result, str_keys=True)
+    del fields["configurations"]
+    return {**fields, "seconds": round(seconds, 2)}
+
+
+def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result, seconds: float) -> None:
+    console = Console(emoji=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("configuration")
+    for name in ("states", "transitions", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for configuration, result, lasted in results:
+        bounded = "" if result.complete or result.violation else " (not all)"
+        table.add_row(configuration.name, f"{result.states:,}{bounded}", f"{result.transitions:,}", f"{lasted:.1f}")
+    table.add_row("[bold]together[/bold]", f"{total.states:,}", f"{total.transitions:,}", f"{seconds:.1f}")
+    console.print(table)
+    console.print()
+    if total.violation is not None:
+        found = total.violation
+        steps = f"{found.steps} step{'' if found.steps == 1 else 's'}"
+        console.print(f"[bold red]Invariant {found.invariant} is broken[/bold red] by {steps}:\n", highlight=False)
+        say(found.code)
+        return
+    judged = Table(box=None, pad_edge=False)
+    judged.add_column("", justify="right")
+    judged.add_column("invariant")
+    judged.add_column("judged", justify="right", no_wrap=True)
+    for number, sentence in INVARIANTS.items():
+        judged.add_row(str(number), sentence, f"{total.checks.get(number, 0):,}")
+    console.print(judged)
+    console.print()
+    if total.complete:
+        console.print("[green]No violation[/green]: every state that can be reached within these bounds was visited.")
+    else:
+        console.print("[green]No violation[/green] in the states near the beginning; the rest was not visited.")

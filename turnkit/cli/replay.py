@@ -1,0 +1,188 @@
+"""`turnkit replay`: recorded calls again, one or thousands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..trace import Comparison, Course
+from ..trace.judging import Finding, Judged, judge
+from .app import app
+from .corpus import each, found
+from .output import JsonFlag, guard, say_json
+from .policies import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
+
+_SHOWN = 10  # problems told in full
+_ROWS = 60  # of a table
+
+Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds, in place of the recorded ones.")]
+
+
+@app.command()
+def replay(
+    traces: Annotated[list[str], typer.Argument(help="Files, directories, or patterns such as 'calls/**/*.jsonl'.")],
+    barge_in: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {BARGE_IN_HELP}.")] = None,
+    speculation: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {SPECULATION_HELP}.")] = None,
+    hold_timeout: Seconds = None,
+    lost_turn_grace: Seconds = None,
+    stall_timeout: Seconds = None,
+    stall_grace: Seconds = None,
+    idle_timeout: Seconds = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Replay recorded calls: the same decisions again, or what other settings would have made of them.
+
+    Without settings, every signal must come out as it was recorded: the exit code is 1 if one does not, or if a file
+    is no trace. With settings, you see turn by turn what would have been different; `?` marks turns beyond what a
+    recording can tell. Raw recordings of Flux frames, one JSON object a line, are read too.
+    """
+    settings: dict[str, Any] = {
+        "barge_in": None if barge_in is None else guard(lambda: barge_in_policy(barge_in)),
+        "speculation": None if speculation is None else guard(lambda: speculation_policy(speculation)),
+        "hold_timeout": hold_timeout,
+        "lost_turn_grace": lost_turn_grace,
+        "stall_timeout": stall_timeout,
+        "stall_grace": stall_grace,
+        "idle_timeout": idle_timeout,
+    }
+    settings = {name: value for name, value in settings.items() if value is not None}
+    paths = found(traces)
+    report = _Lines() if as_json else _Report(Console(emoji=False), alone=len(paths) == 1)
+    for judged in each(partial(judge, settings=settings), paths, jobs, "replaying", quiet=as_json):
+        report.take(judged)
+    report.end()
+    if report.failed:
+        raise typer.Exit(1)
+
+
+class _Lines:
+    """For programs: an object a trace."""
+
+    failed = False
+
+    def take(self, judged: Judged) -> None:
+        self.failed = self.failed or judged.finding in (Finding.MISMATCH, Finding.UNREADABLE)
+        fields = msgspec.to_builtins(judged)
+        say_json({"trace": fields.pop("name"), **fields})
+
+    def end(self) -> None:
+        pass
+
+
+class _Report:
+    """For people: what there is to see of each trace, and a summary of many."""
+
+    def __init__(self, console: Console, *, alone: bool) -> None:
+        self._console = console
+        self._alone = alone
+        self._counts: Counter[Finding] = Counter()
+        self._totals: Counter[str] = Counter()
+        self._changes: Counter[str] = Counter()
+        self._told = 0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self._counts[Finding.MISMATCH] + self._counts[Finding.UNREADABLE])
+
+    def take(self, judged: Judged) -> None:
+        self._counts[judged.finding] += 1
+        self._totals.update(
+            events=judged.events,
+            signals=judged.signals,
+            turns=judged.turns,
+            differing=sum(not turn.beyond for turn in judged.differing),
+            beyond=sum(turn.beyond for turn in judged.differing),
+            seconds=round(judged.seconds),
+        )
+        for turn in judged.differing:
+            if not turn.beyond:
+                self._changes.update(_kind(change) for change in turn.changes)
+        if judged.problem:
+            self._told += 1
+            if self._told <= _SHOWN:
+                style = "bold red" if judged.finding is Finding.MISMATCH else "red"
+                self._print(f"[{style}]{judged.finding}[/] {escape(judged.problem)}")
+        elif self._alone:
+            self._tell_one(judged)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _tell_one(self, judged: Judged) -> None:
+        how = {"": ", cut off", "full": ", up to the bound of the file"}.get(judged.ended, "")
+        length = f"{judged.turns} turns in {judged.seconds:.1f} s{how}"
+        if judged.finding is Finding.SAME:
+            self._print(f"[bold green]same[/] all {judged.signals} signals as recorded; {length}")
+            return
+        what = "than turnkit's defaults decide" if judged.raw else "than recorded"
+        self._print(f"[bold]{len(judged.differing)}[/] of {length} come out differently {what}")
+        if judged.differing:
+            self._console.print(_table(judged.differing))
+
+    def end(self) -> None:
+        if self._told > _SHOWN:
+            self._print(f"... and {self._told - _SHOWN} more")
+        if self._alone:
+            return
+        counts, totals = self._counts, self._totals
+        parts = [f"[bold]{counts[finding]}[/] {finding}" for finding in Finding if counts[finding]]
+        self._print(f"{counts.total()} traces: {', '.join(parts)}")
+        self._print(
+            f"{totals['turns']} turns, {totals['events']} events, {totals['signals']} signals in "
+            f"{totals['seconds'] / 3600:.1f} hours of talk"
+        )
+        if counts[Finding.COMPARED]:
+            self._print(
+                f"[bold]{totals['differing']}[/] turns come out differently"
+                + (f", and {totals['beyond']} more beyond what a recording can tell" if totals["beyond"] else "")
+            )
+            for change, count in self._changes.most_common():
+                self._print(f"  {count:>6}  {change}")
+
+
+def _kind(change: str) -> str:
+    """A change without its amount."""
+    words = change.split()
+    if words[0].isdigit():
+        return f"{words[1].removesuffix('s')}s {words[2]}"
+    return " ".join(word for word in words if word != "s" and not word[0].isdigit())
+
+
+def _table(turns: tuple[Comparison, ...]) -> Table:
+    table = Table("turn", "words", "before", "after", "different", box=None, header_style="bold", pad_edge=False)
+    for turn in turns[:_ROWS]:
+        course = turn.after or turn.before
+        words = "" if course is None else course.transcript
+        style = "dim" if turn.beyond else ""
+        table.add_row(
+            f"{turn.turn}{' ?' if turn.beyond else ''}",
+            escape(words if len(words) <= 32 else words[:31] + "…"),
+            _cell(turn.before),
+            _cell(turn.after),
+            "; ".join(turn.changes),
+            style=style,
+        )
+    if len(turns) > _ROWS:
+        table.add_row("…", f"{len(turns) - _ROWS} more", "", "", "")
+    return table
+
+
+def _cell(course: Course | None) -> str:
+    if course is None:
+        return "no turn"
+    parts = [course.outcome]
+    if course.lead is not None:
+        parts.append(f"{course.lead * 1000:.0f} ms ahead")
+    if course.drafts:
+        parts.append(f"{course.drafts} draft{'' if course.drafts == 1 else 's'}")
+    if course.barged_in is not None:
+        parts.append("barge-in")
+    return ", ".join(parts)

@@ -1,0 +1,166 @@
+"""The state of one connection, and what it says next: settings, audio clock, player and faults. No socket here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from .audio import AudioClock, MarkFinder, NotAudio
+from .calls import Attempt
+from .disturbance import Delivery, Disturbance
+from .faults import Fault
+from .player import Player
+from .settings import Settings, Unacceptable, Unparsable, configured, read_type
+
+
+class InjectedFault(msgspec.Struct, frozen=True):
+    """A fault that struck.
+
+    Fields: `fault`, with the value and moment it was given; `audio_seconds` of sound received by then; `after` so many
+    messages sent; the `request_id` of the connection, and its `connection` number, counting the attempts of its call.
+    """
+
+    fault: Fault
+    audio_seconds: float
+    after: int
+    request_id: str
+    connection: int
+
+
+class Connection:
+    """What one connection has sent so far.
+
+    Fields: `request_id`, as in every message to it; `audio_seconds` of sound received; `commands`, the types of the
+    text frames received that were commands; `messages`, how many were sent to it; `faults` that struck it, oldest
+    first; `number`, counting the attempts of its call to connect; `start`, the second of the script that its audio
+    begins with (0 unless the simulator `continues`); `open`, until its end.
+    """
+
+    def __init__(self, request_id: str, number: int = 1) -> None:
+        self.request_id = request_id
+        self.number = number
+        self.start = 0.0
+        self.audio_seconds = 0.0
+        self.commands: list[str] = []
+        self.messages = 0
+        self.faults: list[InjectedFault] = []
+        self.open = True
+
+    def __repr__(self) -> str:
+        faults = f"faults={[str(injected.fault) for injected in self.faults]!r}, " if self.faults else ""
+        return (
+            f"Connection({self.request_id!r}, audio_seconds={self.audio_seconds:.2f}, commands={self.commands!r}, "
+            f"messages={self.messages}, {faults}open={self.open})"
+        )
+
+
+class Exchange:
+    """What is said on one connection.
+
+    Fields: `connection`, the account of it; `closing`, code and reason once its end is decided; `finished`, the client
+    asked for it and got it.
+    """
+
+    def __init__(self, player: Player, settings: Settings, connection: Connection) -> None:
+        self.connection = connection
+        self.closing: tuple[int | None, str] | None = None
+        self.finished = False
+        self.player = player
+        self._settings = settings
+        self._clock = AudioClock(settings.bytes_per_second)
+        self._disturbance: Disturbance | None = None
+        self._attempt: Attempt | None = None
+        self._marks: MarkFinder | None = None
+
+    def disturb(self, disturbance: Disturbance) -> None:
+        """Let faults have a hand in all that is said."""
+        self._disturbance = disturbance
+
+    def go_on(self, attempt: Attempt) -> None:
+        """Hear the script from where its caller is by now: where the call was covered, or where audio marks say."""
+        self._attempt = attempt
+        self._marks = MarkFinder(self._settings.bytes_per_second)
+
+    def open(self) -> Sequence[Delivery]:
+        """What is sent before anything is received."""
+        return self._deliver(self.player.opening())
+
+    def take(self, message: str | bytes) -> Sequence[Delivery]:
+        """What a frame is answered with. Once it sets `closing`, no more may be taken."""
+        return self._deliver(self._answer(message))
+
+    def _deliver(self, texts: list[str]) -> Sequence[Delivery]:
+        if self._disturbance is None:
+            return texts
+        deliveries = self._disturbance.pass_on(texts, self._clock.seconds, last=self.closing is not None)
+        if self.broken:
+            self.finished = False
+            self.closing = self._disturbance.closing  # silence does not answer with a close either
+        return deliveries
+
+    @property
+    def broken(self) -> bool:
+        """Whether a fault has silenced the connection or ended it."""
+        return self._disturbance is not None and self._disturbance.muted
+
+    def _answer(self, message: str | bytes) -> list[str]:
+        if isinstance(message, str):
+            return self._answer_command(message)
+        if not message:
+            # Deepgram takes an empty binary frame for the wish to close.
+            return self._finish()
+        if self._attempt is not None and self._marks is not None:
+            self._locate(message, self._attempt, self._marks)
+        try:
+            self.connection.audio_seconds = self._clock.hear(message)
+        except NotAudio as error:
+            self.closing = (1008, f"DATA-0000: {error}")
+            return []
+        return self.player.hear(self._clock.seconds)
+
+    def _locate(self, audio: bytes, attempt: Attempt, marks: MarkFinder) -> None:
+        """Find out where the audio begins, before the first frame of it is heard."""
+        marked = marks.look(audio)
+        if marked is not None:
+            attempt.move(max(0.0, marked))
+        if marks.done:
+            self._marks = None
+            self.connection.start = attempt.start
+            self.player.begin_at(attempt.start)
+
+    def _answer_command(self, text: str) -> list[str]:
+        try:
+            kind = read_type(text)
+            self.connection.commands.append(kind)
+            fault = self._disturbance.received(kind) if self._disturbance is not None else None
+            if fault is not None and fault.name.endswith("_fatal"):
+                raise Unparsable(_unknown_variant(kind))
+            if kind == "CloseStream":
+                return self._finish(received=True)
+            if kind == "ForceEndTurn":
+                if self._disturbance is not None and self._disturbance.force_false_turn():
+                    return []
+                return self.player.force_end()
+            if fault is None or fault.name != "configure_refused":
+                self._settings = configured(self._settings, text)
+            return self.player.configure(self._settings)
+        except Unparsable as error:
+            self.closing = (None, "")
+            failure = {"type": "Error", "code": "UNPARSABLE_CLIENT_MESSAGE", "description": str(error)}
+            return [self.player.answer(failure)]
+        except Unacceptable as error:
+            refusal = {"type": "ConfigureFailure", "code": error.code, "description": error.description}
+            return [self.player.answer(refusal)]
+
+    def _finish(self, *, received: bool = False) -> list[str]:
+        if self._disturbance is not None and not received:
+            self._disturbance.received("CloseStream")
+        self.closing = (None, "")
+        self.finished = True
+        return self.player.finish()
+
+
+def _unknown_variant(kind: str) -> str:
+    known = "expected one of `CloseStream`, `Configure`" if kind == "ForceEndTurn" else "expected `CloseStream`"
+    return f"Could not deserialize last text message: unknown variant `{kind}`, {known}"

@@ -1,0 +1,69 @@
+"""Test your bot as turnkit is tested: whole calls on virtual time, scripted, and any call that Hypothesis can think of.
+
+    from turnkit import Session
+    from turnkit.testing import ScriptedLLM, ScriptedVoice, rehearse
+
+    def test_the_caller_may_interrupt():
+        llm = ScriptedLLM({"when": "We are open from nine to five, all week.", "sundays": "On Sundays we rest."})
+        call = rehearse(Session(respond=llm.respond, speak=ScriptedVoice()), '''
+            1.0           When are you [eager] open?
+            @"nine"+0.1   Sorry, and on Sundays?
+        ''')
+        call.assert_interrupted_within(0.2)
+        call.assert_heard("On Sundays we rest.")
+        call.assert_never_heard("all week")
+
+`rehearse` (or, in async tests, `converse`) holds a call and gives its `Conversation`, whose assertions show all that
+was said when one fails. The script of a `Caller` is told in `turnkit.testing.script`. `ScriptedLLM`, `ScriptedVoice`
+and `ScriptedTool` go at a `Pace`, and fail when told to. `run` runs any async function on `virtual_time`. With
+Hypothesis: `BotRules` for a bot, `MachineRules` for a policy, and `strategies` for tests of your own.
+
+`pip install 'turnkit[testing]'` brings hypothesis and trio, for the parts that need them; the rest needs only turnkit.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .caller import Caller
+from .clock import VirtualTimeLoop, run, virtual_time
+from .conversation import Conversation, Effect
+from .needs import NotInstalled, RehearsalFailed
+from .rehearsal import converse, rehearse
+from .scripted import Pace, ScriptedLLM, ScriptedTool, ScriptedVoice
+
+if TYPE_CHECKING:
+    from . import strategies
+    from .bot_rules import BotRules
+    from .machine_rules import MachineRules
+
+__all__ = [
+    "BotRules",
+    "Caller",
+    "Conversation",
+    "Effect",
+    "MachineRules",
+    "NotInstalled",
+    "Pace",
+    "RehearsalFailed",
+    "ScriptedLLM",
+    "ScriptedTool",
+    "ScriptedVoice",
+    "VirtualTimeLoop",
+    "converse",
+    "rehearse",
+    "run",
+    "strategies",
+    "virtual_time",
+]
+
+_WITH_HYPOTHESIS = {"BotRules": "bot_rules", "MachineRules": "machine_rules", "strategies": "strategies"}
+
+
+def __getattr__(name: str) -> object:
+    module = _WITH_HYPOTHESIS.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    loaded = import_module(f".{module}", __name__)
+    return loaded if name == module else getattr(loaded, name)

@@ -1,0 +1,189 @@
+"""The rules of the turn machine under every ordering of events, with whatever policies it is given.
+
+A Hypothesis machine deals any event with any words at any time, and a `Referee` checks the rules after every step.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from .needs import need
+
+need("hypothesis", "turnkit.testing.MachineRules")
+
+from hypothesis import HealthCheck, Phase, settings  # noqa: E402  (after it is known to be there)
+from hypothesis import strategies as st  # noqa: E402
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule  # noqa: E402
+
+from ..chart import Reply  # noqa: E402
+from ..events import (  # noqa: E402
+    Busy,
+    DraftDiscarded,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Event,
+    Initiate,
+    Note,
+    NoteKind,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    Protect,
+    Signal,
+    StartOfTurn,
+    StreamLost,
+    StreamRestored,
+    TurnResumed,
+    Update,
+)
+from ..machine import TurnMachine  # noqa: E402
+from ..referee import Referee  # noqa: E402
+from .strategies import machine_settings  # noqa: E402
+
+texts = st.sampled_from(["", " ", "?!", "tea", "Tea.", "tea for two", "stop", "mm-hm", "3.5", "35", "हाँ", "はい。"])
+turn_events = st.sampled_from([StartOfTurn, Update, Update, EagerEndOfTurn, TurnResumed, EndOfTurn])
+lapses = st.sampled_from([0.0, 0.0, 0.08, 0.24, 1.0])
+
+
+class MachineRules(RuleBasedStateMachine):
+    """The machine under test, two shadows of it, and the referee. Subclass it to test a policy of yours:
+
+        class Polite(MachineRules):
+            machine_settings = strategies.machine_settings(barge_in=polite)
+
+        TestPolite = Polite.TestCase
+
+    `machine_settings` is a strategy for the settings of a TurnMachine. A policy that raises, or gives no verdict, is
+    replaced by the default in live use, and fails here unless `policies_may_fail`. `examples` is how many conversations
+    to hold, of up to `steps` steps.
+    """
+
+    machine_settings: ClassVar[st.SearchStrategy[dict[str, Any]]] = machine_settings()
+    policies_may_fail: ClassVar[bool] = False
+    examples: ClassVar[int] = 200
+    steps: ClassVar[int] = 60
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.TestCase.settings = settings(
+            max_examples=cls.examples,
+            stateful_step_count=cls.steps,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=[HealthCheck.too_slow],
+            phases=[phase for phase in settings().phases if phase is not Phase.explain],
+        )
+
+    @initialize(data=st.data(), start=st.sampled_from([0.0, 123456.7]))
+    def begin(self, data: st.DataObject, start: float) -> None:
+        """A conversation begins, at any time on the clock."""
+        self.drawn = data.draw(self.machine_settings, label="settings")
+        self.at = start
+        self.machine = TurnMachine(**self.drawn)
+        self.twin = TurnMachine(**self.drawn)
+        self.referee = Referee(self.machine, start)
+        self.index = 0
+
+    def deal(self, event: Event, lapse: float) -> None:
+        """Time passes, then the event; the twin, fed the same, and a copy cut off here answer the same."""
+        self.pass_time(self.at + lapse)
+        copy = TurnMachine.restore(self.machine.snapshot(), **self.drawn)
+        signals = self.machine.feed(event, self.at)
+        assert signals == self.twin.feed(event, self.at) == copy.feed(event, self.at), "same events, same signals"
+        assert self.machine.snapshot() == self.twin.snapshot() == copy.snapshot()
+        self.check(event, signals)
+
+    def pass_time(self, at: float) -> None:
+        """Nothing happens until second `at`."""
+        self.at = at
+        signals = self.machine.wake(at)
+        assert signals == self.twin.wake(at), "same events, same signals"
+        self.check(None, signals)
+
+    def check(self, event: Event | None, signals: tuple[Signal, ...]) -> None:
+        """The step was by the rules; extend it by those of your own."""
+        for signal in signals:
+            if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
+                assert self.policies_may_fail, f"a policy failed: {signal.detail}"
+        self.referee.check(event, signals, self.at)
+
+    @rule(kind=turn_events, text=texts, ahead=st.integers(-1, 2), confidence=st.floats(0, 1), lapse=lapses)
+    def flux_says(self, kind: type[Any], text: str, ahead: int, confidence: float, lapse: float) -> None:
+        """Any turn event, of this turn, the last or a later one."""
+        index = max(-1, self.index + (ahead if ahead != 2 else 0))
+        if kind is EndOfTurn:
+            self.index = max(self.index, index + 1)
+        self.deal(kind(index, text, confidence, self.at), lapse)
+
+    @rule(text=texts, lapse=lapses)
+    def flux_takes_a_turn(self, text: str, lapse: float) -> None:
+        """The usual course, so that the deeper states are reached often."""
+        index, self.index = self.index, self.index + 1
+        self.deal(StartOfTurn(index, text), lapse)
+        self.deal(EagerEndOfTurn(index, text, 0.6), lapse)
+        self.deal(EndOfTurn(index, text, 0.8), lapse)
+
+    @precondition(lambda self: self.machine.floor is not None)
+    @rule(data=st.data(), lapse=lapses, heard=texts)
+    def the_reply_is_played(self, data: st.DataObject, lapse: float, heard: str) -> None:
+        """The reply that has the floor is heard, or heard out."""
+        assert self.machine.floor is not None
+        reply, state = self.machine.floor
+        usual = [PlaybackStarted(reply)] if state is Reply.PENDING else [PlaybackAdvanced(reply, heard)]
+        self.deal(data.draw(st.sampled_from([*usual, *usual, PlaybackFinished(reply)])), lapse)
+
+    @rule(reply=st.integers(-1, 12), heard=texts, on=st.booleans(), data=st.data(), lapse=lapses)
+    def the_host_says_anything(self, reply: int, heard: str, on: bool, data: st.DataObject, lapse: float) -> None:
+        """Any report or request, of any reply."""
+        events: list[Event] = [
+            PlaybackStarted(reply),
+            PlaybackAdvanced(reply, heard),
+            PlaybackFinished(reply),
+            Protect(reply, on),
+            Initiate(on),
+            DraftDiscarded(reply, "failed"),
+            Busy(on),
+            StreamLost("gone"),
+            StreamRestored("back"),
+        ]
+        self.deal(data.draw(st.sampled_from(events)), lapse)
+
+    @precondition(lambda self: self.machine.draft is not None or self.machine.floor is not None)
+    @rule(on=st.booleans(), reason=st.sampled_from(["failed", "context_changed", "?"]), lapse=lapses)
+    def the_host_changes_its_mind(self, on: bool, reason: str, lapse: float) -> None:
+        """The draft is no good, or the reply may not, or may again, be interrupted."""
+        if self.machine.draft is not None:
+            self.deal(DraftDiscarded(self.machine.draft, reason), lapse)
+        elif self.machine.floor is not None:
+            self.deal(Protect(self.machine.floor[0], on), lapse)
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 60.0]))
+    def silence(self, seconds: float) -> None:
+        """Nothing happens for a while."""
+        self.pass_time(self.at + seconds)
+
+    @precondition(lambda self: self.machine.deadline is not None)
+    @rule()
+    def the_alarm_rings(self) -> None:
+        """Nothing happens until the machine's own deadline."""
+        assert self.machine.deadline is not None
+        self.pass_time(self.machine.deadline)
+
+    def teardown(self) -> None:
+        """Silence alone brings any machine to rest, and close() leaves nothing open."""
+        if not hasattr(self, "machine"):
+            return
+        copy = TurnMachine.restore(self.machine.snapshot(), **self.drawn)
+        for _ in range(8):
+            held = copy.floor is not None and copy.floor[1] is Reply.HELD
+            waits = copy.suspended is not None and copy.floor is None
+            if copy.turn is None and not held and not waits:
+                break
+            assert copy.deadline is not None, "a turn, a hold or a lost turn has a deadline"
+            copy.wake(copy.deadline)
+        else:
+            raise AssertionError("silence does not bring the machine to rest")
+        signals: tuple[Signal, ...] = self.machine.close(self.at)
+        assert signals == self.twin.close(self.at)
+        self.check(None, signals)
+        self.referee.over()

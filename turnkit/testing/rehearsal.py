@@ -1,0 +1,185 @@
+"""A whole conversation with a bot, on virtual time: the caller, the session, and who listens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from functools import update_wrapper
+from typing import Any
+
+import anyio
+
+from ..errors import ConfigError
+from ..events import SIGNALS, Commit, PlaybackAdvanced, PlaybackFinished, PlaybackStarted, ReplyEnded, Signal, Speculate
+from ..session import Reply, Respond, Session
+from ..speaking import Playback
+from .caller import Caller
+from .clock import Backend, run
+from .conversation import Conversation
+from .witness import CONVERSATION, REPLY
+
+Bot = Session | Callable[[], Session]
+Runs = Callable[[AsyncIterable[object]], Awaitable[object]]
+
+
+def rehearse(
+    bot: Bot,
+    caller: str | Caller | AsyncIterable[object],
+    *,
+    run_call: Runs | None = None,
+    limit: float = 600.0,
+    backend: Backend = "asyncio",
+) -> Conversation:
+    """Hold a conversation on virtual time, and give what came of it; `converse` for plain, synchronous tests.
+
+    A minute of talk takes a few milliseconds. Raises RehearsalFailed also if tasks go round without letting
+    virtual time pass.
+    """
+
+    async def whole() -> Conversation:
+        return await converse(bot, caller, run_call=run_call, limit=limit)
+
+    return run(whole, backend=backend, limit=limit + 3600.0)
+
+
+async def converse(
+    bot: Bot,
+    caller: str | Caller | AsyncIterable[object],
+    *,
+    run_call: Runs | None = None,
+    limit: float = 600.0,
+) -> Conversation:
+    """Hold a conversation, and give what came of it; best on virtual time.
+
+    `bot` is a session that has not run, or a function that makes one; `caller` a script, a `Caller` or any source that
+    a session takes; `run_call`, if the bot does more in a call than `session.run(source)`, is what it calls with the
+    source instead. Raises RehearsalFailed, with the conversation as far as it came, if it is not over in `limit`
+    seconds, or if the agent never does what the caller waits for; and ConfigError for what is no bot or no script.
+    """
+    if not isinstance(bot, Session) and not callable(bot):
+        raise ConfigError(f"bot={type(bot).__name__}: must be a Session, or a function that makes one")
+    session = bot if isinstance(bot, Session) else bot()
+    if not isinstance(session, Session):
+        raise ConfigError(f"bot() gave {type(session).__name__}: must be a Session")
+    source = Caller(caller) if isinstance(caller, str) else caller
+    conversation = Conversation(session)
+    with _listening(session, conversation):
+        with anyio.move_on_after(limit) as scope:
+            async with aclosing(_said(source, conversation)) as said:
+                await (run_call or session.run)(said)
+        conversation.end(in_time=not scope.cancelled_caught, limit=limit)
+    return conversation
+
+
+def _said(source: Caller | AsyncIterable[object], conversation: Conversation) -> AsyncGenerator[object]:
+    return source.call(conversation) if isinstance(source, Caller) else _passed_on(source)
+
+
+async def _passed_on(source: AsyncIterable[object]) -> AsyncGenerator[object]:
+    async for item in source:
+        yield item
+
+
+@contextmanager
+def _listening(session: Session, conversation: Conversation) -> Iterator[None]:
+    """Hear all that the session signals and whatever is reported as heard, before anybody else does."""
+    keeper = session._keeper
+    report, initiate = session._report, session.initiate
+
+    def signalled(signal: Signal | ReplyEnded) -> None:
+        if isinstance(signal, (Speculate, Commit)) and signal.reply in keeper._running:
+            conversation.met(keeper._running[signal.reply].reply)
+        conversation.signalled(signal)
+
+    for kind in (*SIGNALS, ReplyEnded):
+        session._callbacks.setdefault(kind, []).insert(0, signalled)
+    respond, speak = keeper._respond, keeper._speak
+
+    def reported(event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        if not isinstance(event, PlaybackFinished):
+            conversation.hears(event.reply, event.heard if isinstance(event, PlaybackAdvanced) else None)
+        report(event)
+
+    def initiated(what: str | Respond | None = None, *, protected: bool = False) -> int | None:
+        at_work = _named(what, _Thinking(what, conversation)) if callable(what) else what
+        return initiate(at_work, protected=protected)
+
+    session._report = reported  # type: ignore[method-assign]
+    session.initiate = initiated  # type: ignore[method-assign]
+    if respond is not None and speak is not None:
+        keeper._respond = _named(respond, _Thinking(respond, conversation))
+        keeper._speak = _named(speak, _Speaking(speak, conversation))
+    token = CONVERSATION.set(conversation)
+    try:
+        yield
+    finally:
+        CONVERSATION.reset(token)
+
+
+def _named(original: Any, stand_in: Any) -> Any:
+    """Under the name of the original, as reports of failures have it."""
+    update_wrapper(stand_in, original, assigned=("__module__", "__name__", "__doc__"), updated=())
+    stand_in.__qualname__ = getattr(original, "__qualname__", type(original).__qualname__)
+    return stand_in
+
+
+class _Thinking:
+    """A `respond` that is known to be at work in its tasks."""
+
+    def __init__(self, respond: Respond, conversation: Conversation) -> None:
+        self._respond = respond
+        self._conversation = conversation
+
+    async def __call__(self, reply: Reply) -> None:
+        REPLY.set(reply)  # of this task, which is the reply's own, and of those that it begins
+        try:
+            await self._respond(reply)
+        except BaseException as error:
+            self._conversation.raised(error)
+            raise
+
+
+class _Speaking:
+    """A `speak` whose reports are heard."""
+
+    def __init__(self, speak: Callable[..., Awaitable[object]], conversation: Conversation) -> None:
+        self._speak = speak
+        self._conversation = conversation
+
+    async def __call__(self, reply: Reply, chunks: AsyncIterator[str | bytes], playback: Playback) -> None:
+        try:
+            await self._speak(reply, chunks, _Heard(reply.id, playback, self._conversation))
+        except BaseException as error:
+            self._conversation.raised(error)
+            raise
+        said = getattr(chunks, "said", "")
+        if said and not self._conversation.heard_of.get(reply.id):
+            # It reported nothing, so all that it was given counts as heard.
+            self._conversation.hears(reply.id, said)
+
+
+class _Heard:
+    """A playback that passes on what is reported to it."""
+
+    def __init__(self, reply: int, playback: Playback, conversation: Conversation) -> None:
+        self._reply = reply
+        self._playback = playback
+        self._conversation = conversation
+
+    @property
+    def held(self) -> bool:
+        return self._playback.held
+
+    def started(self) -> None:
+        self._playback.started()
+        self._conversation.hears(self._reply, None)
+
+    def advance(self, text: str) -> None:
+        self._playback.advance(text)
+        self._conversation.hears(self._reply, text)
+
+    async def wait_held(self) -> None:
+        await self._playback.wait_held()
+
+    async def wait_resumed(self) -> None:
+        await self._playback.wait_resumed()

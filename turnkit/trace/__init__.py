@@ -1,0 +1,67 @@
+"""A call as a file: recorded while it is held, read and replayed afterwards, on any machine.
+
+A trace is JSON lines in UTF-8. Every `at` is a second of the monotonic clock that the machine was told, written so
+that it is read back bit for bit. The first line is the header:
+
+    {"trace": 1, "turnkit": "0.1.0", "session": "4f1c", "began": "2026-11-20T18:04:05.250+00:00", "began_at": 812.5,
+     "settings": {"barge_in": "MinWords(count=2)", "hold_timeout": 2.0, ...}, "options": {"eot_threshold": 0.7, ...},
+     "redacted": false}
+
+`trace` is the version of the format, `began` the wall clock and `began_at` the monotonic one at the same moment,
+`settings` those of the machine (policies as the Python that builds them; one that is not turnkit's own as
+`<module.name>`), `options` the FluxOptions of the connection at the start or null (there are no secrets in them),
+`redacted` whether words were replaced. Then, in the order in which things happened, one of these a line:
+
+    {"at": 1.25, "event": "Update", "turn_index": 0, ...}        fed to the machine: an event and its fields
+    {"at": 9.5, "event": "EndOfTurn", ..., "words": [["Tea,", 8.1, 8.4, 0.98], ...]}
+    {"at": 3.25, "wake": true}                                   time passed: the first wake, and each with signals
+    {"at": 99.5, "close": true}                                  the machine was closed
+    {"signal": "Commit", "at": 9.5, "turn": 0, ...}              what the machine answered to the line above
+    {"signal": "ReplyEnded", "at": 12.75, ...}                   the session's own report; its own Notes likewise
+    {"at": 9.75, "fact": "FirstChunk", "reply": 3}               what the machine is not told
+    {"at": 1.25, "frame": {"type": "TurnInfo", ...}}             a frame of Flux whole, only if asked for
+    {"at": 99.5, "end": "closed"}                                the last line; "full" if the file reached its bound
+
+`words` stands on EagerEndOfTurn and EndOfTurn where Flux gave any: word, start and end in seconds of stream audio
+(null if not given), confidence. Facts of the session are `Connected` (`request_id`), `Configured` (`thresholds`,
+`keyterms`, `language_hints`, ... now in force), `FirstChunk` (`reply` has begun to say something, held back or not)
+and `RespondEnded` (`reply`'s `respond` is done); a host adds its own with `Session.record`, such as `TokensUsed`
+(`reply`, `tokens`). Readers skip kinds and fields they do not know. A file without its last line was cut off, by a
+crash for instance, and reads up to there.
+"""
+
+from __future__ import annotations
+
+from .comparing import Comparison, compare
+from .courses import Course, courses
+from .policies import policy_from_text, policy_to_text
+from .reading import parse, read
+from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
+from .replay import Replayed, recorded_settings, replay
+from .writing import MAX_BYTES, Recorder
+
+__all__ = [
+    "MAX_BYTES",
+    "Closed",
+    "Comparison",
+    "Course",
+    "Fact",
+    "Fed",
+    "Frame",
+    "Header",
+    "Input",
+    "Record",
+    "Recorder",
+    "Replayed",
+    "TimedWord",
+    "Trace",
+    "Woken",
+    "compare",
+    "courses",
+    "parse",
+    "policy_from_text",
+    "policy_to_text",
+    "read",
+    "recorded_settings",
+    "replay",
+]
