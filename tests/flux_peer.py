@@ -10,11 +10,16 @@ from typing import Any
 
 import anyio
 import anyio.abc
+from anyio.lowlevel import checkpoint
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from turnkit.flux import FluxStream, StreamItem, connect
+from turnkit.wire import FluxOptions
+
 Script = Callable[["Link"], Awaitable[None]]
+Refusal = tuple[int, bytes, dict[str, str]]
 
 
 class Link:
@@ -23,6 +28,7 @@ class Link:
     def __init__(self, websocket: Any, heard: list[Any]) -> None:
         self._websocket = websocket
         self._heard = heard
+        self.own: list[Any] = []  # what this connection has heard
         self.request_id = "req-1"
         self._next = 0
 
@@ -56,7 +62,18 @@ class Link:
         frame = await self._websocket.recv()
         heard = json.loads(frame) if isinstance(frame, str) else frame
         self._heard.append(heard)
+        self.own.append(heard)
         return heard
+
+    async def hear_audio(self, seconds: float, rate: int = 32000) -> None:
+        """Hear until this connection has had so much audio; 16 kHz linear16 unless told."""
+        while sum(len(frame) for frame in self.own if isinstance(frame, bytes)) < round(seconds * rate):
+            await self.hear()
+
+    @property
+    def audio(self) -> bytes:
+        """All audio of this connection."""
+        return b"".join(frame for frame in self.own if isinstance(frame, bytes))
 
     async def hear_until(self, type: str) -> dict[str, Any]:
         """The next command of this type; what comes before it is heard as well."""
@@ -92,6 +109,7 @@ class Peer:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[Request] = []
+        self.links: list[Link] = []
         self.heard: list[Any] = []
         self.failures: list[BaseException] = []
 
@@ -108,21 +126,24 @@ class Peer:
 async def flux_peer(
     script: Script | None = None,
     *,
-    refuse: tuple[int, bytes, dict[str, str]] | None = None,
+    refuse: Refusal | Callable[[int], Refusal | None] | None = None,
     headers: dict[str, str] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Peer]:
     """Serve `script` to whoever connects, or refuse the upgrade with (status, body, headers).
 
-    What fails in a script fails the test; that the other side closed does not.
+    A function gives the refusal, if any, of the nth request, from 0. What fails in a script fails the test; that the
+    other side closed does not.
     """
     peer = Peer()
 
     async def handle(websocket: Any) -> None:
         if script is None:
             return
+        link = Link(websocket, peer.heard)
+        peer.links.append(link)
         try:
-            await script(Link(websocket, peer.heard))
+            await script(link)
         except ConnectionClosed:
             pass
         except Exception as failure:
@@ -130,9 +151,10 @@ async def flux_peer(
 
     def request(_: Any, request: Request) -> Response | None:
         peer.requests.append(request)
-        if refuse is None:
+        refusal = refuse(len(peer.requests) - 1) if callable(refuse) else refuse
+        if refusal is None:
             return None
-        status, body, fields = refuse
+        status, body, fields = refusal
         return Response(status, "", Headers({"Content-Length": str(len(body)), **fields}), body)
 
     def response(_: Any, __: Request, response: Response) -> None:
@@ -146,7 +168,7 @@ async def flux_peer(
         **settings,
     }
     # Bounds what a broken test can take; on a virtual clock, keepalive pings would go on for ever.
-    with anyio.fail_after(20), _unwrapped():
+    with anyio.fail_after(600), _unwrapped():
         async with _serving(handle, settings) as port:
             peer.url = f"ws://127.0.0.1:{port}"
             yield peer
@@ -206,3 +228,94 @@ def _unwrapped() -> Iterator[None]:
 def _asyncio() -> bool:
     trio = sys.modules.get("trio")
     return trio is None or not trio.lowlevel.in_trio_task()
+
+
+# What tests of a stream have in common --------------------------------------------------------------------------------
+
+KEY = "0123456789abcdef"
+TWO_SECONDS = bytes(64000)
+
+
+def in_turn(*scripts: Script) -> Script:
+    """The nth connection plays the nth script, later ones the last."""
+    played: list[Link] = []
+
+    async def play(link: Link) -> None:
+        played.append(link)
+        await scripts[min(len(played), len(scripts)) - 1](link)
+
+    return play
+
+
+async def polite(link: Link) -> None:
+    """A Flux with nothing to say."""
+    await link.connected()
+    await link.hang_up()
+
+
+@asynccontextmanager
+async def opened(
+    script: Any, options: FluxOptions | None = None, **given: Any
+) -> AsyncIterator[tuple[FluxStream, Peer]]:
+    """A stream to a peer with this script; it does not reconnect unless told to."""
+    given = {"reconnect_timeout": 0, **given}
+    async with (
+        flux_peer(script) as peer,
+        connect(options or FluxOptions(), api_key=KEY, url=peer.url, **given) as stream,
+    ):
+        yield stream, peer
+
+
+@asynccontextmanager
+async def read_by_another(stream: FluxStream) -> AsyncIterator[list[StreamItem]]:
+    """Another task iterates the stream meanwhile, and until it ends."""
+    read: list[StreamItem] = []
+
+    async def iterate() -> None:
+        async for message in stream:
+            read.append(message)  # noqa: PERF401 - the list is looked at while it grows
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(iterate)
+        yield read
+        await stream.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the others run until it holds."""
+    for _ in range(100_000):
+        if condition():
+            return
+        await checkpoint()
+    raise AssertionError("what was waited for never came")
+
+
+async def settle() -> None:
+    """Let the others come to rest; trio runs them in any order, so once is not enough."""
+    for _ in range(10):
+        await checkpoint()
+
+
+async def everything(stream: FluxStream) -> list[StreamItem]:
+    return [message async for message in stream]
+
+
+def alone(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one exception in the groups that task groups make."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        (found,) = found.exceptions
+    return found
+
+
+def turn_then_close(*events: dict[str, Any]) -> Any:
+    async def speak(link: Link) -> None:
+        await link.connected()
+        for event in events:
+            await link.turn(**event)
+        await link.hang_up()
+
+    return speak
+
+
+START = {"event": "StartOfTurn", "transcript": "hello"}

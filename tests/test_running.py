@@ -9,7 +9,7 @@ import sys
 import anyio
 import pytest
 
-from turnkit.running import Alarm, clock, on_trio
+from turnkit.running import Alarm, Background, clock, on_trio
 
 pytestmark = pytest.mark.anyio
 
@@ -71,3 +71,59 @@ def test_anyio_works_where_a_timer_calls() -> None:
 
     asyncio.run(main())
     assert len(made) == 1
+
+
+async def test_what_goes_on_in_the_background_ends_with_it() -> None:
+    """What is done is done; what still goes on is cancelled, and waited for, also where that takes its time."""
+    background = Background()
+    await background.begin()
+    seen: list[str] = []
+
+    async def short() -> None:
+        await anyio.sleep(1)
+        seen.append("short")
+
+    async def endless() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(3)
+            seen.append("endless")
+
+    background.start(short)
+    background.start(endless)
+    await anyio.sleep(2)
+    assert seen == ["short"]
+    began = anyio.current_time()
+    await background.stop()
+    assert seen == ["short", "endless"]
+    assert anyio.current_time() - began == pytest.approx(3)
+    assert (background.nursery is not None) == on_trio()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_background_is_stopped_also_while_its_owner_is_cancelled(busy: bool) -> None:
+    """What is cancelled with its owner has come to its end before the owner goes on, and the cancellation goes on."""
+    seen: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            seen.append("ended")
+
+    with anyio.CancelScope() as scope:
+        background = Background()
+        await background.begin()
+        try:
+            if busy:
+                background.start(endless)
+            await anyio.sleep(1)
+            scope.cancel()
+            await anyio.sleep_forever()
+        finally:
+            await background.stop()
+            seen.append("stopped")
+    assert scope.cancelled_caught
+    assert seen == ["ended"] * busy + ["stopped"]

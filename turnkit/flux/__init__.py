@@ -9,10 +9,15 @@ task at a time. What follows from it: the answers that `configure` and `force_en
 iteration, so somebody else must be iterating meanwhile. Waiting for them in the iterating task itself ends in a
 timeout; `send_force_end_turn` does not wait.
 
-Every wait is bounded, and nothing that websockets, anyio, trio or the system raises gets out unmapped (`_translate`).
+A connection that is lost is made again by whoever iterates, too: the iteration says StreamLost, and when it is asked
+for more, StreamRestored (see `FluxStream`). Beside it there is one timer for the watchdogs, from the first audio on,
+and a task only while silence is sent or old audio again; on trio, which has no timers, each of them is a task.
+
+Every wait is bounded, and nothing that websockets, anyio, trio or the system raises gets out unmapped
+(`failures.translate`).
 """
 
 from .opening import connect
-from .stream import FluxStream
+from .stream import FluxStream, StreamItem
 
-__all__ = ["FluxStream", "connect"]
+__all__ = ["FluxStream", "StreamItem", "connect"]

@@ -16,7 +16,7 @@ PING = 20.0  # seconds between pings, and until a pong is due; Flux hangs up aft
 UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
 _REFUSAL_ADVICE = {
     400: "A parameter is wrong or not known to this host: compare the options with what its release takes",
-    401: "Check the key; temporary tokens go in token=, not api_key=",
+    401: "Check the key; temporary tokens go in token=, not api_key=: as a function, if the stream may connect again",
     402: "The project is out of credit: top it up in Deepgram's console",
     403: "Check the name of the model, and that the key's project has access to it",
     404: "Check the url: Flux is served at /v2/listen, on a self-hosted server only if listen_v2 is enabled",

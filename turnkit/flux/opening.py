@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import ssl
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address
-from math import isfinite
-from typing import Any
+from random import Random
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import ConfigError
 from ..logs import logger
-from ..running import on_trio
 from ..wire import MODELS, FluxOptions
-from .failures import PING, header, translate
+from .line import Line, Token, checked_secret, drop
+from .settings import Bounds
 from .stream import FluxStream
 
 _DEFAULTS = FluxOptions()
-_MAX_SIZE = 2**20
-# Frames that wait for a slow consumer before websockets stops reading, and with it answering pings and seeing pongs.
-# At Flux's fastest, one message per 80 ms, these are 82 s: longer than our own ping deadline (40 s) and Flux's idle
-# one (60 s). So a busy consumer never costs the connection, a dead one does, and memory is bounded all the same.
-_MAX_QUEUE = 1024
+_RANDOM = Random()
 
 
 def connect(
     options: FluxOptions = _DEFAULTS,
     *,
     api_key: str | None = None,
-    token: str | None = None,
+    token: Token | None = None,
     url: str = "wss://api.deepgram.com",
     allow_unencrypted: bool = False,
     ssl_context: ssl.SSLContext | None = None,
@@ -40,16 +32,40 @@ def connect(
     send_timeout: float = 5.0,
     answer_timeout: float = 5.0,
     close_timeout: float = 2.0,
+    message_timeout: float = 10.0,
+    silence_after: float = 0.5,
+    reconnect_timeout: float = 60.0,
+    backoff_first: float = 0.5,
+    backoff_max: float = 8.0,
+    replay_seconds: float = 15.0,
+    _random: Random = _RANDOM,
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream to Flux for an `async with`; leaving it finalises, drains and closes (`FluxStream.close`).
 
-    `api_key` is a Deepgram key, `token` a temporary JWT; one of them, or none for a host that is not Deepgram's.
-    turnkit never reads them from the environment. `url` is scheme and host; the path is always `/v2/listen`.
-    `allow_unencrypted` permits `ws://` beyond this machine: audio, words and key then travel in the clear.
-    `ssl_context` replaces the system's trust, for a private certificate authority. Bounds, all in seconds:
-    `connect_timeout` for the handshake, and again for Flux's Connected; `send_timeout` for each frame to leave;
-    `answer_timeout` for Flux to answer a Configure or a ForceEndTurn; `close_timeout` for the rest of the stream to
-    arrive on leaving. Left by cancellation or another BaseException, the socket is dropped at once.
+    `api_key` is a Deepgram key, `token` a temporary JWT, or a function, async or not, that gets one for each
+    connection: a JWT lives for seconds, and has expired by the time the stream connects again. One of them, or none
+    for a host that is not Deepgram's. turnkit never reads them from the environment. `url` is scheme and host; the
+    path is always `/v2/listen`. `allow_unencrypted` permits `ws://` beyond this machine: audio, words and key then
+    travel in the clear. `ssl_context` replaces the system's trust, for a private certificate authority.
+
+    Bounds, all in seconds: `connect_timeout` for the handshake, again for Flux's Connected, and for the function
+    that gets a token; `send_timeout` for each frame to leave; `answer_timeout` for Flux to answer a Configure or a
+    ForceEndTurn; `close_timeout` for the rest of the stream to arrive on leaving. `message_timeout`: audio flows and
+    no message comes for so long, some 40 of Flux's Updates: Flux has stalled, and the connection is given up; inf
+    never. A peer that answers no ping for 20 s, sent every 20 s, is given up too. `silence_after`: inside a turn no
+    audio came for so long, or for twice the length of the last piece if that is more: silence is sent for it in real
+    time until there is audio again or the turn has ended, because Flux's clock, and with it the end of the turn, runs
+    on audio only; inf never, and never for containers and Opus, whose silence turnkit cannot make.
+
+    A stream that is lost connects again (`FluxStream`). `reconnect_timeout`: how long an outage may last before it
+    gives up; a minute outlives a deploy of the server, and few callers wait longer. 0: a loss is raised at once. The
+    first attempt comes at once, the next after `backoff_first`, then twice that and so on to `backoff_max`, each
+    time a random half to the whole of it. A connection that holds for `backoff_max` ends the outage. The first
+    connection of all is not retried. `replay_seconds`: so much audio is kept for the next connection, of what Flux
+    had not covered yet and what came meanwhile, 32 kB a second at 16 kHz linear16; older audio is dropped and counted
+    (`FluxStream.lost_audio_seconds`). Fifteen seconds are a long answer; what is older is too late to be answered.
+
+    Left by cancellation or another BaseException, the socket is dropped at once.
 
     Raises ConfigError at once, before the network is touched; on entering, FluxError if Flux refuses (its `advice`
     says what to do), ConnectionFailed if it cannot be reached or stays silent, RemoteProtocolError if what answers
@@ -57,38 +73,30 @@ def connect(
     """
     if not isinstance(options, FluxOptions):
         raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
-    bounds = {"connect": connect_timeout, "send": send_timeout, "answer": answer_timeout, "close": close_timeout}
-    for name, bound in bounds.items():
-        if isinstance(bound, bool) or not isinstance(bound, (int, float)) or not isfinite(bound) or bound <= 0:
-            raise ConfigError(f"{name}_timeout={bound!r}: must be a positive, finite number of seconds")
+    waits = {"connect_timeout": connect_timeout, "send_timeout": send_timeout, "answer_timeout": answer_timeout}
+    watch = {"message_timeout": message_timeout, "silence_after": silence_after, "close_timeout": close_timeout}
+    again = {"reconnect_timeout": reconnect_timeout, "backoff_first": backoff_first, "backoff_max": backoff_max}
+    bounds = Bounds(**waits, **watch, **again, replay_seconds=replay_seconds)
     parts = _checked_url(url, allow_unencrypted)
-    headers = _authorization(parts.hostname or "", api_key, token)
+    credential = _credential(parts.hostname or "", api_key, token)
     if parts.scheme == "ws" and ssl_context is not None:
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    settings: dict[str, Any] = {} if ssl_context is None else {"ssl": ssl_context}
-    settings |= {"additional_headers": headers, "open_timeout": connect_timeout, "close_timeout": close_timeout}
-    return _opened(options, parts, settings, api_key or token or "", bounds)
+    line = Line(parts.scheme, parts.netloc, credential, ssl_context, bounds)
+    return _opened(options, line, bounds, _random)
 
 
 @asynccontextmanager
-async def _opened(
-    options: FluxOptions, parts: SplitResult, settings: dict[str, Any], secret: str, bounds: dict[str, float]
-) -> AsyncIterator[FluxStream]:
-    uri = f"{parts.scheme}://{parts.netloc}/v2/listen?{options.to_query()}"
-    opening = _websocket(uri, settings)
-    # By hand, because what opening raises is mapped and what the body raises is not; an exit stack costs a kilobyte.
+async def _opened(options: FluxOptions, line: Line, bounds: Bounds, random: Random) -> AsyncIterator[FluxStream]:
+    # By hand, because what the body raises comes out as it is; and a context manager more costs memory.
+    await line.background.begin()
     try:
-        websocket = await opening.__aenter__()
-    except Exception as error:
-        raise translate(error, parts.netloc, secret) from error
-    try:
-        stream = FluxStream(websocket, options, parts.netloc, bounds)
-        stream.request_id = header(websocket.response, "dg-request-id")
+        socket, connected = await line.open(options)
+        stream = FluxStream(socket, options, line, bounds, random)
+        del socket  # there may be another one at the end
+        stream._greeted(connected)
         try:
-            await stream._greet()
-            logger().debug("flux_connected", request_id=stream.request_id)
             try:
                 yield stream
             except Exception:
@@ -97,41 +105,11 @@ async def _opened(
             await stream._leave()
         finally:
             stream._closing = True
-            await stream._drop()
+            await drop(stream._socket)
             stream._end(None)
             logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
     finally:
-        await opening.__aexit__(*sys.exc_info())
-
-
-def _websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
-    connect: Any
-    if on_trio():
-        from websockets.trio.client import connect
-    else:
-        from websockets.asyncio.client import connect
-    # At debug level websockets logs headers and frames, which hold the key and what was said.
-    quiet = logging.getLogger("turnkit.websockets")
-    quiet.setLevel(logging.WARNING)
-    opening: AbstractAsyncContextManager[Any] = connect(
-        uri,
-        compression=None,  # audio does not compress, and the windows cost 50 KiB a connection
-        user_agent_header=f"turnkit/{_version()}",
-        ping_interval=PING,
-        ping_timeout=PING,
-        max_size=_MAX_SIZE,
-        max_queue=_MAX_QUEUE,
-        logger=quiet,
-        **settings,
-    )
-    return opening
-
-
-def _version() -> str:
-    try:
-        return version("turnkit")
-    except PackageNotFoundError:  # run from a source tree
-        return "unknown"
+        await line.background.stop()
 
 
 def _checked_url(url: str, allow_unencrypted: bool) -> SplitResult:
@@ -169,19 +147,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _authorization(host: str, api_key: str | None, token: str | None) -> dict[str, str]:
-    """The headers that carry the credential; no message quotes it."""
+def _credential(host: str, api_key: str | None, token: Token | None) -> tuple[str, Token] | None:
+    """The scheme and the credential of the Authorization header; no message quotes it."""
     if api_key is not None and token is not None:
         raise ConfigError("api_key, token: give one of them, not both")
     deepgrams = host == "deepgram.com" or host.endswith(".deepgram.com")
     if not (api_key or token) and deepgrams:
         raise ConfigError(f"api_key: {host} needs a key; set DEEPGRAM_API_KEY and pass it as api_key, or pass a token")
-    for name, scheme, secret in (("api_key", "Token", api_key), ("token", "Bearer", token)):
-        if secret is None:
-            continue
-        if not isinstance(secret, str) or not secret or any(not "!" <= character <= "~" for character in secret):
-            raise ConfigError(
-                f"{name}: must be the bare credential, ASCII without spaces or line breaks (its value is not shown)"
-            )
-        return {"Authorization": f"{scheme} {secret}"}
-    return {}
+    if api_key is not None:
+        return "Token", checked_secret("api_key", api_key)
+    if token is not None:
+        return "Bearer", token if callable(token) else checked_secret("token", token)
+    return None

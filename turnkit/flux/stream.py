@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from math import inf
-from typing import Any
+from contextlib import suppress
+from random import Random
+from typing import Any, TypeAlias
 
 import anyio
-from anyio.lowlevel import checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
+from ..events import StreamLost, StreamRestored
 from ..logs import logger
 from ..running import on_trio
 from ..wire import (
     CloseStream,
-    Configure,
     ConfigureFailure,
     ConfigureSuccess,
     Connected,
@@ -23,70 +22,124 @@ from ..wire import (
     FluxOptions,
     ForceEndTurn,
     Message,
-    Thresholds,
     TurnInfo,
     Unknown,
     WarningMessage,
     decode,
     encode,
 )
-from .configuring import applied, merged, undo
+from .audio import kept
+from .commanding import Commanding
 from .failures import UNPARSABLE, close_code, flux_error, translate
+from .line import Line, drop
+from .requests import NO_TURN, Requests
+from .retrying import Retries, is_permanent
+from .settings import Bounds
+from .shifting import shifted
+from .watching import Watch
 
-_SAMPLE_BYTES = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
-_FRAME_MS = 80  # what Flux recommends: https://developers.deepgram.com/docs/flux/quickstart
+StreamItem: TypeAlias = Message | StreamLost | StreamRestored
+"""What iterating a `FluxStream` yields."""
+
 _OURS_TO_END = (1000, 1001, 1005, 1006)  # after CloseStream, Flux closes without a code: 1005, 1006 if TCP is faster
-_NO_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 
 
-class FluxStream:
+class FluxStream(Commanding):
     """An open stream: iterate it for messages, send it audio and commands. Made by `connect`.
 
     Iterating yields every message as `wire.Message`, Connected first. A frame that cannot be read is yielded as
     `Unknown` with its `problem`. One task may iterate at a time, another raises LocalProtocolError. The iteration
-    ends after `close`; it raises once, and then ends, FluxError for Flux's Error and ConnectionFailed or
-    RemoteProtocolError for a connection that went otherwise.
+    ends after `close`.
 
-    Attributes: `options` in force, Configures included; `request_id` for Deepgram's support; `missed_messages` the
-    count of messages that Flux numbered and that never arrived.
+    If the connection is lost without our asking, or has to be given up, the iteration yields `events.StreamLost`
+    with the reason. Asked for the next item it connects again, at once and then with growing, random pauses, yields
+    `events.StreamRestored`, and then what the new connection says, Connected first. It is opened with the `options`
+    in force, Configures included, and given the audio that Flux had not covered yet. Flux counts turns, messages and
+    time from 0 on each connection: turns and messages are left as they are, but all times in a TurnInfo are moved, so
+    that the stream's time runs on. `connect`'s `reconnect_timeout` bounds how long it tries, and 0 switches it off:
+    then, and for what cannot be mended, the iteration raises once, and then ends: FluxError for Flux's Error or its
+    refusal (HTTP 400, 401, 402, 403 and `UNPARSABLE_CLIENT_MESSAGE` are never tried again), else ConnectionFailed
+    with every attempt, or RemoteProtocolError.
+
+    Attributes: `options` in force, Configures included; `request_id` of the connection, for Deepgram's support;
+    `missed_messages` the count of messages that Flux numbered and that never arrived.
     """
 
-    def __init__(self, websocket: Any, options: FluxOptions, host: str, bounds: dict[str, float]) -> None:
+    __slots__ = (
+        "_audio",
+        "_audio_lock",
+        "_bounds",
+        "_broken",
+        "_cause",
+        "_closing",
+        "_draining",
+        "_ended",
+        "_failure",
+        "_kept",
+        "_knows_force",
+        "_last_id",
+        "_line",
+        "_lost_here",
+        "_offset",
+        "_on_trio",
+        "_over",
+        "_random",
+        "_reading",
+        "_requests",
+        "_restoring",
+        "_retries",
+        "_socket",
+        "_turn_open",
+        "_unnumbered",
+        "_up",
+        "_watch",
+        "_window",
+        "missed_messages",
+        "options",
+        "request_id",
+    )
+
+    def __init__(self, socket: Any, options: FluxOptions, line: Line, bounds: Bounds, random: Random) -> None:
         self.options = options
         self.request_id = ""
         self.missed_messages = 0
-        self._socket = websocket
+        self._socket = socket
         self._on_trio = on_trio()
-        self._host = host
+        self._line = line
         self._bounds = bounds
-        self._kept: list[Message] = []  # read on behalf of a later iteration
-        self._reading = self._draining = False
-        self._closing = self._over = False
+        self._random = random
+        self._kept: list[StreamItem] = []  # read on behalf of a later iteration
+        self._reading = self._draining = self._closing = False
+        self._up = True  # there is a connection, as far as we know
+        self._over = False  # and there will be none any more
         self._ended: anyio.Event | None = None  # for whoever waits for the end
-        self._failure: TurnkitError | None = None
+        self._failure: TurnkitError | None = None  # why it is over
+        self._cause: TurnkitError | None = None  # why we dropped this connection
+        self._broken: Any = None  # the socket that took no audio
+        self._restoring: anyio.CancelScope | None = None
+        self._retries: Retries | None = None
+        self._lost_here = 0.0  # seconds of audio lost in this outage
         self._last_id = -1
         self._unnumbered = 0
+        self._window = 0.0  # the highest audio_window_end of this connection, in its own time
+        self._offset = 0.0  # where its time begins in the stream's
         self._turn_open = False
-        self._knows_force = True
-        self._forces: list[Request] = []
-        self._flying: Request | None = None
-        self._queued: Request | None = None
+        self._knows_force: bool | None = None
+        self._requests = Requests()
         self._audio_lock = anyio.Lock()
-        self._remainder = b""
-        self._audio_bytes = 0
-        self._sample_bytes = _SAMPLE_BYTES.get(options.encoding or "", 0)
-        self._frame_bytes = (options.sample_rate or 0) * _FRAME_MS // 1000 * self._sample_bytes
+        self._audio = kept(options, bounds.replay_seconds)
+        self._watch: Watch | None = None
 
     def __repr__(self) -> str:
-        state = "closed" if self._closing else "ended" if self._over else "open"
-        return f"<FluxStream {state} {self._host} request_id={self.request_id!r}>"
+        state = "closed" if self._closing else "ended" if self._over else "open" if self._up else "lost"
+        return f"<FluxStream {state} {self._line.host} request_id={self.request_id!r}>"
 
     # Reading ------------------------------------------------------------------------------------------------------
 
     def __aiter__(self) -> FluxStream:
         return self
 
-    async def __anext__(self) -> Message:
+    async def __anext__(self) -> StreamItem:
         if self._draining:
             await self._wait_ended()
         if self._reading:
@@ -95,32 +148,32 @@ class FluxStream:
             return self._kept.pop(0)
         self._reading = True
         try:
-            while not self._over:
-                message = self._take(await self._receive())
-                if message is not None:
-                    return message
+            while self._up:
+                item = await self._next()
+                if item is not None:
+                    return item
+            if not self._over:
+                restored = await self._restore()
+                if restored is not None:
+                    return restored
         finally:
             self._reading = False
         raise StopAsyncIteration
 
-    async def _receive(self) -> bytes | None:
-        """The next frame, None at the end that we asked for."""
+    async def _next(self) -> StreamItem | None:
+        """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
         try:
             # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
-            frame: bytes = await self._socket.recv(False)
-            return frame
+            frame = await self._socket.recv(False)
         except Exception as error:
             if self._closing and close_code(error) in _OURS_TO_END:
                 self._end(None)
                 return None
-            failure = self._failure or translate(error, self._host)
-            self._end(failure)
-            raise failure from error
+            return self._fail(self._cause or translate(error, self._line.host), error)
+        return self._take(frame)
 
-    def _take(self, frame: bytes | None) -> Message | None:
+    def _take(self, frame: bytes) -> StreamItem | None:
         """Decode, keep the books and wake who waits for this message; None if it is not for the consumer."""
-        if frame is None:
-            return None
         try:
             message = decode(frame)
         except RemoteProtocolError as error:
@@ -130,24 +183,24 @@ class FluxStream:
                 self._last_id += 1
             else:
                 self._number(message.sequence_id)
+            if message.audio_window_end > self._window:
+                self._window = message.audio_window_end
             if message.event != "Update":
                 self._follow_turn(message)
-            return message
+            return shifted(message, self._offset) if self._offset else message
         self._number(-1 if isinstance(message, Unknown) else message.sequence_id)
         if isinstance(message, (ConfigureSuccess, ConfigureFailure)):
             if isinstance(message, ConfigureSuccess):
                 with suppress(ConfigError):  # the echo is Flux's; an odd one must not end the call
                     self.options = self.options.updated(message)
-            if self._flying is not None:
-                self._land(self._flying, message)
-        elif isinstance(message, WarningMessage) and message.code == _NO_TURN:
-            self._settle_force(message)
+            if self._requests.flying is not None:
+                self._requests.land(self._requests.flying, message)
+        elif isinstance(message, WarningMessage) and message.code == NO_TURN:
+            self._requests.settle_force(message)
         elif isinstance(message, ErrorMessage):
             if self._closing and message.code == UNPARSABLE:
                 return None  # the host does not know the ForceEndTurn of our close; it hangs up next, as we want
-            failure = flux_error(message, self.request_id)
-            self._end(failure)
-            raise failure
+            return self._fail(flux_error(message, self.request_id))
         return message
 
     def _number(self, sequence_id: int) -> None:
@@ -160,15 +213,21 @@ class FluxStream:
         self._last_id = max(sequence_id, self._last_id)
         self._unnumbered = 0
 
+    def _mark(self) -> object:
+        """What every message changes."""
+        return self._last_id, self._unnumbered, self._window
+
     def _follow_turn(self, message: TurnInfo) -> None:
         if message.event != "EndOfTurn":
             self._turn_open = self._turn_open or message.event in ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
+            if self._turn_open and self._watch is not None:
+                self._watch.turn_opened()
             return
         self._turn_open = False
         # `trigger` and ForceEndTurn came to Flux together, in August 2026.
         self._knows_force = message.trigger != ""
         if message.trigger == "manual":
-            self._settle_force(message)
+            self._requests.settle_force(message)
 
     async def _wait_ended(self) -> None:
         if not self._over:
@@ -177,249 +236,269 @@ class FluxStream:
 
     def _end(self, failure: TurnkitError | None) -> None:
         self._failure = self._failure or failure
-        self._over = True
+        if self._audio is not None and not self._up and not self._over:
+            self._audio.abandon()
+        self._over, self._up = True, False
         if self._ended is not None:
             self._ended.set()
-        for request in (*self._forces, *([self._flying] if self._flying else [])):
-            self._land(request, None)
-        self._forces.clear()
+        if self._restoring is not None:
+            self._restoring.cancel()
+        if self._watch is not None:
+            self._watch.stop()
+        self._requests.end()
+
+    # Losing the connection, and getting it back -------------------------------------------------------------------
+
+    def _fail(self, failure: TurnkitError, error: Exception | None = None) -> StreamLost:
+        """The connection has failed: lost, if it can be had back, else the stream is over, and this raises."""
+        if self._heals() and (not is_permanent(failure) or self._unlearns_force(failure)):
+            return self._lose(failure)
+        self._end(failure)
+        raise failure from error
+
+    def _heals(self) -> bool:
+        """Whether a connection that is lost will be made again."""
+        return self._bounds.reconnect_timeout > 0 and not self._closing and not self._over
+
+    def _unlearns_force(self, failure: TurnkitError) -> bool:
+        """Whether Flux hung up because of a ForceEndTurn that this host does not know: it will get no other one."""
+        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self._knows_force:
+            return False
+        if not self._requests.forces or self._requests.flying is not None:
+            return False
+        self._knows_force = False
+        return True
+
+    def _lose(self, failure: TurnkitError) -> StreamLost:
+        now = anyio.current_time()
+        self._up = self._turn_open = False
+        self._retries = self._retries or Retries(self._bounds, self._random)
+        self._retries.lost(failure, now)
+        self._offset += self._window
+        if self._audio is not None:
+            self._miss(self._audio.rewind(self._window))
+            self._miss(self._audio.shorten())
+        self._window = 0.0
+        self._requests.lose(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
+        logger().warning("flux_lost", request_id=self.request_id, reason=str(failure))
+        return StreamLost(str(failure))
+
+    def _miss(self, seconds: float) -> None:
+        """So much audio will never be covered, though its time has passed."""
+        self._offset += seconds
+        self._lost_here += seconds
+
+    def _give_up(self, cause: TurnkitError) -> None:
+        """Drop this connection, so that its reader finds it lost, because of `cause`."""
+        self._cause = self._cause or cause
+        socket = self._socket
+        self._line.background.start(lambda: drop(socket))
+
+    async def _restore(self) -> StreamRestored | None:
+        """Connect until it works; None if the stream was closed meanwhile. Raises once it is given up."""
+        retries = self._retries
+        assert retries is not None
+        retries.begin(anyio.current_time())
+        failure: TurnkitError | None = None
+        with anyio.CancelScope(deadline=retries.deadline) as self._restoring:
+            try:
+                await drop(self._socket)
+                failure = await self._connect_again(retries)
+            finally:
+                self._restoring = None
+        if self._over or self._closing:
+            return None
+        if self._up:
+            return self._restored(retries)
+        if failure is None:
+            what = f"{self._line.host} did not answer before reconnect_timeout was over"
+            failure = ConnectionFailed(what, (TimeoutError(what),))
+            retries.failed(failure, anyio.current_time())
+        if not is_permanent(failure):
+            failure = ConnectionFailed(
+                f"{self._line.host} was lost and could not be had back within {self._bounds.reconnect_timeout} s "
+                f"(reconnect_timeout, {retries.tries - 1} attempts). The last: {failure}",
+                tuple(retries.failures),
+            )
+        self._end(failure)
+        raise failure
+
+    async def _connect_again(self, retries: Retries) -> TurnkitError | None:
+        """Try until there is a connection: None; or until there is no use: the last failure."""
+        while retries.next_at < retries.deadline:
+            await anyio.sleep_until(retries.next_at)
+            try:
+                socket, connected = await self._line.open(self.options)
+            except TurnkitError as failure:
+                logger().debug("flux_not_restored", attempt=retries.tries, error=type(failure).__name__)
+                retries.failed(failure, anyio.current_time())
+                if is_permanent(failure):
+                    return failure
+                continue
+            self._socket, self._cause = socket, None
+            if self._over or self._closing:
+                await drop(socket)
+                return None
+            self._greeted(connected)
+            self._up = True
+            return None
+        return retries.failures[-1]
+
+    def _greeted(self, connected: Connected) -> None:
+        """A connection begins."""
+        self.request_id = connected.request_id
+        self._last_id, self._unnumbered = -1, 0
+        self._number(connected.sequence_id)
+        self._kept.append(connected)
+        if self._audio is not None:
+            self._audio.base = self._audio.sent
+        logger().debug("flux_connected", request_id=self.request_id)
+
+    def _restored(self, retries: Retries) -> StreamRestored:
+        now = anyio.current_time()
+        retries.restored(now)
+        attempts = f"{retries.tries} attempt{'s' if retries.tries > 1 else ''}"
+        reason = f"connected again ({attempts})"
+        if self._lost_here:
+            reason += f", {self._lost_here:.2f} s of audio were lost"
+            logger().warning("flux_audio_lost", request_id=self.request_id, seconds=round(self._lost_here, 3))
+        logger().info("flux_restored", request_id=self.request_id, attempts=retries.tries)
+        self._lost_here = 0.0
+        if self._watch is not None:
+            self._watch.restored()
+        flying = self._requests.flying
+        if flying is not None:
+            flying.postpone(now + self._bounds.answer_timeout)
+        self._line.background.start(self._catch_up)
+        return StreamRestored(reason)
+
+    async def _catch_up(self) -> None:
+        """Send the new connection what the old one did not answer, and what Flux has to hear again."""
+        flying = self._requests.flying
+        with suppress(TurnkitError):
+            if flying is not None and flying.sent is not None:
+                await self._send(encode(flying.sent))
+            if self._audio is not None:
+                await self._pump()
 
     # Audio --------------------------------------------------------------------------------------------------------
 
     @property
     def audio_sent(self) -> float | None:
-        """Seconds of audio handed to the socket; None for containers and Opus, whose bytes do not tell."""
-        return self._audio_bytes / (self._frame_bytes * 1000 / _FRAME_MS) if self._frame_bytes else None
+        """Seconds of audio handed to the socket, in the stream's time; None for containers and Opus.
+
+        What was lost and the silence that turnkit sent are in it. After a loss it goes back to what Flux had covered.
+        """
+        return None if self._audio is None else self._audio.sent / self._audio.rate
+
+    @property
+    def lost_audio_seconds(self) -> float | None:
+        """Seconds of audio that Flux had not covered at a loss and will never hear; None for containers and Opus."""
+        return None if self._audio is None else self._audio.lost / self._audio.rate
 
     async def send_audio(self, data: bytes | bytearray | memoryview) -> None:
         """Send audio in pieces of any size; they leave as frames of 80 ms, in the order of the calls.
 
-        What does not fill a frame waits for the next call, `flush` or `close`. Containers and Opus pass as given,
-        save that an empty piece is never sent. Cancelled between frames, the rest waits too, and goes first next
-        time; on trio, cancelling only the sender while a frame is stuck takes effect when `send_timeout` is over.
-        Raises ConnectionFailed if the stream has ended or a frame does not leave within `send_timeout`
-        (the socket is dropped then), LocalProtocolError after `close` or for what is not bytes.
+        What does not fill a frame waits for the next call, `flush` or `close`. Cancelled between frames, the rest
+        waits too, and goes first next time; on trio, cancelling only the sender while a frame is stuck takes effect
+        when `send_timeout` is over. While the stream is lost, audio is kept for the connection to come, the last
+        `replay_seconds` of it, and this returns at once: what has to be dropped is counted in `lost_audio_seconds`.
+        Containers and Opus pass as given, save that an empty piece is never sent. Their bytes do not tell their time,
+        so none of them are kept: begin a container anew, with its header, after StreamRestored.
+
+        Raises ConnectionFailed if the stream has ended, and if it does not reconnect, also for a frame that does not
+        leave within `send_timeout` (the socket is dropped then); LocalProtocolError after `close` or for what is not
+        bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")
-        async with self._audio_lock:
-            self._check_open()
-            if self._frame_bytes:
-                self._remainder += bytes(data)
-                await self._send_frames()
-            elif len(data):
-                await self._send(bytes(data))
+        self._check_open()
+        if self._watch is None and len(data):
+            self._watch = Watch(self)
+        if self._audio is None:
+            if len(data):
+                await self._pass_on(bytes(data))
+            return
+        if self._watch is not None:
+            self._watch.given(len(data) / self._audio.rate)
+        self._audio.add(data)
+        if not self._up:
+            self._miss(self._audio.shorten())
+        await self._pump()
 
     async def flush(self) -> None:
         """Send what is left over of the audio as one short frame; bytes of an unfinished sample stay.
 
         Raises as `send_audio` does.
         """
+        self._check_open()
+        await self._pump(short=True)
+
+    async def _pump(self, *, short: bool = False) -> None:
+        """Send the audio that waits, in its order, whoever calls."""
+        audio = self._audio
+        if audio is None:
+            return
+        async with self._audio_lock:
+            audio.forget(self._window)
+            while self._up and self._broken is not self._socket:
+                await checkpoint_if_cancelled()
+                frame = audio.take(short=short)
+                if not frame:
+                    return
+                await self._send_audio(frame)
+                # However much there is, the reader gets its turn.
+                await checkpoint()
+
+    async def _pass_on(self, piece: bytes) -> None:
         async with self._audio_lock:
             self._check_open()
-            await self._send_frames(short=True)
+            if self._up and self._broken is not self._socket:
+                await self._send_audio(piece)
 
-    async def _send_frames(self, *, short: bool = False) -> None:
-        audio, at = self._remainder, 0
+    async def _send_audio(self, frame: bytes) -> None:
+        socket = self._socket
         try:
-            while size := self._next_frame(len(audio) - at, short):
-                await checkpoint_if_cancelled()
-                at += size
-                self._audio_bytes += size
-                await self._send(audio[at - size : at])
-        finally:
-            self._remainder = audio[at:]
-
-    def _next_frame(self, left: int, short: bool) -> int:
-        if left >= self._frame_bytes:
-            return self._frame_bytes
-        return left - left % self._sample_bytes if short and left else 0
+            await self._send(frame)
+        except TurnkitError:
+            if not self._heals():
+                raise
+            self._broken = socket  # whoever reads finds it lost, if it is still this one
+            return
+        if self._watch is not None:
+            self._watch.sent()
 
     async def _send(self, frame: str | bytes) -> None:
         await checkpoint_if_cancelled()
-        failure: Exception | None = None
+        socket, failure = self._socket, None
         # On trio, a send that is cut off leaves half a frame behind, after which nothing can be read: it is shielded.
         # asyncio has the frame in its buffer before it waits, so cancelling is harmless.
-        with anyio.move_on_after(self._bounds["send"], shield=self._on_trio):
+        with anyio.move_on_after(self._bounds.send_timeout, shield=self._on_trio):
             try:
-                await self._socket.send(frame)
+                await socket.send(frame)
                 return
             except Exception as error:
                 failure = error
         if failure is not None:
             # Cancelling everything also takes the connection from under a blocked send: that is no news.
             await checkpoint_if_cancelled()
-            raise translate(failure, self._host) from failure
-        what = f"{self._host} took no data for {self._bounds['send']} s (send_timeout): the connection was dropped"
-        cause = TimeoutError(what)
-        self._failure = self._failure or ConnectionFailed(what, (cause,))
-        await self._drop()
-        raise ConnectionFailed(what, (cause,))
+            raise translate(failure, self._line.host) from failure
+        bound = self._bounds.send_timeout
+        what = f"{self._line.host} took no data for {bound} s (send_timeout): the connection was dropped"
+        stuck = ConnectionFailed(what, (TimeoutError(what),))
+        if socket is self._socket:
+            self._cause = self._cause or stuck
+        await drop(socket)
+        raise stuck
 
     def _check_open(self) -> None:
         if self._closing:
             raise LocalProtocolError("the stream is closed: nothing can be sent after close()")
         if self._over:
             attempts = (self._failure,) if self._failure else ()
-            raise ConnectionFailed(f"the stream to {self._host} has ended: {self._failure}", attempts)
+            raise ConnectionFailed(f"the stream to {self._line.host} has ended: {self._failure}", attempts)
 
-    # Settings -----------------------------------------------------------------------------------------------------
-
-    async def configure(self, command: Configure) -> ConfigureSuccess:
-        """Change settings in mid-stream and wait for Flux's answer, which another task's iteration must read.
-
-        One Configure is on the wire at a time: Flux refuses bursts. Calls made meanwhile are merged, the later value
-        winning field by field, and share one answer. A call that is cancelled before its Configure left is taken out.
-        Raises ConfigError for what Flux would refuse, seen against the values in force (nothing is sent);
-        FluxError if it refuses (the old values stay); ConnectionFailed without an answer within `answer_timeout`
-        (the next Configure may then go) or if the stream ends; LocalProtocolError after `close`.
-        """
-        batch = await self._configure(command)
-        await self._answered(batch)
-        if isinstance(batch.answer, ConfigureSuccess):
-            return batch.answer
-        if isinstance(batch.answer, ConfigureFailure):
-            code = batch.answer.code or batch.answer.error_code or "ConfigureFailure"
-            raise FluxError(code, batch.answer.description, request_id=self.request_id, advice="The old values stay")
-        raise self._unanswered("Configure", batch)
-
-    async def _configure(self, command: Configure) -> Request:
-        """Return once a Configure with this one in it has left."""
-        if not isinstance(command, Configure):
-            raise LocalProtocolError(f"configure takes a Configure, not {type(command).__name__}")
-        self._check_open()
-        if command.language_hints is not None and self.options.model.endswith("-en"):
-            raise ConfigError(f"language_hints: only flux-general-multi takes hints, not {self.options.model!r}")
-        applied(self._expected(), command)
-        batch = self._queued = self._queued or Request(inf)
-        ticket = object()
-        batch.waiting[ticket] = command
-        try:
-            while batch.sent is None:
-                if self._flying is not None:
-                    await self._answered(self._flying)
-                else:
-                    await self._fly(batch)
-        finally:
-            del batch.waiting[ticket]
-        return batch
-
-    async def _fly(self, batch: Request) -> None:
-        self._check_open()
-        command = merged(batch.waiting.values())
-        await checkpoint_if_cancelled()
-        batch.sent, batch.deadline = command, anyio.current_time() + self._bounds["answer"]
-        self._queued, self._flying = None, batch
-        await self._send(encode(command))
-
-    def _expected(self) -> FluxOptions:
-        """The options in force once Flux has taken all that is under way."""
-        commands = [self._flying.sent] if self._flying and self._flying.sent else []
-        commands += self._queued.waiting.values() if self._queued else []
-        return applied(self.options, merged(commands))
-
-    @asynccontextmanager
-    async def configured(
-        self,
-        *,
-        eot_threshold: float | None = None,
-        eager_eot_threshold: float | None = None,
-        eot_timeout_ms: int | None = None,
-        keyterms: tuple[str, ...] | None = None,
-        language_hints: tuple[str, ...] | None = None,
-        numerals: bool | None = None,
-    ) -> AsyncIterator[None]:
-        """Settings for one question: in force inside the `async with`, then back to what they were on entering.
-
-        They go back however the body ends, and waiting for that is shielded from cancellation but bounded; if the
-        body raised or was cancelled, sending them is all that is waited for. A stream that is over by then is no
-        error. Raises as `configure` does, and ConfigError for an `eager_eot_threshold` where eager mode is off:
-        Flux has no way to switch it off again (https://developers.deepgram.com/docs/flux/configure).
-        """
-        before = self._expected()
-        thresholds = Thresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms)
-        if eager_eot_threshold is not None and before.eager_eot_threshold is None:
-            raise ConfigError(
-                f"eager_eot_threshold={eager_eot_threshold!r}: eager mode is off and Flux cannot switch it off again, "
-                "so it cannot be lent to one question; connect with it, or use configure()"
-            )
-        command = Configure(thresholds=thresholds, keyterms=keyterms, language_hints=language_hints, numerals=numerals)
-        back = undo(command, before)
-        refused = False
-        try:
-            try:
-                await self.configure(command)
-            except (ConfigError, FluxError, LocalProtocolError):
-                refused = True  # so nothing was changed
-                raise
-            yield
-        except BaseException:
-            with suppress(TurnkitError), anyio.CancelScope(shield=True):
-                if not refused:
-                    await self._configure(back)
-            raise
-        try:
-            with anyio.CancelScope(shield=True):
-                await self.configure(back)
-        except (ConnectionFailed, LocalProtocolError):
-            if not (self._closing or self._over):
-                raise
-
-    # The end of a turn, and of the stream -------------------------------------------------------------------------
-
-    async def force_end_turn(self) -> bool:
-        """End the open turn on the words it has, and wait for Flux's answer, which another task's iteration must read.
-
-        True once the EndOfTurn with trigger `manual` was read, False if no turn was open (any more): Flux's own end
-        came first. Raises ConnectionFailed without an answer within `answer_timeout`, or if the stream ends: hosts
-        that do not know ForceEndTurn (older than August 2026) say Error and hang up. LocalProtocolError after
-        `close`. See https://developers.deepgram.com/docs/flux/force-end-turn.
-        """
-        request = await self._force()
-        await self._answered(request)
-        if request.answer is None:
-            raise self._unanswered("ForceEndTurn", request)
-        return isinstance(request.answer, TurnInfo)
-
-    async def send_force_end_turn(self) -> None:
-        """As `force_end_turn`, but do not wait for the answer: for the iterating task, which would wait for itself."""
-        await self._force()
-
-    async def _force(self) -> Request:
-        self._check_open()
-        await checkpoint_if_cancelled()
-        request = Request(anyio.current_time() + self._bounds["answer"])
-        self._forces.append(request)  # Flux answers each one, in order
-        await self._send(encode(ForceEndTurn()))
-        return request
-
-    def _settle_force(self, answer: Message) -> None:
-        while self._forces:
-            request = self._forces.pop(0)
-            if request.deadline > anyio.current_time():
-                return self._land(request, answer)
-
-    async def _answered(self, request: Request) -> None:
-        with anyio.CancelScope(deadline=request.deadline):
-            await request.settled.wait()
-        if not request.settled.is_set():
-            self._land(request, None)
-
-    def _land(self, request: Request, answer: Message | None) -> None:
-        request.answer = answer
-        request.settled.set()
-        if self._flying is request:
-            self._flying = None
-
-    def _unanswered(self, what: str, request: Request) -> ConnectionFailed:
-        if self._over or anyio.current_time() < request.deadline:
-            attempts = (self._failure,) if self._failure else ()
-            return ConnectionFailed(f"the stream to {self._host} ended before {what} was answered", attempts)
-        message = (
-            f"{self._host} did not answer {what} within {self._bounds['answer']} s (answer_timeout); the answer is "
-            "found by the iteration, so another task must be iterating the stream meanwhile"
-        )
-        return ConnectionFailed(message, (TimeoutError(message),))
+    # The end of the stream ----------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Finalise: send the rest of the audio, end the open turn, and ask Flux to close; done twice, it does nothing.
@@ -427,17 +506,19 @@ class FluxStream:
         The messages that still come are for whoever iterates, whose iteration then ends. The turn is ended with a
         ForceEndTurn, because CloseStream brings no EndOfTurn (https://developers.deepgram.com/docs/flux/close-stream),
         unless an EndOfTurn without `trigger` has shown that this host is too old for it. Bounded by `send_timeout`;
-        a connection that is gone already is no error.
+        a connection that is gone already is no error. A stream that is lost ends at once: what audio was kept for the
+        next connection is counted as lost.
         """
         if self._closing:
             return
         self._closing = True
         if self._over:
             return
+        if not self._up:
+            return self._end(None)
         try:
-            async with self._audio_lock:
-                await self._send_frames(short=True)
-            if self._turn_open and self._knows_force:
+            await self._pump(short=True)
+            if self._turn_open and self._knows_force is not False:
                 await self._send(encode(ForceEndTurn()))
             await self._send(encode(CloseStream()))
         except TurnkitError as error:
@@ -445,64 +526,13 @@ class FluxStream:
 
     async def _leave(self) -> None:
         """Close, and see that somebody reads the rest, within `close_timeout`."""
-        self._bounds["send"] = min(self._bounds["send"], self._bounds["close"])
+        self._bounds.send_timeout = min(self._bounds.send_timeout, self._bounds.close_timeout)
         await self.close()
-        with anyio.move_on_after(self._bounds["close"]), suppress(TurnkitError):
+        with anyio.move_on_after(self._bounds.close_timeout), suppress(TurnkitError):
             if self._reading:
                 await self._wait_ended()
             self._draining = not self._over
-            while not self._over:
-                message = self._take(await self._receive())
-                if message is not None:
-                    self._kept.append(message)
-
-    async def _greet(self) -> None:
-        """Wait for Connected, Flux's first message."""
-        bound = self._bounds["connect"]
-        try:
-            with anyio.fail_after(bound):
-                frame = await self._socket.recv(False)
-        except TimeoutError as error:
-            raise ConnectionFailed(
-                f"{self._host} opened the connection but sent no Connected within {bound} s (connect_timeout). Some "
-                "hosts swallow parameters that they do not support without a word: leave out the newest ones",
-                (error,),
-            ) from error
-        except Exception as error:
-            raise translate(error, self._host) from error
-        try:
-            message = decode(frame)
-        except RemoteProtocolError as error:
-            raise RemoteProtocolError(f"{self._host} does not speak Flux: {error}") from error
-        if isinstance(message, ErrorMessage):
-            raise flux_error(message, self.request_id)
-        if not isinstance(message, Connected):
-            kind = message.type if isinstance(message, Unknown) else type(message).__name__
-            raise RemoteProtocolError(f"{self._host} does not speak Flux: began with {kind!r} instead of Connected")
-        self.request_id = message.request_id or self.request_id
-        self._number(message.sequence_id)
-        self._kept.append(message)
-
-    async def _drop(self) -> None:
-        """Drop the socket, without a closing handshake."""
-        with anyio.CancelScope(shield=True):
-            if hasattr(self._socket, "transport"):  # asyncio
-                self._socket.transport.abort()
-                await self._socket.wait_closed()
-            else:  # trio: cancelled, aclose() of the stream below closes without waiting for the other side
-                with anyio.CancelScope() as at_once:
-                    at_once.cancel()
-                    await self._socket.stream.aclose()
-
-
-class Request:
-    """A command that Flux answers, and the tasks that wait for it."""
-
-    __slots__ = ("answer", "deadline", "sent", "settled", "waiting")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.settled = anyio.Event()
-        self.answer: Message | None = None
-        self.sent: Configure | None = None
-        self.waiting: dict[object, Configure] = {}  # what each waiting call asked for, until it left
+            while self._up:
+                item = await self._next()
+                if item is not None:
+                    self._kept.append(item)
