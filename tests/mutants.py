@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
-from test_oracle import Script, Step, play, scripts
+from test_oracle import MENDED, Script, Step, by_hand, play, scripts
 
 import turnkit.machine
 from turnkit import chart
@@ -185,9 +185,9 @@ SEEDS = (0, 3000)
 
 
 def oracle(machine: type[TurnMachine], most: int | None = None) -> Kill | None:
-    """The differential run: the oracle's answers to a few thousand scripts, or to the first `most` of them."""
+    """The differential run: the oracle's answers to what was once wrong, and to a few thousand scripts (or `most`)."""
     steps = 0
-    for script in scripts(*SEEDS)[:most]:
+    for script in [*map(by_hand, MENDED.values()), *scripts(*SEEDS)][:most]:
         if (difference := play(script, machine)) is not None:
             return Kill("oracle", steps + difference.step + 1, str(difference))
         steps += len(script.steps)

@@ -41,6 +41,7 @@ from turnkit.events import (
     TurnStalled,
     TurnStarted,
     TurnUpdated,
+    Update,
     UserIdle,
 )
 from turnkit.policy import Overlap, Pause, Verdict
@@ -193,6 +194,7 @@ class Turn:
     stalled: bool = False
     overlap: str | None = None
     why: str = ""
+    silenced: bool = False  # a reply that was not heard yet has been cancelled for it
 
 
 @dataclass
@@ -303,6 +305,8 @@ class Oracle:
             self.drop(self.turn, "closed")
         if self.suspended is not None:
             self.drop_suspended("closed")
+        if self.unannounced is not None:
+            self.drop(self.open_unannounced(), "closed")
         self.closed = True
         return tuple(self.out)
 
@@ -395,6 +399,11 @@ class Oracle:
                 self.end(trigger="missed", note="missed_end")
             else:
                 self.end_empty("empty", note="missed_end")
+        if self.turn is None and self.unannounced is not None and event.turn_index > self.unannounced.index:
+            turn = self.open_unannounced()
+            if turn.overlap is not None:
+                self.ask(final=False)
+            self.end(trigger="missed", note="missed_end")
         column, known = self.user, None
         if self.turn is not None:
             known = self.turn.text
@@ -425,6 +434,16 @@ class Oracle:
         if self.event.audio_end - self.unannounced.since >= 0.6 - 1e-6:
             self.open("missing_start")
 
+    def open_unannounced(self) -> Turn:
+        """Words that no StartOfTurn announced are a turn after all; nobody is asked about it here."""
+        words = self.unannounced
+        assert words is not None
+        event, self.event = self.event, Update(words.index, words.text)
+        self.open("missing_start", ask=False)
+        self.event = event
+        assert self.turn is not None
+        return self.turn
+
     def index_moves_on(self) -> None:
         self.ended = self.event.turn_index
         self.unannounced = self.stalled_text = None
@@ -433,7 +452,7 @@ class Oracle:
         """Flux itself has now ended the turn that turnkit had ended as stalled."""
         self.stalled_text = None
 
-    def open(self, note: str | None = None) -> None:
+    def open(self, note: str | None = None, ask: bool = True) -> None:
         """A turn begins. A suspended one is dropped and its text becomes unanswered; then *taking the floor*."""
         if self.suspended is not None:
             self.unanswered += (self.suspended.text,)
@@ -454,9 +473,11 @@ class Oracle:
             if self.floor.turn is not None:
                 self.unanswered += (self.floor.text,)
             self.cancel_pending("new_turn")
+            self.turn.silenced = True
         else:
             self.turn.overlap = "undecided"
-            self.ask(final=False)
+            if ask:
+                self.ask(final=False)
 
     def move(self, state: str) -> None:
         """A new state of the user is progress."""
@@ -534,8 +555,10 @@ class Oracle:
 
     def StreamLost(self, event: Any) -> None:
         """Words and no overlap: suspended, to be committed after the grace. Else dropped at once. Indexes restart."""
-        turn = self.turn
+        if self.unannounced is not None and (self.suspended is None or "suspended" in self.deadlines):
+            self.open_unannounced()
         self.unannounced = None
+        turn = self.turn
         if turn is not None:
             self.cancel("stream_lost")
             if turn.text and turn.overlap is None:
@@ -559,6 +582,8 @@ class Oracle:
     def drop(self, turn: Turn, reason: str, why: str = "") -> None:
         self.tell(TurnDropped(turn.number, turn.text, DropReason(reason), why, at=self.at))
         self.turn_over()
+        if turn.silenced and self.unanswered and reason != "closed":
+            self.commit(None, "", "unanswered")
 
     def turn_over(self) -> None:
         assert self.turn is not None

@@ -230,10 +230,72 @@ def test_words_that_go_on_without_start_are_a_turn() -> None:
     ]
 
 
-def test_unannounced_words_are_counted_per_index() -> None:
-    """Words of another turn_index are other words: the span starts anew."""
+def test_unannounced_words_of_an_earlier_turn_are_answered() -> None:
+    """Words of a later turn_index: start and end of the earlier turn were missed, and the span starts anew."""
     table = Table()
-    assert table.deal(Update(0, "a", 0, 1.0), Update(1, "b", 0, 1.7)) == []
+    assert kinds(table.deal(Update(0, "a", 0, 1.0))) == []
+    signals = table.deal(Update(1, "b", 0, 1.7))
+    assert kinds(signals) == ["Note", "TurnStarted", "Note", "Commit"]
+    assert signals[-1] == Commit(0, 0, "a", False, "missed", at=signals[-1].at)
+    assert kinds(table.deal(Update(1, "b c", 0, 2.2))) == []
+
+
+def test_unannounced_words_are_not_lost_with_the_stream() -> None:
+    """Nobody will announce them any more: they are a turn, and wait for the rest of it like any other."""
+    table = Table()
+    signals = table.deal(Update(0, "I need help", 0, 1.0), StreamLost("gone"))
+    assert kinds(signals) == ["Note", "TurnStarted"]
+    assert table.machine.suspended == 0
+    assert table.machine.deadline is not None
+    (commit,) = table.machine.wake(table.machine.deadline)
+    assert commit == Commit(0, 0, "I need help", False, "stream_lost", at=commit.at)
+
+
+def test_unannounced_words_are_told_of_at_the_end() -> None:
+    """close() drops them by name, like an open turn."""
+    table = Table()
+    table.deal(Update(0, "I need help", 0, 1.0))
+    _, started, dropped = table.machine.close(9.0)
+    assert isinstance(started, TurnStarted)
+    assert dropped == TurnDropped(0, "I need help", DropReason.CLOSED, at=9.0)
+
+
+@pytest.mark.parametrize("ends", [[EndOfTurn(1, "")], [EndOfTurn(1, "?!")], [StreamLost("gone")], []])
+def test_a_noise_does_not_cost_the_user_the_answer(ends: list[Event]) -> None:
+    """A turn of nothing that has cancelled a pending reply: what it was to answer is answered after all."""
+    table = Table()
+    table.deal(StartOfTurn(0, "What time do you open?"), EndOfTurn(0, "What time do you open?"))
+    assert kinds(table.deal(StartOfTurn(1, ""))) == ["TurnStarted", "Cancel"]
+    signals = table.deal(*ends)
+    while not ends and table.machine.turn is not None:
+        assert table.machine.deadline is not None
+        signals = list(table.machine.wake(table.machine.deadline))
+    assert kinds(signals) == ["TurnDropped", "Commit"]
+    assert signals[-1] == Commit(None, 1, "", False, "unanswered", ("What time do you open?",), at=signals[-1].at)
+
+
+def test_a_noise_at_the_end_of_the_call_brings_no_answer() -> None:
+    """After close() nobody is there to hear one."""
+    table = Table()
+    table.deal(StartOfTurn(0, "hi"), EndOfTurn(0, "hi"), StartOfTurn(1, ""))
+    assert kinds(list(table.machine.close(9.0))) == ["TurnDropped"]
+
+
+def test_half_a_character_can_be_remembered() -> None:
+    """A text that no encoding takes, as some tokenizers make them, does not keep a machine from being written."""
+    table = Table()
+    table.deal(StartOfTurn(0, "caf\ud800"), EndOfTurn(0, "caf\ud800"))
+    assert TurnMachine.restore(table.machine.snapshot()).floor == table.machine.floor
+
+
+def test_whole_seconds_are_seconds() -> None:
+    """A clock that counts in whole numbers leaves the same snapshot as one that does not."""
+    whole, real = TurnMachine(), TurnMachine()
+    events: list[Event] = [StartOfTurn(0, "hi"), EndOfTurn(0, "hi"), PlaybackStarted(0)]
+    for at, event in enumerate(events):
+        whole.feed(event, at)
+        real.feed(event, float(at))
+    assert whole.snapshot() == real.snapshot() == TurnMachine.restore(whole.snapshot()).snapshot()
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ from turnkit.events import (
     DropReason,
     EagerEndOfTurn,
     EndOfTurn,
-    Event,
     Initiate,
     Note,
     NoteKind,
@@ -98,59 +97,33 @@ SPECULATION: list[Callable[[Pause], Any]] = [
     *(OnEager(), OnEager(), OnEager(), NoSpeculation(), MinConfidence(0.5), Budget(1, 2.0), frugal, broken)
 ]
 
-# Where the machine does not keep its rules ------------------------------------------------------------------------
+# What was once wrong ----------------------------------------------------------------------------------------------
 
-
-def spoils_nothing(oracle: Oracle, event: Event, at: float) -> bool:
-    """The script's author does not go there at all."""
-    return False
-
-
-def late_eager_in_an_overlap(oracle: Oracle, event: Event, at: float) -> bool:
-    audible = oracle.floor is not None and oracle.floor.state != "pending"
-    stalled = oracle.turn is None or oracle.deadlines["stall"] <= at
-    return type(event) is EagerEndOfTurn and audible and stalled
-
-
-def words_lost_in_an_overlap(oracle: Oracle, event: Event, at: float) -> bool:
-    overlap = oracle.turn is not None and oracle.turn.overlap is not None
-    return type(event) is StreamLost and overlap and oracle.idles > 0
-
-
-# Each with the events that the scripts avoid because of it, and the smallest script that shows it. Once the machine is
-# mended its test passes, which is reported as a failure: then the entry has to go.
-DEFECTS: dict[str, tuple[Callable[[Oracle, Event, float], bool], list[tuple[str, Any, float]]]] = {
-    "time may begin at minus infinity, which is no finite second": (
-        spoils_nothing,
-        [("wake", None, -float("inf"))],
-    ),
-    "a closed machine that was woken takes blank Updates": (
-        spoils_nothing,
-        [("close", None, 0.0), ("wake", None, 1.0), ("feed", Update(0, ""), 2.0)],
-    ),
-    "an EagerEndOfTurn with late words of a stalled turn asks the barge-in policy twice": (
-        late_eager_in_an_overlap,
-        [
-            ("feed", StartOfTurn(0, "tea"), 0.0),
-            ("wake", None, 8.0),
-            ("wake", None, 10.0),
-            ("feed", PlaybackStarted(0), 11.0),
-            ("feed", EagerEndOfTurn(0, "tea for two"), 12.0),
-        ],
-    ),
-    "words lost with the stream in an overlap do not end the counting of silences": (
-        words_lost_in_an_overlap,
-        [
-            ("wake", None, 0.0),
-            ("wake", None, 1.0),
-            ("feed", Initiate(), 1.0),
-            ("feed", PlaybackStarted(0), 1.0),
-            ("feed", StartOfTurn(0, "uh"), 1.0),
-            ("feed", StreamLost(), 1.0),
-            ("feed", PlaybackFinished(0), 1.0),
-            ("wake", None, 2.0),
-        ],
-    ),
+# The smallest script that showed each defect of the machine that was ever found here.
+MENDED: dict[str, list[tuple[str, Any, float]]] = {
+    "time may begin at minus infinity, which is no finite second": [("wake", None, -float("inf"))],
+    "a closed machine that was woken takes blank Updates": [
+        ("close", None, 0.0),
+        ("wake", None, 1.0),
+        ("feed", Update(0, ""), 2.0),
+    ],
+    "an EagerEndOfTurn with late words of a stalled turn asks the barge-in policy twice": [
+        ("feed", StartOfTurn(0, "tea"), 0.0),
+        ("wake", None, 8.0),
+        ("wake", None, 10.0),
+        ("feed", PlaybackStarted(0), 11.0),
+        ("feed", EagerEndOfTurn(0, "tea for two"), 12.0),
+    ],
+    "words lost with the stream in an overlap do not end the counting of silences": [
+        ("wake", None, 0.0),
+        ("wake", None, 1.0),
+        ("feed", Initiate(), 1.0),
+        ("feed", PlaybackStarted(0), 1.0),
+        ("feed", StartOfTurn(0, "uh"), 1.0),
+        ("feed", StreamLost(), 1.0),
+        ("feed", PlaybackFinished(0), 1.0),
+        ("wake", None, 2.0),
+    ],
 }
 
 # Scripts ----------------------------------------------------------------------------------------------------------
@@ -305,10 +278,6 @@ class Author:
     # What happens -------------------------------------------------------------------------------------------------
 
     def next_event(self) -> Any:
-        event = self.some_event()
-        return StreamRestored() if any(spoils(self.oracle, event, self.at) for spoils, _ in DEFECTS.values()) else event
-
-    def some_event(self) -> Any:
         chance = self.random.random()
         if self.random.random() < self.hostile:
             return self.any_event()
@@ -514,11 +483,10 @@ def test_no_course_of_a_call_tells_the_machine_from_its_rules(random: Random, le
     assert (difference := play(script)) is None, f"{difference}\n{script}"
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
-@pytest.mark.xfail(reason="a defect of turnkit/machine.py, kept here until it is mended", raises=AssertionError)
-def test_known_defect(defect: str) -> None:
-    """The smallest course that shows a known defect of the machine."""
-    assert play(by_hand(DEFECTS[defect][1])) is None
+@pytest.mark.parametrize("defect", MENDED)
+def test_what_was_once_wrong(defect: str) -> None:
+    """The smallest course that showed a defect of the machine comes out as the rules say."""
+    assert play(by_hand(MENDED[defect])) is None
 
 
 def test_the_scripts_reach_every_cell_of_the_tables(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -567,7 +535,8 @@ def test_every_signal_and_reason_comes_up() -> None:
     assert cancels == {*CancelReason} - {CancelReason.STALLED}
     assert (drops, resumes) == ({*DropReason}, {*ResumeReason})
     assert {signal.trigger for signal in signals if isinstance(signal, Commit)} >= {
-        *("model", "manual", "timeout", "", "missed", "stalled", "stream_lost", "initiate")
+        "unanswered",
+        *("model", "manual", "timeout", "", "missed", "stalled", "stream_lost", "initiate"),
     }
     assert {signal.kind for signal in signals if isinstance(signal, Note)} == MACHINE_NOTES
 

@@ -113,7 +113,7 @@ BROKEN: list[tuple[int, str, tuple[Event, ...], Event | None, tuple[Signal, ...]
     (3, "Speculate for other words", (START,), EAGER, (Speculate(0, 0, "pot", 0.0, at=9.0),)),
     (3, "for another turn", DRAFT, END, (Commit(3, 0, "tea", True, "model", at=9.0),)),
     (3, "turns are counted unbroken", (), START, (TurnStarted(4, "tea", at=9.0),)),
-    (3, "that Initiate did not ask for", (), END, (Commit(None, 0, "", False, "model", at=9.0),)),
+    (3, "that nothing asked for", (), END, (Commit(None, 0, "", False, "model", at=9.0),)),
     (3, "Commit after PlaybackStarted", (START,), PlaybackStarted(0), (FRESH,)),
     (4, "BargeIn of a reply that is pending", PENDING, NEXT, (TurnStarted(1, "no", at=9.0), BARGE_IN)),
     (4, "by a turn that is not open", HEARD, NEXT, (BARGE_IN,)),

@@ -69,6 +69,7 @@ announce one (0.56 to 0.6 s after the acoustic onset, in a recorded session)."""
 _VERSION = 1  # of snapshots
 _NONE = -1  # no turn, no reply
 _NOISE = 1e-6  # Flux's audio times are float32
+_NEVER = nextafter(-inf, inf)  # before the first second; -inf itself is no time that could be told
 _Signals: TypeAlias = list[Signal]
 
 
@@ -91,7 +92,7 @@ class _State(msgspec.Struct, kw_only=True):
     """All that a machine remembers; what `snapshot` writes. `inf` is a deadline that is not set."""
 
     version: int
-    now: float = -inf
+    now: float = _NEVER
     closed: bool = False
     next_turn: int = 0
     next_reply: int = 0
@@ -105,6 +106,7 @@ class _State(msgspec.Struct, kw_only=True):
     attempts: int = 0
     stalled: bool = False
     floor_is: _Floor = _Floor.FREE
+    silenced: bool = False  # its beginning has cancelled a reply that was not yet heard
     why: str = ""
     ended_index: int = _NONE  # Flux's count of the last turn that ended on this connection
     stalled_text: str | None = None  # the words with which turnkit, not Flux, ended that turn
@@ -266,6 +268,9 @@ class TurnMachine:
             self._drop_open(UserMove.CLOSE, DropReason.CLOSED, at, out)
         if s.suspended != _NONE:
             self._drop_suspended(DropReason.CLOSED, at, out)
+        if s.early_index != _NONE:
+            self._open_early(at, out, judged=False)
+            self._drop_open(UserMove.CLOSE, DropReason.CLOSED, at, out)
         s.closed = True
         s.hold_until = s.stall_at = s.idle_at = inf
         s.soonest = -inf
@@ -314,7 +319,13 @@ class TurnMachine:
 
     def snapshot(self) -> bytes:
         """All that this machine remembers; holds what was said. The settings are not part of it."""
-        return msgspec.msgpack.encode(self._s)
+        s = self._s
+        # As they are read back, whatever kind of number the caller's clock gives.
+        s.now, s.started_at, s.audible_at = float(s.now), float(s.started_at), float(s.audible_at)
+        try:
+            return msgspec.msgpack.encode(s)
+        except UnicodeEncodeError:  # half a character, such as some tokenizers make, is in no encoding
+            return msgspec.msgpack.encode(msgspec.structs.replace(s, **_encodable(s)))
 
     @classmethod
     def restore(cls, data: bytes, **settings: Any) -> TurnMachine:
@@ -336,7 +347,7 @@ class TurnMachine:
 
     def _refuse_time(self, at: float) -> None:
         now = self._s.now
-        since = "" if now == -inf else f", not before {now!r}"
+        since = "" if now == _NEVER else f", not before {now!r}"
         raise LocalProtocolError(f"at={at!r}: must be a finite number of monotonic seconds{since}; nothing was changed")
 
     def _due(self) -> float:
@@ -347,7 +358,7 @@ class TurnMachine:
     def _expire(self, at: float, out: _Signals) -> None:
         """Deal with what is due, oldest first; each step clears its deadline or moves it beyond `at`."""
         s = self._s
-        if s.now == -inf and not s.closed:
+        if s.now == _NEVER and not s.closed:
             self._start_idle(at)
         while (due := self._due()) <= at:
             if due == s.hold_until:
@@ -362,7 +373,7 @@ class TurnMachine:
                 # Absolute, so that a late wake does not shift the next one; but one late wake is one signal.
                 timeout = self._idle_timeout or inf
                 s.idle_at = due + timeout if due + timeout > at else max(at + timeout, nextafter(at, inf))
-        s.soonest = due
+        s.soonest = -inf if s.closed else due
 
     def _arm(self, when: float) -> None:
         if when < self._s.soonest:
@@ -404,6 +415,10 @@ class TurnMachine:
         """Whether an event, which is not of the open turn, is one to act on; if a turn is open, its end was missed."""
         s = self._s
         if s.index is None:
+            if event.turn_index > s.early_index != _NONE:
+                # Words that were never announced, and now a later turn: both its start and its end were missed.
+                self._open_early(at, out)
+                self._finish(UserMove.MISSED_END, "missed", True, at, out)
             return event.turn_index > s.ended_index or self._revives(event, at, out)
         if event.turn_index < s.index:
             self._stale(event, at, out)
@@ -503,14 +518,17 @@ class TurnMachine:
         self._rejudge(event, at, out)
 
     def _on_eager(self, s: _State, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
-        if event.turn_index != s.index and not self._admit(event, at, out):
-            return
+        opened = False
+        if event.turn_index != s.index:
+            if not self._admit(event, at, out):
+                return
+            opened = s.index is not None
         if not has_words(event.transcript):
             self._move_user(UserMove.BLANK_EAGER, at, out)
             return
         if s.index is None:
             self._open(UserMove.MISSING_START, event, at, out)
-        else:
+        elif not opened:
             again = s.user is _ENDING and same_words(event.transcript, s.text)
             if not again:
                 self._cancel_draft(CancelReason.SUPERSEDED, at, out)
@@ -543,6 +561,10 @@ class TurnMachine:
         self._finish(UserMove.END, event.trigger, same, at, out)
 
     def _on_lost(self, s: _State, event: StreamLost, at: float, out: _Signals) -> None:
+        if s.early_index != _NONE and (s.suspended == _NONE or s.suspended_until != inf):
+            # Nobody will announce these words any more. (In an overlap they are dropped at once: not at the cost of a
+            # turn that waits for the end of the reply.)
+            self._open_early(at, out, judged=False)
         s.early_index = _NONE
         if s.index is not None:
             self._cancel_draft(CancelReason.STREAM_LOST, at, out)
@@ -552,6 +574,8 @@ class TurnMachine:
                 self._close_turn(at)
             else:
                 self._resume(ResumeReason.TURN_LOST, at, out)
+                if s.text:
+                    s.idle_count = 0
                 if s.floor_is is _DEFERRED and s.text:
                     # It was judged to deserve an answer; the next Commit still brings its words.
                     s.unanswered += (s.text,)
@@ -571,8 +595,13 @@ class TurnMachine:
             out.append(Note(surprise, f"while {s.user}", at=at))
         s.user = dest
 
-    def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals) -> None:
-        """A turn begins, announced or not."""
+    def _open_early(self, at: float, out: _Signals, *, judged: bool = True) -> None:
+        """The words that were not announced are a turn after all."""
+        s = self._s
+        self._open(UserMove.MISSING_START, Update(s.early_index, s.early_text), at, out, judged=judged)
+
+    def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> None:
+        """A turn begins, announced or not; unless it is over at once, an overlap is judged."""
         s = self._s
         if s.suspended != _NONE:
             reason = DropReason.STREAM_LOST if s.suspended_until != inf else DropReason.SUPERSEDED
@@ -597,9 +626,11 @@ class TurnMachine:
             if s.reply_turn != _NONE:
                 s.unanswered += (s.reply_text,)
             self._cancel_pending(CancelReason.NEW_TURN, at, out)
+            s.silenced = True
         elif s.reply != _NONE:
             s.floor_is = _DISPUTED
-            self._judge(at, out)
+            if judged:
+                self._judge(at, out)
 
     def _take_text(self, event: TurnEvent, at: float, out: _Signals) -> None:
         """The latest words of the open turn, if the event has any."""
@@ -643,7 +674,11 @@ class TurnMachine:
         self._move_user(move, at, out)
         why = s.why if reason is DropReason.OVERLAP_KEPT else ""
         out.append(TurnDropped(s.turn, s.text, reason, why, at=at))
+        owed = s.silenced and s.unanswered and reason is not DropReason.CLOSED
         self._close_turn(at)
+        if owed:
+            # It was nothing: what it kept from being answered is answered now, or nobody would speak again.
+            self._commit(_NONE, "", "unanswered", at, out)
 
     def _close_turn(self, at: float) -> None:
         s = self._s
@@ -652,7 +687,7 @@ class TurnMachine:
         s.turn = _NONE
         s.index = None
         s.text = s.letter = s.why = ""
-        s.stalled = False
+        s.stalled = s.silenced = False
         s.floor_is = _FREE
         s.stalled_text = None
         s.stall_at = inf
@@ -853,6 +888,13 @@ class TurnMachine:
         if event.reply == s.draft:
             changed = event.reason == CancelReason.CONTEXT_CHANGED
             self._cancel_draft(CancelReason.CONTEXT_CHANGED if changed else CancelReason.FAILED, at, out)
+
+
+def _encodable(state: _State) -> dict[str, Any]:
+    """The texts of a state, without what cannot be encoded."""
+    texts = {name: value for name in state.__struct_fields__ if type(value := getattr(state, name)) is str}
+    whole = {name: text.encode(errors="replace").decode() for name, text in texts.items()}
+    return {**whole, "unanswered": tuple(text.encode(errors="replace").decode() for text in state.unanswered)}
 
 
 def _seconds(name: str, value: object, *, zero: bool = False) -> float:

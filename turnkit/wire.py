@@ -168,8 +168,15 @@ def decode(data: object) -> Message:
         return decode(bytes(data))
     if data is None:
         return Unknown(type="", problem="None instead of a message")
-    # SDKs put None into every field that Flux left out.
-    fields = {name: value for name, value in _fields(data).items() if value is not None}
+    try:
+        # SDKs put None into every field that Flux left out.
+        fields = {name: value for name, value in _fields(data).items() if value is not None}
+    except RemoteProtocolError:
+        raise
+    except Exception as error:  # whoever made it; what it says may quote what was said
+        return Unknown(type="", problem=f"{type(data).__name__} raised {type(error).__name__} when read", raw=data)
+    if any(isinstance(value, (bytes, bytearray, memoryview)) for value in fields.values()):
+        return _misread(fields, "bytes where a text or a number should be", data)
     try:
         message = _decode_known(_encode_nested(fields))
     except (msgspec.DecodeError, RecursionError) as error:
@@ -237,6 +244,8 @@ def _plain(value: object) -> Mapping[str, Any]:
         return _fields(value)
     except RemoteProtocolError as error:
         raise TypeError(str(error)) from None
+    except Exception as error:
+        raise TypeError(f"{type(value).__name__} raised {type(error).__name__}") from None
 
 
 _encode_nested = msgspec.json.Encoder(enc_hook=_plain).encode

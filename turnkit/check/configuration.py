@@ -16,8 +16,7 @@ class Configuration(msgspec.Struct, frozen=True):
     tried for the turn to come too, and so are reports about replies that never were; `late`: wakes long after every
     deadline; `late_events`: every event is tried at a deadline that nobody woke the machine for, and a tick after it;
     `exact`: states that differ only in texts that are handed on are different ones; `unanswered`: how many unanswered
-    texts are told apart; `refusals`: misuse is also tried before the first event and after the last one; `most`: no
-    more states than that are expanded.
+    texts are told apart; `most`: no more states than that are expanded.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Configuration(msgspec.Struct, frozen=True):
     late_events: bool = False
     exact: bool = False
     unanswered: int = 1
-    refusals: bool = True
     most: int = 10_000_000
 
     @property
@@ -58,10 +56,8 @@ _ODD_TEXTS = ("", " ?!", "tea", "sea", "हाँ", "हाँ।")
 _MANY_TEXTS = ("", " ?!", "tea", "Tea.", "sea", "tea 3.5", "tea 35", "हाँ")
 
 _QUICK = (
-    Configuration("quick", texts=_TWO_TEXTS, refusals=False, most=330),
-    Configuration(
-        "quick, with an idle timeout", texts=("", "tea"), idle_timeout=1.0, late_events=True, refusals=False, most=120
-    ),
+    Configuration("quick", texts=_TWO_TEXTS, most=330),
+    Configuration("quick, with an idle timeout", texts=("", "tea"), idle_timeout=1.0, late_events=True, most=120),
 )
 
 # The longest first: they are explored side by side.

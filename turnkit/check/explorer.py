@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -179,11 +178,8 @@ class Explorer:
     def _judge(self, state: Any, books: Books, cut: Any) -> None:
         """What must hold in every state."""
         judged, script = self._judged, self._script
-        judges = [judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed]
-        if not self._configuration.refusals:
-            judges[:] = [partial(judged.misuse, infinite=False), judged.wake_early, judged.rest, judged.end]
-        for call, judge in zip(("misuse", "wake_early", "rest", "end", "stay_closed"), judges, strict=False):
-            self._doing = (call, None, None)
+        for judge in (judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed):
+            self._doing = (judge.__name__, None, None)
             script.forget()
             while True:
                 judged.load(state, books, cut)

@@ -147,20 +147,16 @@ class JudgedMachine:
         finally:
             self.machine._s, self.referee.books, self._cut = state, books, None
 
-    def misuse(self, *, infinite: bool = True) -> None:
-        """What a caller may not do raises LocalProtocolError and changes nothing.
-
-        `infinite`: a machine that has not begun must refuse to begin at minus infinity, too.
-        """
+    def misuse(self) -> None:
+        """What a caller may not do raises LocalProtocolError and changes nothing."""
         machine, now, event = self.machine, self.referee.books.at, StreamRestored()
         before, then = machine.snapshot(), max(now, 0.0)
         for thing in _NO_EVENTS:
             self._refused(f"feed of {thing!r}", partial(machine.feed, thing, then), before)
         for at in (nan, inf, -inf, nextafter(now, -inf), now - 1.0):
-            if at > -inf or infinite or now > -inf:
-                self._refused(f"feed at {at!r}", partial(machine.feed, event, at), before)
-                self._refused(f"wake at {at!r}", partial(machine.wake, at), before)
-                self._refused(f"close at {at!r}", partial(machine.close, at), before)
+            self._refused(f"feed at {at!r}", partial(machine.feed, event, at), before)
+            self._refused(f"wake at {at!r}", partial(machine.wake, at), before)
+            self._refused(f"close at {at!r}", partial(machine.close, at), before)
 
     def _refused(self, what: str, misuse: Callable[[], object], before: bytes) -> None:
         try:

@@ -37,6 +37,7 @@ def canonical(
         s.letter,
         s.stalled,
         s.floor_is,
+        s.silenced,
         s.stall_at - now,
         s.hold_until - now,
         s.suspended_until - now,
@@ -63,6 +64,7 @@ def canonical(
         b.floor_turn >= 0,
         b.idle if b.idle < 2 else 2,
         b.stalled,
+        b.silenced,
     )
     if not exact:
         return key

@@ -31,6 +31,7 @@ class Books(msgspec.Struct):
     words: str = ""
     waits: bool = False
     stalled: bool = False  # TurnStalled was said of it, and it has got no new words since
+    silenced: bool = False  # a reply that was not heard yet was cancelled when it began
     draft: int = NONE
     draft_turn: int = NONE
     draft_text: str = ""

@@ -57,7 +57,7 @@ class Referee:
         judged: how many times each invariant was judged, by its number.
     """
 
-    __slots__ = ("_due", "_event", "_heard", "_maybe", "_signals", "books", "judged", "machine")
+    __slots__ = ("_due", "_event", "_heard", "_maybe", "_owed", "_signals", "books", "judged", "machine")
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class Referee:
         self._signals: tuple[Signal, ...] = ()
         self._due = False
         self._heard = True  # the event's own report has been taken
+        self._owed = False  # what a turn of nothing kept from being answered must be answered in this step
         self._maybe: str | None = None  # words of which only the policy knows whether they ask for an answer
 
     # Stepping the machine -------------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class Referee:
         kind = type(event)
         closing = event is None and self.machine.closed
         self._due = due = books.due <= at
-        self._event, self._signals, self._maybe = event, signals, None
+        self._event, self._signals, self._maybe, self._owed = event, signals, None, False
         self._heard = kind not in PLAYBACK
         if kind is Protect and not due:
             self._protect()
@@ -165,6 +166,7 @@ class Referee:
             elif not due and cause is not None and kind not in cause[1]:
                 raise Violation(cause[0], f"{type(signal).__name__} after {kind.__name__ if event else 'mere silence'}")
             _TAKE[type(signal)](self, signal)
+        self._need(5, not self._owed, "what a turn of nothing kept from being answered is not answered")
         if not self._heard:
             self._report()
         if kind is Protect and due:
@@ -243,6 +245,7 @@ class Referee:
         self._need(3, signal.turn == books.next_turn, "turns are counted unbroken from 0")
         books.next_turn += 1
         books.turn, books.words, books.waits, books.stalled = signal.turn, signal.transcript, False, False
+        books.silenced = False
 
     def _updated(self, signal: TurnUpdated) -> None:
         books = self.books
@@ -281,6 +284,8 @@ class Referee:
         elif reason is DropReason.STREAM_LOST:
             self._need(5, not words or books.floor != NONE, "TurnDropped stream_lost of words that can be answered")
             self._maybe = signal.transcript if words else None
+        # Nobody else would answer what a turn of nothing kept from being answered.
+        self._owed = books.silenced and not books.waits and bool(books.unanswered) and not self.machine.closed
         books.turn, books.words, books.waits, books.stalled = NONE, "", False, False
 
     def _final_words(self, invariant: int, transcript: str) -> bool:
@@ -343,6 +348,7 @@ class Referee:
                 self._need(4, books.turn != NONE and not books.waits, "Cancel new_turn without a new turn")
                 if turn != NONE:
                     books.unanswered += (books.floor_text,)
+                books.silenced = True
             else:
                 fits = reason is CancelReason.CLOSED and self.machine.closed
                 self._need(2, fits, f"Cancel {reason} of a pending reply")
@@ -370,9 +376,11 @@ class Referee:
             self._new(signal.reply)
         if turn == NONE:
             self._need(4, books.turn == NONE, "the agent begins while the user has a turn")
-            asked = isinstance(event, Initiate) and signal.trigger == "initiate" and not signal.speculative
-            self._need(3, asked and not signal.transcript, "Commit without a turn that Initiate did not ask for")
-            protected = isinstance(event, Initiate) and bool(event.protected)
+            asked = isinstance(event, Initiate) and signal.trigger == "initiate"
+            owed, self._owed = self._owed and signal.trigger == "unanswered", False
+            bare = not (signal.transcript or signal.speculative)
+            self._need(3, (asked or owed) and bare, "Commit without a turn that nothing asked for")
+            protected = asked and isinstance(event, Initiate) and bool(event.protected)
         else:
             self._need(3, turn == books.turn, "Commit of a turn that is not alive")
             self._need(3, self._final_words(3, signal.transcript), "Commit of a turn without words")

@@ -13,6 +13,7 @@ from ..events import (
     EndOfTurn,
     Hold,
     Initiate,
+    Note,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -65,7 +66,7 @@ PLAYBACK = frozenset((PlaybackStarted, PlaybackAdvanced, PlaybackFinished))
 
 # What may call for a signal while no deadline is due, and the invariant that says so.
 CAUSES: dict[type, tuple[int, frozenset[type]]] = {
-    TurnStarted: (5, TURN_EVENTS),
+    TurnStarted: (5, TURN_EVENTS | {StreamLost}),
     TurnUpdated: (5, TURN_EVENTS),
     Speculate: (1, frozenset((EagerEndOfTurn,))),
     Cancel: (1, TURN_EVENTS | {StreamLost, DraftDiscarded, Initiate}),
@@ -76,7 +77,8 @@ CAUSES: dict[type, tuple[int, frozenset[type]]] = {
     TurnDropped: (5, TURN_EVENTS | {StreamLost}),
     TurnStalled: (6, TURN_EVENTS),
 }
-ON_CLOSING = frozenset((Cancel, TurnDropped))
+# Words that were not announced are a turn after all, which is then dropped.
+ON_CLOSING = frozenset((Cancel, TurnDropped, TurnStarted, Note))
 
 DRAFT_CANCELS: dict[CancelReason, frozenset[type]] = {
     CancelReason.RESUMED: frozenset((TurnResumed, StartOfTurn, Update)),

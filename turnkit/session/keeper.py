@@ -177,7 +177,7 @@ class Keeper:
         if running is None:
             reply = self._new(signal, signal.unanswered, speculative=False)
             respond = self._respond
-            if signal.turn is None and self.initiative is not None:
+            if signal.trigger == "initiate" and self.initiative is not None:
                 respond, self.initiative = self.initiative, None
             running = Running(reply, respond)
             self._start(running)

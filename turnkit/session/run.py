@@ -321,6 +321,7 @@ class Session:
         if isinstance(message, Unknown):
             kind = NoteKind.MALFORMED_MESSAGE if message.problem else NoteKind.UNKNOWN_MESSAGE
             self._note(kind, f"{message.type[:40]!r}: {message.problem or 'a type that turnkit does not know'}")
+            self._sequence_id = -1  # it may have had a number of its own
             return
         if isinstance(message, Connected):
             if self._connected:
