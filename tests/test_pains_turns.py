@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import pytest
-from referee import Referee
 from test_replies import Voice, echo, turn
 from test_session import listen, script
 
@@ -44,6 +43,7 @@ from turnkit.policy import (
     Never,
     all_of,
 )
+from turnkit.referee import Referee
 from turnkit.session import Reply, Session
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from referee import Referee
 
 from turnkit.events import (
     BargeIn,
@@ -43,6 +42,7 @@ from turnkit.policy import (
     Verdict,
     all_of,
 )
+from turnkit.referee import Referee
 
 ANSWER = "Sure, I can book a table for two at seven. Would you like the terrace, or a quiet corner inside?"
 

@@ -12,6 +12,7 @@ from test_session import kinds, listen, script
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.events import (
     BargeIn,
+    Commit,
     EagerEndOfTurn,
     EndOfTurn,
     Event,
@@ -635,3 +636,48 @@ async def test_outcomes_are_exactly_one_each() -> None:
     assert {end[0]: end[1] for end in ends} == {0: "cancelled", 1: "interrupted", 2: "cancelled"}
     assert kinds(signals).count("Commit") == 2
     assert {Outcome(end[1]) for end in ends} <= set(Outcome)
+
+
+async def test_a_reply_that_says_nothing_has_failed_in_the_end() -> None:
+    """An LLM that hangs does not take the floor for good: past `reply_timeout` the user is asked again."""
+    voice = Voice()
+    stopped: list[str] = []
+
+    async def respond(reply: Reply) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            stopped.append(reply.transcript)
+
+    session = Session(respond=respond, speak=voice.speak, reply_timeout=20.0, idle_timeout=5.0)
+    ends, signals = outcomes(session), listen(session)
+    await session.run(script(*turn(0, "one"), 26.0))
+    assert ends == [(0, "failed", "")]
+    assert stopped == ["one"]
+    assert session.floor is None
+    (commit,) = [signal for signal in signals if isinstance(signal, Commit)]
+    (idle,) = [signal for signal in signals if isinstance(signal, UserIdle)]
+    assert idle.at - commit.at == pytest.approx(25.0)
+    with pytest.raises(ConfigError, match="reply_timeout=0"):
+        Session(reply_timeout=0)
+
+
+async def test_a_noise_over_a_pending_reply_does_not_cost_the_answer() -> None:
+    """A turn of nothing cancels the reply that was about to be heard; the question is answered all the same, once."""
+    voice, keys = Voice(), set[str]()
+
+    async def respond(reply: Reply) -> None:
+        keys.add(reply.key)
+        await anyio.sleep(0.3)
+        await reply.say(" ".join((*reply.unanswered, reply.transcript)).strip())
+
+    session = Session(respond=respond, speak=voice.speak)
+    ends = outcomes(session)
+    noise = [StartOfTurn(1, ""), 0.5, EndOfTurn(1, "", 0.8, trigger="timeout")]
+    await session.run(script(*turn(0, "What time do you open?", eager=False), 0.1, *noise, 5.0))
+    assert ends == [(0, "cancelled", ""), (1, "finished", "What time do you open?")]
+    assert session.history == [
+        {"role": "user", "content": "What time do you open?"},
+        {"role": "assistant", "content": "What time do you open?"},
+    ]
+    assert len(keys) == 1

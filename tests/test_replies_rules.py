@@ -22,7 +22,6 @@ import pytest
 import structlog
 import trio
 from anyio.abc import TaskGroup
-from conftest import VirtualTimeLoop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_machine_rules import machine_settings
@@ -53,6 +52,7 @@ from turnkit.events import (
     UserIdle,
 )
 from turnkit.session import Reply, Session
+from turnkit.testing import VirtualTimeLoop
 
 PATIENCE = 600.0  # virtual seconds; no script lasts half as long
 

@@ -2,9 +2,13 @@
 
 Nouns: `events` (facts in, signals out), `errors`, `words`.   Flux's contract: `wire`.   What is legal: `chart`.
 Judgement: `policy`.   What was heard: `playback`.   The engine, pure, one event in, signals out: `machine`.
+What a call came to, in figures: `metrics`.   Whether the rules were kept: `referee`; in every state there is: `check`.
+A call as a file, and that call again: `trace`.   To look at: `viewer`.   Which thresholds to run: `tuner`.
 Live, on asyncio or trio: `flux` (the connection), `session` (your bot), `speaking` (its voice), `simulator` (a Flux).
+For the tests of your bot: `testing`.   To your dashboards: `telemetry`.   Many calls at once: `soak`.
 The command line: `cli`, or `turnkit --help`.
-Imports go down only; all that waits, logs or opens a socket is in the last two lines, and loaded on first use.
+Imports go down only; what waits, logs or opens a socket is in the last three lines, and all but the core is loaded on
+first use.
 """
 
 from __future__ import annotations

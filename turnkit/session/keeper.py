@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 import anyio
@@ -60,7 +61,7 @@ class Keeper:
     """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
 
     `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
-    `fact`, where the call is recorded, of what only a recording wants to know.
+    `fact`, where the call is recorded, of what only a recording wants to know. `reply_timeout` as for `Session`.
     Without `speak` it only keeps the books: the host runs the replies and reports their playback.
     """
 
@@ -72,6 +73,7 @@ class Keeper:
         "_machine",
         "_name",
         "_owed_since",
+        "_reply_timeout",
         "_respond",
         "_running",
         "_speak",
@@ -91,6 +93,7 @@ class Keeper:
         failed: Callable[[object, str, Exception], None],
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None] | None = None,
+        reply_timeout: float | None = None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
@@ -103,6 +106,7 @@ class Keeper:
         self._failed = failed
         self._ended = ended
         self._fact = fact
+        self._reply_timeout = reply_timeout
         self._running: dict[int, Running] = {}
         self._owed_since: int | None = None  # the first turn that has not had an audible answer
 
@@ -266,9 +270,19 @@ class Keeper:
     async def _run_speak(self, running: Running) -> None:
         reply = running.reply
         assert self._speak is not None
+        first = None
         try:
-            first = await reply._chunks.receive()
+            with anyio.move_on_after(inf if self._reply_timeout is None else self._reply_timeout):
+                first = await reply._chunks.receive()
         except (anyio.EndOfStream, anyio.ClosedResourceError):
+            self.report(PlaybackFinished(reply.id))
+            return
+        if first is None:
+            running.failed = True
+            late = TimeoutError(f"nothing was said within {self._reply_timeout} s (reply_timeout)")
+            self._failed(running.respond, f"reply {reply.id}", late)
+            assert running.scope is not None
+            running.scope.cancel()
             self.report(PlaybackFinished(reply.id))
             return
         if reply.outcome is not None:

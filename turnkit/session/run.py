@@ -83,8 +83,10 @@ class Session:
 
     Settings: `respond` and `speak`, both or neither, run the replies (see `Reply`; without them your callbacks do, and
     report the playback); the policies `barge_in` and `speculation` and the times, in seconds, are those of
-    `TurnMachine`. `id` names the conversation in logs and in the keys of its replies; if not given it is random.
-    `record` is where the call is recorded: a file that does not exist yet, a directory, or a `turnkit.trace.Recorder`;
+    `TurnMachine`. `reply_timeout`: how many seconds `respond` may keep the user waiting for its first words once the
+    turn is final; then the reply has failed and the floor is free; None for ever. `id` names the conversation in logs
+    and in the keys of its replies; if not given it is random. `record` is where the call is recorded: a file that does
+    not exist yet, a directory, or a `turnkit.trace.Recorder`;
     see `turnkit.trace` for what is in it. A disk that fails is logged, and the call goes on.
     Raises ConfigError for a setting that cannot work.
 
@@ -105,6 +107,7 @@ class Session:
         stall_timeout: float = 8.0,
         stall_grace: float = 2.0,
         idle_timeout: float | None = None,
+        reply_timeout: float | None = 60.0,
         id: str | None = None,
         record: str | Path | Recorder | None = None,
     ) -> None:
@@ -113,6 +116,8 @@ class Session:
                 raise ConfigError(f"{name}={function!r}: must be an async function")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
+        if reply_timeout is not None and not (isinstance(reply_timeout, (int, float)) and 0 < reply_timeout < inf):
+            raise ConfigError(f"reply_timeout={reply_timeout!r}: must be a number of seconds, more than 0, or None")
         settings: dict[str, Any] = {
             "barge_in": barge_in,
             "speculation": speculation,
@@ -137,6 +142,7 @@ class Session:
             failed=self._work_failed,
             ended=self._reply_ended,
             fact=self._witnesses.fact,
+            reply_timeout=reply_timeout,
         )
         self._callbacks: dict[type, list[Callback[Any]]] = {}
         self._tasks: TaskGroup | None = None
@@ -576,8 +582,8 @@ class Session:
 
 def _where(error: Exception) -> str:
     """The line that raised, without the values that were in play."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.filename}:{frame.lineno} in {frame.name}"
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
 
 
 def _saying(text: str) -> Respond:
