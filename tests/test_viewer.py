@@ -30,7 +30,7 @@ from turnkit.events import (
     Update,
 )
 from turnkit.policy import HoldThenDecide, IgnoreBackchannels
-from turnkit.trace import Closed, Fed, Header, TimedWord, Trace, read
+from turnkit.trace import Closed, Fact, Fed, Header, TimedWord, Trace, read
 from turnkit.viewer import Scene, page, scene
 from turnkit.viewer.perfetto import perfetto
 
@@ -71,6 +71,7 @@ def conversation() -> Trace:
     call.feed(1.7, EagerEndOfTurn(0, "A table for", 0.55, 1.6))
     call.feed(2.0, TurnResumed(0, "A table for two", 0.1, 1.9))
     call.feed(2.4, EagerEndOfTurn(0, "A table for two", 0.6, 2.3))
+    call.records.append(Fact(BEGAN + 2.5, "FirstChunk", {"reply": 1}))
     words = (
         TimedWord("A", 0.3, 0.5),
         TimedWord("table", 0.5, 0.9),
@@ -106,7 +107,7 @@ def test_turns_with_their_times_and_savings(seen: Scene) -> None:
     """Each turn has its words, its fate, and its spans, measured from the events alone."""
     first, second, third, fourth = seen.turns
     assert (first.fate, first.trigger, first.reply, first.text) == ("answered", "model", 1, "A table for two")
-    assert (first.lead, first.gap, first.saved) == (0.2, 0.3, 0.2)
+    assert (first.lead, first.gap, first.saved) == (0.2, 0.3, 0.1), "what was ready waited for the Commit"
     assert [word.text for word in first.words] == ["A", "table", "for", "two"]
     assert all(word.measured for word in first.words)
     assert first.last_word == pytest.approx(2.0)  # second 1.9 of the audio, which lags by 0.1
@@ -147,6 +148,17 @@ def test_raw_frames_are_shown_with_what_turnkit_makes_of_them(preamble: Path) ->
     assert seen.turns[0].lead == pytest.approx(0.16, abs=0.005)
     assert len(seen.turns[0].words) > 50
     assert "Only Flux's frames" in seen.notices[0]
+
+
+def test_a_call_in_a_hurry_keeps_words_and_turns_together() -> None:
+    """Played at four times the pace, the audio's clock is stretched onto the machine's; it is said."""
+    call = Call()
+    words = (TimedWord("A", 2.0, 2.4), TimedWord("table", 2.4, 3.2))
+    call.feed(1.0, StartOfTurn(0, "A", 0.1, 4.0))
+    call.feed(2.0, EndOfTurn(0, "A table", 0.9, 8.0, "model"), words)
+    seen = scene(call.trace())
+    assert [(word.start, word.end) for word in seen.turns[0].words] == [(0.5, 0.6), (0.6, 0.8)]
+    assert "4.0 times" in seen.notices[0]
 
 
 def test_nothing_recorded_is_nothing_to_see() -> None:

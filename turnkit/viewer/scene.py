@@ -32,9 +32,11 @@ from ..events import (
     TurnUpdated,
     Update,
 )
-from ..trace import Fed, TimedWord, Trace, replay
+from ..trace import Fact, Fed, TimedWord, Trace, replay
 
 _DECIMALS = 4  # of a second: finer than any screen
+_TELLING = 2.0  # seconds of audio that tell how fast it ran
+_DRIFT = 0.2  # what clocks and a stalled network may account for
 
 
 class Word(msgspec.Struct, array_like=True):
@@ -157,21 +159,32 @@ class _Drawing:
         self._replies: dict[int, Reply] = {}
         self._now: dict[int, tuple[str, float]] = {}  # what each living reply is, and since when
         self._open: Turn | None = None
+        self._first_chunks: dict[object, float] = {}  # when each reply began to say something, held back or not
         self._timed: dict[int, tuple[TimedWord, ...]] = {}
         self._lost_at: float | None = None
         self._lost_why = ""
-        self.scene.offset = self._audio_zero(trace.records)
+        self._pace, self.scene.offset = self._audio_clock(trace.records)
+        if self._pace != 1.0:
+            notices.append(f"The audio ran {1 / self._pace:.1f} times as fast as people talk; times are the machine's.")
         for record in _both(trace):
             if isinstance(record, Fed):
                 self._see_event(record, record.event, round(record.at - self._zero, _DECIMALS))
+            elif isinstance(record, Fact):
+                self._first_chunks.setdefault(record.fields["reply"], record.at - self._zero)
             else:
                 self._see_signal(record, round(record.at - self._zero, _DECIMALS))
 
-    def _audio_zero(self, records: Iterable[object]) -> float:
-        """Where the audio's second 0 lies: an event comes after the audio it covers, the promptest tells best."""
+    def _audio_clock(self, records: Iterable[object]) -> tuple[float, float]:
+        """How many seconds a second of audio took (1, unless a demo or a test was in a hurry), and where its second 0
+        lies: an event comes after the audio it covers, the promptest tells best."""
         events = [(r.at, r.event) for r in records if isinstance(r, Fed) and isinstance(r.event, TurnEvent)]
-        lags = [at - event.audio_end for at, event in events if event.audio_end > 0]
-        return min(lags) - self._zero if lags else 0.0
+        heard = [(at, event.audio_end) for at, event in events if event.audio_end > 0]
+        if not heard:
+            return 1.0, 0.0
+        span = heard[-1][1] - heard[0][1]
+        pace = (heard[-1][0] - heard[0][0]) / span if span > _TELLING else 1.0
+        pace = pace if abs(pace - 1.0) > _DRIFT and pace > 0 else 1.0
+        return pace, min(at - end * pace for at, end in heard) - self._zero
 
     # Events -------------------------------------------------------------------------------------------------------
 
@@ -224,8 +237,10 @@ class _Drawing:
         if turn is None or turn.reply != reply.reply:
             return
         turn.sound, turn.gap = at, round(at - turn.end, _DECIMALS)
-        if turn.lead is not None and reply.drafted is not None:
-            turn.saved = round(min(turn.lead, at - reply.drafted), _DECIMALS)
+        chunk = self._first_chunks.get(reply.reply)
+        if turn.lead is not None and reply.drafted is not None and chunk is not None:
+            # What was ready before the Commit waited for it: only the time it took is saved.
+            turn.saved = round(min(turn.lead, chunk - reply.drafted), _DECIMALS)
 
     # Signals ------------------------------------------------------------------------------------------------------
 
@@ -333,17 +348,22 @@ class _Drawing:
         timed = [(w.word, w.start, w.end) for w in words if w.start is not None and w.end is not None]
         if len(timed) < len(words):
             return
-        offset = self.scene.offset
-        turn.words = [Word(start + offset, end + offset, word, True) for word, start, end in timed]
+        offset, pace = self.scene.offset, self._pace
+        turn.words = [Word(start * pace + offset, end * pace + offset, word, True) for word, start, end in timed]
         turn.last_word = round(turn.words[-1].end, _DECIMALS)
         if turn.sound is not None:
             turn.wait = round(turn.sound - turn.last_word, _DECIMALS)
 
 
-def _both(trace: Trace) -> list[Fed | Signal | ReplyEnded]:
+def _both(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
     """Events and signals in order; for raw frames the signals that a machine with the defaults gives."""
     if not trace.raw:
-        return [record for record in trace.records if isinstance(record, Fed | Signal | ReplyEnded)]
+        return [
+            record
+            for record in trace.records
+            if isinstance(record, Fed | Signal | ReplyEnded)
+            or (isinstance(record, Fact) and record.name == "FirstChunk" and "reply" in record.fields)
+        ]
     fed = [record for record in trace.records if isinstance(record, Fed)]
     # At one time the event comes first: the signals answer to it.
     return sorted([*fed, *replay(trace).signals], key=lambda record: record.at)
