@@ -1,6 +1,6 @@
 """How far off the tuner is: calls recorded at one setting, its answers for others, and the simulator run at those.
 
-    python -m benchmarks.tuning [--calls 500] [--seed 0]
+    python -m benchmarks.tuning [--calls 500] [--seed 0] [--eot 0.7] [--eager 0.4]
 
 Each call is a script of utterances with pauses in them, heard by the simulator's detector at the recorded thresholds.
 The tuner sees the frames only. For every other setting its prediction stands beside what the detector, run on the
@@ -137,17 +137,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--eot", type=float, default=RECORDED.eot, help="the eot_threshold to record at")
+    parser.add_argument("--eager", type=float, default=RECORDED.eager, help="the eager_eot_threshold to record at")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    recorded = Thresholds(given.eot, given.eager, RECORDED.timeout)
     scripts = [call(given.seed + number) for number in range(given.calls)]
     began = perf_counter()
-    calls = [conversation(recording(s, RECORDED, f"call {i}"), RECORDED) for i, s in enumerate(scripts)]
+    calls = [conversation(recording(s, recorded, f"call {i}"), recorded) for i, s in enumerate(scripts)]
     heard = perf_counter() - began
     rows = compare(scripts, calls, ASKED)
     if given.json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table(title=f"{given.calls} calls, recorded at {Setting(RECORDED)} ({heard:.1f} s)", title_justify="left")
+    table = Table(title=f"{given.calls} calls, recorded at {Setting(recorded)} ({heard:.1f} s)", title_justify="left")
     for name in ("setting", "known", "median ms", "", "mean ms", "", "extra calls", "", "cut-offs", ""):
         table.add_column(name, no_wrap=True, justify="left" if name in ("setting", "known") else "right")
     for row in rows:
