@@ -654,6 +654,28 @@ async def test_leaving_waits_for_a_silent_flux_no_longer_than_close_timeout() ->
         await gone.wait()
 
 
+async def test_after_close_a_silent_flux_holds_the_reader_no_longer_than_close_timeout() -> None:
+    """Also where nobody leaves: the iteration ends, and what Flux had not covered is told to be lost, once."""
+
+    async def stay(link: Link) -> None:
+        await link.connected()
+        await link.turn("Update", audio_window_end=0.4)
+        await link.gone()
+
+    async with opened(stay, close_timeout=2) as (stream, _):
+        await stream.send_audio(bytes(32000))
+        began = anyio.current_time()
+        kinds = []
+        async for item in stream:
+            kinds.append(type(item).__name__)
+            if isinstance(item, TurnInfo):
+                await stream.close()
+        assert kinds == ["Connected", "TurnInfo"]
+        assert anyio.current_time() - began == pytest.approx(2, abs=0.3)
+        assert stream.lost_audio_seconds == pytest.approx(0.6)
+    assert stream.lost_audio_seconds == pytest.approx(0.6)
+
+
 async def test_leaving_by_cancellation_is_prompt() -> None:
     """Nothing is finalised and nobody is waited for, whatever the timeouts."""
     gone = anyio.Event()

@@ -531,6 +531,7 @@ async def test_the_iterating_task_can_force_an_end_without_waiting_for_itself() 
             elif isinstance(message, TurnInfo):
                 triggers.append(message.trigger)
                 await stream.close()
+                assert await stream.send_force_end_turn() is False
     assert triggers == ["manual"]
 
 

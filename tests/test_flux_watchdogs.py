@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from random import Random
 from typing import Any
 
 import anyio
@@ -396,6 +397,83 @@ async def test_a_session_forces_the_end_of_a_turn_that_stalls() -> None:
     assert [(signal.trigger, signal.transcript) for signal in commits] == [("manual", "hello")]
     assert [command["type"] for command in peer.commands] == ["ForceEndTurn", "CloseStream"]
     assert not session.notes
+
+
+async def stuck(link: Link) -> None:
+    """A turn that has two words in its first second, and from then on nothing but blank Updates."""
+    await link.connected()
+    await link.hear_audio(0.8)
+    await link.turn("StartOfTurn", "hello", audio_window_end=0.8)
+    await link.hear_audio(1.04)
+    await link.turn("Update", "hello there", audio_window_end=1.04)
+    for count in range(1, 100):
+        end = round(1.04 + 0.24 * count, 2)
+        await link.hear_audio(end)
+        await link.turn("Update", "", audio_window_end=end)
+
+
+async def test_a_turn_that_gets_nowhere_and_cannot_be_forced_costs_the_connection() -> None:
+    """Blank Updates satisfy no watchdog: what was said since the last new words is sent again."""
+    audio = Random(1).randbytes(12 * 32000)
+
+    async def healthy(link: Link) -> None:
+        await link.connected()
+        await link.hear_audio(4.0)
+        await link.hang_up()
+
+    async with opened(in_turn(stuck, healthy), answer_timeout=2, reconnect_timeout=5) as (stream, peer):
+        items: list[object] = []
+        async with anyio.create_task_group() as group:
+
+            async def speak() -> None:
+                for start in range(0, len(audio), 2560):
+                    if start == 4 * 32000:
+                        assert await stream.send_force_end_turn()
+                    await stream.send_audio(audio[start : start + 2560])
+                    await anyio.sleep(0.08)
+                    if len(peer.links) == 2 and len(peer.links[1].audio) > 5 * 32000:
+                        return await stream.close()
+
+            group.start_soon(speak)
+            items += [item async for item in stream]
+        (lost,) = [item for item in items if isinstance(item, StreamLost)]
+        assert "did not end a turn that got nowhere within 2 s (answer_timeout)" in lost.reason
+        start = round(1.04 * 32000)
+        assert peer.links[1].audio[: 4 * 32000] == audio[start : start + 4 * 32000]
+        assert stream.lost_audio_seconds == 0
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_a_forced_end_that_is_late_costs_nothing_while_there_is_progress(goes_on: bool) -> None:
+    """New words, or a turn that ended by itself, show that Flux is there."""
+
+    async def speak(link: Link) -> None:
+        await link.connected()
+        await link.turn("StartOfTurn", "hello")
+        await link.hear_until("ForceEndTurn")
+        if goes_on:
+            await link.turn("Update", "hello there", audio_window_end=1.04)
+        else:
+            await link.turn("EndOfTurn", "hello", trigger="model")
+        await link.hang_up()
+
+    async with (
+        opened(speak, answer_timeout=2, reconnect_timeout=5) as (stream, peer),
+        anyio.create_task_group() as group,
+    ):
+        items: list[object] = []
+
+        async def read() -> None:
+            items.extend([item async for item in stream])
+
+        group.start_soon(read)
+        await settle()
+        with pytest.raises(ConnectionFailed, match="did not answer ForceEndTurn"):
+            await stream.force_end_turn()
+        await anyio.sleep(1)
+        await stream.close()
+    assert not [item for item in items if isinstance(item, StreamLost)]
+    assert len(peer.requests) == 1
 
 
 class Source:

@@ -81,9 +81,10 @@ class Audio:
         self.lost += excess
         return excess / self.rate
 
-    def abandon(self) -> None:
-        """There will be no connection any more: what waits is lost."""
-        self.lost += self.end - self.sent
+    def abandon(self, covered: float | None = None) -> None:
+        """There will be no connection any more: what waits, or comes after `covered`, is lost; twice is as once."""
+        place = self.sent if covered is None else self._place(covered)
+        self.lost += self.end - max(place, self.first)
         self._drop(self.end)
         self.sent = self.end
 

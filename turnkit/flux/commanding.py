@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -38,7 +39,11 @@ class Commanding:
     _knows_force: bool | None
     _line: Line
     _over: bool
+    _reading: bool
     _requests: Requests
+    _settled: float
+    _socket: Any
+    _turn_open: bool
     _up: bool
 
     def _check_open(self) -> None:
@@ -48,6 +53,9 @@ class Commanding:
         raise NotImplementedError
 
     async def _send(self, frame: str | bytes) -> None:
+        raise NotImplementedError
+
+    def _give_up(self, cause: TurnkitError, *, stuck: bool = False) -> None:
         raise NotImplementedError
 
     # Settings -----------------------------------------------------------------------------------------------------
@@ -179,9 +187,10 @@ class Commanding:
     async def send_force_end_turn(self) -> bool:
         """As `force_end_turn`, but do not wait for the answer: for the iterating task, which would wait for itself.
 
-        Whether it was sent: it is not while the stream is lost, nor to a host that does not know ForceEndTurn.
+        Whether it was sent: it is not while the stream is lost, closed or over, nor to a host that does not know
+        ForceEndTurn.
         """
-        return await self._force() is not None
+        return not (self._closing or self._over) and await self._force() is not None
 
     async def _force(self) -> Request | None:
         self._check_open()
@@ -190,7 +199,18 @@ class Commanding:
             return None
         request = self._requests.force(anyio.current_time() + self._bounds.answer_timeout)
         await self._send_command(encode(ForceEndTurn()))
+        self._line.background.start(lambda: self._expect_end(request))
         return request
+
+    async def _expect_end(self, request: Request) -> None:
+        """Flux answers each ForceEndTurn; where it does not, and the turn gets nowhere, it hears nobody any more."""
+        socket, settled = self._socket, self._settled
+        await self._requests.answered(request)
+        stuck = request.answer is None and self._turn_open and self._settled == settled
+        if stuck and self._socket is socket and self._up and self._reading and self._heals():
+            bound = self._bounds.answer_timeout
+            what = f"{self._line.host} did not end a turn that got nowhere within {bound} s (answer_timeout)"
+            self._give_up(ConnectionFailed(what, (TimeoutError(what),)), stuck=True)
 
     def _unanswered(self, what: str, request: Request) -> ConnectionFailed:
         if self._over or anyio.current_time() < request.deadline:

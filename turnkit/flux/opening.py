@@ -52,10 +52,12 @@ def connect(
     that gets a token; `send_timeout` for each frame to leave; `answer_timeout` for Flux to answer a Configure or a
     ForceEndTurn; `close_timeout` for the rest of the stream to arrive on leaving. `message_timeout`: audio flows and
     no message comes for so long, some 40 of Flux's Updates: Flux has stalled, and the connection is given up; inf
-    never. A peer that answers no ping for 20 s, sent every 20 s, is given up too. `silence_after`: inside a turn no
-    audio came for so long, or for twice the length of the last piece if that is more: silence is sent for it in real
-    time until there is audio again or the turn has ended, because Flux's clock, and with it the end of the turn, runs
-    on audio only; inf never, and never for containers and Opus, whose silence turnkit cannot make.
+    never. Nor may a turn go on for `answer_timeout` after a ForceEndTurn, whatever messages come: the connection is
+    given up, and what was said since the last new words of that turn is sent again. A peer that answers no ping for 20
+    s, sent every 20 s, is given up too. `silence_after`: inside a turn no audio came for so long, or for twice the
+    length of the last piece if that is more: silence is sent for it in real time until there is audio again or the turn
+    has ended, because Flux's clock, and with it the end of the turn, runs on audio only; inf never, and never for
+    containers and Opus, whose silence turnkit cannot make.
 
     A stream that is lost connects again (`FluxStream`). `reconnect_timeout`: how long an outage may last before it
     gives up; a minute outlives a deploy of the server, and few callers wait longer. 0: a loss is raised at once. The

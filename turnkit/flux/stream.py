@@ -88,7 +88,10 @@ class FluxStream(Commanding):
         "_requests",
         "_restoring",
         "_retries",
+        "_settled",
         "_socket",
+        "_stuck",
+        "_transcript",
         "_turn_open",
         "_unnumbered",
         "_up",
@@ -122,6 +125,9 @@ class FluxStream(Commanding):
         self._last_id = -1
         self._unnumbered = 0
         self._window = 0.0  # the highest audio_window_end of this connection, in its own time
+        self._settled = 0.0  # the same when its turn last had anything new
+        self._transcript = ""
+        self._stuck = False  # given up because its turn has nothing new and does not end
         self._offset = 0.0  # where its time begins in the stream's
         self._turn_open = False
         self._knows_force: bool | None = None
@@ -187,6 +193,11 @@ class FluxStream(Commanding):
                 self._window = message.audio_window_end
             if message.event != "Update":
                 self._follow_turn(message)
+                self._settled, self._transcript = self._window, message.transcript
+            elif not self._turn_open:
+                self._settled = self._window
+            elif message.transcript and message.transcript != self._transcript:
+                self._settled, self._transcript = self._window, message.transcript
             return shifted(message, self._offset) if self._offset else message
         self._number(-1 if isinstance(message, Unknown) else message.sequence_id)
         if isinstance(message, (ConfigureSuccess, ConfigureFailure)):
@@ -274,11 +285,13 @@ class FluxStream(Commanding):
         self._up = self._turn_open = False
         self._retries = self._retries or Retries(self._bounds, self._random)
         self._retries.lost(failure, now)
-        self._offset += self._window
+        covered = self._settled if self._stuck else self._window
+        self._offset += covered
         if self._audio is not None:
-            self._miss(self._audio.rewind(self._window))
+            self._miss(self._audio.rewind(covered))
             self._miss(self._audio.shorten())
-        self._window = 0.0
+        self._window = self._settled = 0.0
+        self._stuck = False
         self._requests.lose(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
         logger().warning("flux_lost", request_id=self.request_id, reason=str(failure))
         return StreamLost(str(failure))
@@ -288,9 +301,10 @@ class FluxStream(Commanding):
         self._offset += seconds
         self._lost_here += seconds
 
-    def _give_up(self, cause: TurnkitError) -> None:
-        """Drop this connection, so that its reader finds it lost, because of `cause`."""
+    def _give_up(self, cause: TurnkitError, *, stuck: bool = False) -> None:
+        """Drop this connection, so that its reader finds it lost, because of `cause`; `stuck`: it covered in vain."""
         self._cause = self._cause or cause
+        self._stuck = stuck
         socket = self._socket
         self._line.background.start(lambda: drop(socket))
 
@@ -393,7 +407,10 @@ class FluxStream(Commanding):
 
     @property
     def lost_audio_seconds(self) -> float | None:
-        """Seconds of audio that Flux had not covered at a loss and will never hear; None for containers and Opus."""
+        """Seconds of audio that Flux had not covered at a loss, or at a close without an answer, and will never hear.
+
+        None for containers and Opus.
+        """
         return None if self._audio is None else self._audio.lost / self._audio.rate
 
     async def send_audio(self, data: bytes | bytearray | memoryview) -> None:
@@ -440,7 +457,7 @@ class FluxStream(Commanding):
         if audio is None:
             return
         async with self._audio_lock:
-            audio.forget(self._window)
+            audio.forget(self._settled)
             while self._up and self._broken is not self._socket:
                 await checkpoint_if_cancelled()
                 frame = audio.take(short=short)
@@ -505,9 +522,9 @@ class FluxStream(Commanding):
 
         The messages that still come are for whoever iterates, whose iteration then ends. The turn is ended with a
         ForceEndTurn, because CloseStream brings no EndOfTurn (https://developers.deepgram.com/docs/flux/close-stream),
-        unless an EndOfTurn without `trigger` has shown that this host is too old for it. Bounded by `send_timeout`;
-        a connection that is gone already is no error. A stream that is lost ends at once: what audio was kept for the
-        next connection is counted as lost.
+        unless an EndOfTurn without `trigger` has shown that this host is too old for it. Bounded by `send_timeout`, and
+        the iteration then by `close_timeout`; a connection that is gone already is no error. A stream that is lost ends
+        at once: what audio was kept for the next connection is counted as lost.
         """
         if self._closing:
             return
@@ -523,6 +540,15 @@ class FluxStream(Commanding):
             await self._send(encode(CloseStream()))
         except TurnkitError as error:
             logger().debug("flux_close_failed", request_id=self.request_id, error=type(error).__name__)
+        if not self._over:
+            self._line.background.start(self._run_out)
+
+    async def _run_out(self) -> None:
+        """Whoever iterates until Flux has closed, too, waits no longer than `close_timeout`."""
+        await anyio.sleep(self._bounds.close_timeout)
+        if self._audio is not None and not self._over:
+            self._audio.abandon(self._window)
+        await drop(self._socket)
 
     async def _leave(self) -> None:
         """Close, and see that somebody reads the rest, within `close_timeout`."""
@@ -536,3 +562,5 @@ class FluxStream(Commanding):
                 item = await self._next()
                 if item is not None:
                     self._kept.append(item)
+        if self._up and self._audio is not None:
+            self._audio.abandon(self._window)
