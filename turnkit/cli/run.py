@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
@@ -99,18 +98,12 @@ class _Call:
             began = anyio.current_time()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._speak, stream, view)
-                await self._session.run(self._watched(stream))
+                await self._session.run(_Followed(stream, self))
                 tasks.cancel_scope.cancel()
 
     def _answer(self, commit: Commit) -> None:
         self._session.playback_started(commit.reply)
         self._session.playback_finished(commit.reply)
-
-    async def _watched(self, stream: FluxStream) -> AsyncIterator[object]:
-        async for message in stream:
-            if isinstance(message, TurnInfo):
-                self.audio_end = message.audio_window_end
-            yield message
 
     async def _speak(self, stream: FluxStream, view: View | JsonLines) -> None:
         size = round(self._wav.sample_rate * CHUNK_SECONDS) * 2
@@ -133,3 +126,21 @@ class _Call:
         silence = seconds - self._wav.seconds
         settled = silence >= SETTLED_SECONDS and self._session.user is User.LISTENING
         return not settled and silence < max(self._max_silence, 0.0)
+
+
+class _Followed:
+    """The stream as the session reads it; the call learns on the way how far Flux has heard."""
+
+    def __init__(self, stream: FluxStream, call: _Call) -> None:
+        self.send_force_end_turn = stream.send_force_end_turn
+        self._stream = stream
+        self._call = call
+
+    def __aiter__(self) -> _Followed:
+        return self
+
+    async def __anext__(self) -> object:
+        message = await anext(self._stream)
+        if isinstance(message, TurnInfo):
+            self._call.audio_end = message.audio_window_end
+        return message
