@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -63,10 +64,12 @@ class JsonLines:
         pass
 
 
-def run_async(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run `work` on asyncio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
+def run_async(work: Callable[[], Coroutine[Any, Any, None]], backend: str = "asyncio") -> None:
+    """Run `work` on asyncio or trio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
+    if find_spec(backend) is None:
+        fail(f"--backend {backend}: is not installed; pip install 'turnkit[{backend}]'")
     try:
-        anyio.run(work)
+        anyio.run(work, backend=backend)
     except BaseException as error:
         causes = list(_causes(error))
         for cause in causes:

@@ -80,7 +80,8 @@ class Calls:
     def attempt(self, query: str) -> Attempt:
         """A connection is asked for with this query: of a call that was broken off, or of a new one."""
         tags = tuple(value for name, value in parse_qsl(query, keep_blank_values=True) if name == "tag")
-        calls = self._calls[tags] = [call for call in self._calls.get(tags, ()) if not call.finished]
+        self._calls = {of: live for of, calls in self._calls.items() if (live := [c for c in calls if not c.finished])}
+        calls = self._calls.setdefault(tags, [])
         for call in calls:
             if tags or not call.engaged:
                 return Attempt(call)

@@ -1,0 +1,225 @@
+"""`turnkit soak`: many sessions at once, for a time, with faults; and what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from signal import SIGINT
+from typing import Annotated, Any
+
+import anyio
+import msgspec
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ..logs import log_to_stderr
+from ..soak import Plan, Report, soak
+from ..soak.gauges import Slice
+from ..soak.plan import allow_descriptors
+from ..soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
+from ..soak.running import Soak
+from .app import app
+from .output import JsonFlag, fail, guard, run_async, say, say_json
+
+_SHOWN = 10  # slices in a live view
+
+
+class Backend(StrEnum):
+    """The event loop that the sessions run on."""
+
+    ASYNCIO = "asyncio"
+    TRIO = "trio"
+
+
+@app.command("soak")
+def soak_command(
+    context: typer.Context,
+    sessions: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 10,
+    seconds: Annotated[float, typer.Option(min=1, help="Until no more is said; the last answers are waited for.")] = 60,
+    faults: Annotated[float, typer.Option(min=0, max=1, help="The chance of a fault at each message.")] = 0.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="What goes wrong besides, as in turnkit simulate. May be repeated.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of what is said, and of the faults.")] = 0,
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Real-time audio, or idle connections.")] = True,
+    processes: Annotated[int, typer.Option(min=0, help="For the simulator; 0: in the sessions' own process.")] = 1,
+    call: Annotated[float | None, typer.Option(min=1, help="Seconds a call lasts; then another begins.")] = None,
+    slices: Annotated[int, typer.Option(min=1, help="Parts that the report tells apart.")] = 10,
+    growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.1,
+    backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.ASYNCIO,
+    report: Annotated[Path | None, typer.Option(help="Write the report here: JSON if it ends so, else text.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Hold many calls at once against a simulated Flux that goes wrong, and account for every word.
+
+    Real clients on real sockets with audio in real time, a bot each, one call after the other. Every word said must
+    end up answered, unless Flux itself never said it; memory, tasks and files must not grow. If that does not hold,
+    the exit code is 1. Ctrl-C ends it early, with the report of what was seen; again, at once.
+
+        turnkit soak --sessions 100 --seconds 1200 --faults 0.001
+    """
+    assert context.parent is not None
+    if context.parent.params.get("log_level") == "warning":
+        log_to_stderr("error")  # lost connections are what this is about: they are counted, not told one by one
+    plan = guard(
+        lambda: Plan(
+            sessions=sessions,
+            seconds=seconds,
+            faults=faults,
+            named=tuple(fault or ()),
+            seed=seed,
+            audio=audio,
+            processes=processes,
+            call_seconds=call,
+            slices=slices,
+            growth=growth,
+        )
+    )
+    console = Console(emoji=False)
+    limit = guard(lambda: allow_descriptors(plan.descriptors))
+    if not as_json:
+        _announce(console, plan, limit)
+    done: list[Report] = []
+    shown = _Json() if as_json else _Lines(console) if not console.is_terminal else _View(console, plan)
+
+    async def hold() -> None:
+        stop = anyio.Event()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_heed_interrupts, stop)
+            done.append(await soak(plan, stop=stop, on_slice=shown.over, on_look=shown.look))
+            tasks.cancel_scope.cancel()
+
+    with shown.open():
+        run_async(hold, backend.value)
+    _tell(console, done[0], as_json)
+    if report is not None:
+        _write(report, done[0])
+    if not done[0].holds:
+        raise typer.Exit(1)
+
+
+async def _heed_interrupts(stop: anyio.Event) -> None:
+    """The first Ctrl-C ends the calls, the second everything."""
+    with anyio.open_signal_receiver(SIGINT) as signals:
+        async for _ in signals:
+            if stop.is_set():
+                raise KeyboardInterrupt
+            stop.set()
+
+
+def _announce(console: Console, plan: Plan, limit: int) -> None:
+    faults = ", ".join(plan.fault_texts) or "none"
+    console.print(
+        f"{plan.sessions} sessions for {plan.seconds:g} s, calls of {plan.length:.0f} s, faults: {escape(faults)}; "
+        f"up to {plan.descriptors} open files of {limit} allowed (Ctrl-C ends it early)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+# While it goes on ---------------------------------------------------------------------------------------------------
+
+
+class _Json:
+    """A line of JSON a slice."""
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        yield
+
+    def over(self, part: Slice) -> None:
+        say_json({"slice": part})
+
+    def look(self, _soak: Soak) -> None:
+        pass
+
+
+class _Lines(_Json):
+    """A line of text a slice, where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begun = False
+
+    def over(self, part: Slice) -> None:
+        if not self._begun:
+            self._begun = True
+            say("  ".join(f"{heading:>10}" for heading in HEADINGS))
+        say("  ".join(f"{cell:>10}" for cell in cells(part)))
+
+
+class _View(_Json):
+    """A table that goes on, and the state of things below it."""
+
+    def __init__(self, console: Console, plan: Plan) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._plan = plan
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        with self._live:
+            yield
+
+    def over(self, part: Slice) -> None:
+        pass
+
+    def look(self, soak: Soak) -> None:
+        self._live.update(Group(_slices(soak.slices[-_SHOWN:]), _state(soak)), refresh=True)
+
+
+def _slices(parts: Any) -> Table:
+    table = Table(*HEADINGS, box=None, pad_edge=False, header_style="dim")
+    for column in table.columns:
+        column.justify = "right"
+    for part in parts:
+        table.add_row(*cells(part))
+    return table
+
+
+def _state(soak: Soak) -> RenderableType:
+    tally, plan = soak.tally, soak.plan
+    phase = "the last answers are waited for" if soak.stopping() else f"{soak.at:.0f} of {plan.seconds:g} s"
+    lost = Text(f"{tally.turns_lost} turns lost", style="bold red" if tally.turns_lost else "bold green")
+    said = f"{soak.live} calls, {tally.turns:,} turns, {tally.words:,} words accounted for, "
+    faults = f", {tally.faults.total():,} faults, {tally.reconnects:,} connections made again"
+    return Text.assemble((f"\n{phase}  ", "bold"), said, lost, faults)
+
+
+# Afterwards ---------------------------------------------------------------------------------------------------------
+
+
+def _tell(console: Console, report: Report, as_json: bool) -> None:
+    if as_json:
+        say_json({"report": report, "holds": report.holds})
+        return
+    if console.is_terminal:
+        console.print(_slices(report.slices))
+    console.print()
+    for name, value in rows(report):
+        console.print(f"  [dim]{escape(name):<16}[/dim] {escape(value)}", highlight=False, soft_wrap=True)
+    if report.faults:
+        console.print()
+        faults = Table("  fault", "struck", "survived", box=None, pad_edge=False, header_style="dim")
+        for name, struck, survived in fault_rows(report):
+            faults.add_row(f"  {name}", struck, survived)
+        console.print(faults)
+    console.print()
+    for line in lost_rows(report):
+        console.print(f"  [red]lost[/red]    {escape(line)}", highlight=False, soft_wrap=True)
+    for finding in report.verdict:
+        word = "[green]holds[/green] " if finding.holds else "[bold red]broken[/bold red]"
+        console.print(f"  {word}  {escape(finding.what)}: {escape(finding.said)}", highlight=False, soft_wrap=True)
+
+
+def _write(path: Path, report: Report) -> None:
+    data = msgspec.json.encode(report) if path.suffix == ".json" else markdown(report).encode()
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        fail(f"--report {path}: cannot be written: {error.strerror}")
