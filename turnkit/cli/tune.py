@@ -168,14 +168,14 @@ class _Report:
 
 def _table(tuning: Tuning) -> Table:
     table = Table(
-        title="Worth running: nothing else waits less, calls less and cuts off less (ms; a turn)",
+        title="Worth running: no other waits, calls and cuts off less (ms, a turn)",
         title_justify="left",
         box=None,
         header_style="bold",
         pad_edge=False,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
     )
-    for name in ("", "eot", "eager", "drafts", "timeout", "median", "p95", "saved", "calls +", "cut off", "cost", ""):
+    for name in ("", "eot", "eager", "drafts", "timeout", "p50", "p95", "saved", "calls +", "cut off", "cost", ""):
         table.add_column(name, justify="right", no_wrap=True)
     for outcome in _thinned(tuning):
         recommended = tuning.recommendation is not None and outcome.setting == tuning.recommendation.setting
@@ -186,7 +186,7 @@ def _table(tuning: Tuning) -> Table:
             f"{asked.eot:.2f}",
             "off" if asked.eager is None else f"{asked.eager:.2f}",
             "–" if asked.eager is None else "any" if drafts == inf else f"{drafts:.0f}",
-            f"{asked.timeout * 1000:.0f}",
+            f"{asked.timeout:g} s",
             _ms(outcome.median),
             _ms(outcome.p95),
             f"{_ms(outcome.saved_median)}/{_ms(outcome.saved_p95)}",
