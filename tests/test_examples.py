@@ -835,7 +835,9 @@ def test_tested_bot() -> None:
     assert suites["BookingLine"].returncode == 0, told["BookingLine"]
     assert "14 passed" in told["BookingLine"]
     assert suites["Careless"].returncode == 1
-    failed = [line.split("::")[-1] for line in told["Careless"].splitlines() if line.startswith("FAILED")]
+    failed = [
+        line.split("::")[-1].split(" - ")[0] for line in told["Careless"].splitlines() if line.startswith("FAILED")
+    ]
     assert failed == [
         "test_who_thinks_better_of_it_in_the_same_breath_keeps_the_booking",
         "test_a_cancellation_is_finished_though_the_caller_interrupts",

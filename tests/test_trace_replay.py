@@ -31,6 +31,7 @@ from turnkit import (
 )
 from turnkit.events import (
     Busy,
+    Commit,
     DraftDiscarded,
     EagerEndOfTurn,
     EndOfTurn,
@@ -327,6 +328,32 @@ def test_a_late_report_of_an_earlier_draft_is_of_no_other() -> None:
     drafts: Steps = [(1.5, EagerEndOfTurn(0, "tea", 0.6)), (1.6, TurnResumed(0, "tea for"))]
     trace = call([TWO_TURNS[0], *drafts, (1.8, EagerEndOfTurn(0, "tea for two", 0.6)), (1.9, PlaybackStarted(0))])
     assert play(trace, TurnMachine()) == trace.signals()
+
+
+def test_a_report_at_the_second_of_its_commit_is_about_that_reply() -> None:
+    """The deadline and the report fall together: in both calls the Commit comes first."""
+    trace = call([(0.0, StartOfTurn(0, "tea")), (0.0, StreamLost("gone")), (2.0, PlaybackStarted(0)), (2.0, False)])
+    assert play(trace, TurnMachine()) == trace.signals()
+
+
+def test_what_a_noise_left_unanswered_is_no_initiative_of_the_agents() -> None:
+    """Its reply is matched with the one to the same noise, and not with what the agent said unasked before."""
+    steps: Steps = [
+        (0.0, Initiate()),
+        (0.1, PlaybackStarted(0)),
+        (0.9, PlaybackFinished(0)),
+        *((1.0, event) for event in (StartOfTurn(0, "hi"), EagerEndOfTurn(0, "hi"), EndOfTurn(0, "hi"))),
+        *((1.5, event) for event in (StartOfTurn(1, ""), EndOfTurn(1, ""))),
+        (2.0, PlaybackStarted(2)),
+        (2.5, PlaybackAdvanced(2, "hello")),
+        (3.0, PlaybackFinished(2)),
+        (4.0, False),
+    ]
+    trace = call(steps)
+    assert [one.trigger for one in trace.signals() if isinstance(one, Commit)] == ["initiate", "", "unanswered"]
+    assert play(trace, TurnMachine()) == trace.signals()
+    without = play(trace, TurnMachine(speculation=NoSpeculation()))
+    assert [one.trigger for one in without if isinstance(one, Commit)] == ["initiate", "", "unanswered"]
 
 
 def test_time_passes_also_with_reports_that_are_about_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice, takewhile
 from typing import Any, TypeAlias
 
 import msgspec
@@ -21,6 +23,7 @@ from ..events import (
     Signal,
     Speculate,
     StartOfTurn,
+    TurnDropped,
 )
 from ..machine import TurnMachine
 from .records import Closed, Fed, Trace, Woken
@@ -35,8 +38,10 @@ def play(trace: Trace, machine: TurnMachine) -> list[Signal]:
     """What this machine makes of the call; it is woken when it wants to be. See `replay` for what is a guess."""
     player = _Player(trace, machine)
     try:
-        for record in trace.records:
+        for place, record in enumerate(trace.records):
             if isinstance(record, Fed):
+                if isinstance(record.event, _OF_REPLIES):
+                    player.foresee(record.event.reply, islice(trace.records, place + 1, None))
                 player.feed(record.event, record.at)
             elif isinstance(record, Woken):
                 player.wait(record.at)
@@ -51,19 +56,25 @@ def play(trace: Trace, machine: TurnMachine) -> list[Signal]:
     return player.signals
 
 
-def _purpose(signal: Speculate | Commit, initiatives: int) -> _Purpose:
-    return ("initiative", initiatives) if signal.turn is None else ("turn", signal.turn)
+def _purpose(signal: Speculate | Commit, initiatives: int, dropped: int) -> _Purpose:
+    if signal.turn is not None:
+        return "turn", signal.turn
+    # What a turn of nothing had kept from being answered comes right after that turn was dropped.
+    owed = isinstance(signal, Commit) and signal.trigger == "unanswered"
+    return ("owed", dropped) if owed else ("initiative", initiatives)
 
 
 def _answered(trace: Trace) -> frozenset[_Purpose]:
     """For what there was a reply that got the floor, in the recorded call."""
     answered = set()
-    initiatives = 0
+    initiatives, dropped = 0, -1
     for record in trace.records:
         if isinstance(record, Fed):
             initiatives += isinstance(record.event, Initiate)
+        elif isinstance(record, TurnDropped):
+            dropped = record.turn
         elif isinstance(record, Commit):
-            answered.add(_purpose(record, initiatives))
+            answered.add(_purpose(record, initiatives, dropped))
     return frozenset(answered)
 
 
@@ -81,6 +92,15 @@ class _Player:
         self._our_latest: dict[_Purpose, int] = {}
         self._cut: set[_Purpose] = set()  # recorded to have been stopped: how they would have ended is not known
         self._initiatives = 0
+        self._their_dropped = self._our_dropped = -1  # the latest turn that was
+
+    def foresee(self, reply: int, following: Iterable[object]) -> None:
+        """A report may come at the very second at which its reply gets the floor: that is what follows in the trace."""
+        if reply not in self._theirs:
+            step = takewhile(lambda record: not isinstance(record, (Fed, Woken, Closed)), following)
+            for record in step:
+                if isinstance(record, Commit) and record.reply == reply:
+                    self.recorded(record)
 
     def wait(self, at: float) -> None:
         """Time passes, up to but not including `at`."""
@@ -94,10 +114,10 @@ class _Player:
         if isinstance(event, (StartOfTurn, PlaybackStarted, Initiate)):
             self._end_of_talking_on(event, at)
         if isinstance(event, _OF_REPLIES):
+            # The time at which it was reported has come, also if there is no such reply here.
+            self.told(self._machine.wake(at))
             own = self._our_own(event.reply)
             if own is None:
-                # There is no such reply here; the time at which it was reported has come all the same.
-                self.told(self._machine.wake(at))
                 return
             changed: Any = msgspec.structs.replace(event, reply=own)
             event = changed
@@ -106,10 +126,12 @@ class _Player:
     def recorded(self, record: object) -> None:
         """What happened in the recorded call just now."""
         if isinstance(record, (Speculate, Commit)):
-            purpose = _purpose(record, self._initiatives)
+            purpose = _purpose(record, self._initiatives, self._their_dropped)
             self._theirs[record.reply] = purpose
             self._their_latest[purpose] = record.reply
             self._cut.discard(purpose)
+        elif isinstance(record, TurnDropped):
+            self._their_dropped = record.turn
         elif isinstance(record, (BargeIn, Cancel)) and record.reply in self._theirs:
             self._cut.add(self._theirs[record.reply])
 
@@ -124,8 +146,10 @@ class _Player:
         """Carry on what follows from the signals."""
         self.signals += signals
         for signal in signals:
+            if isinstance(signal, TurnDropped):
+                self._our_dropped = signal.turn
             if isinstance(signal, (Speculate, Commit)):
-                purpose = _purpose(signal, self._initiatives)
+                purpose = _purpose(signal, self._initiatives, self._our_dropped)
                 self._ours[signal.reply] = purpose
                 self._our_latest[purpose] = signal.reply
                 if isinstance(signal, Commit) and purpose not in self._known:
