@@ -11,8 +11,9 @@ from typing import Any
 import anyio
 import pytest
 import structlog
+from test_session import script
 
-from turnkit import FluxOptions, LocalProtocolError, MinWords, Playback, Reply, Session
+from turnkit import ConfigError, FluxOptions, LocalProtocolError, MinWords, Playback, Reply, Session
 from turnkit.events import (
     SIGNALS,
     EagerEndOfTurn,
@@ -307,3 +308,13 @@ async def test_a_killed_process_leaves_what_it_had_written(tmp_path: Path) -> No
     assert trace.ended == ""
     assert len(list(trace.events())) > 2000
     assert replay(trace).verified
+
+
+async def test_a_path_that_ends_in_a_slash_is_a_directory(tmp_path: Path) -> None:
+    """It is made, and each session has a file of its own in it; where a file stands, it is said."""
+    folder = tmp_path / "new" / "calls"
+    for name in ("one", "two"):
+        await Session(record=f"{folder}/", id=name).run(script(StartOfTurn(0, "hi"), EndOfTurn(0, "hi")))
+    assert sorted(path.name for path in folder.iterdir()) == ["one.jsonl", "two.jsonl"]
+    with pytest.raises(ConfigError, match="must be a directory"):
+        Session(record=f"{folder}/one.jsonl/")

@@ -86,7 +86,7 @@ class Session:
     `TurnMachine`. `reply_timeout`: how many seconds `respond` may keep the user waiting for its first words once the
     turn is final; then the reply has failed and the floor is free; None for ever. `id` names the conversation in logs
     and in the keys of its replies; if not given it is random. `record` is where the call is recorded: a file that does
-    not exist yet, a directory, or a `turnkit.trace.Recorder`;
+    not exist yet, a directory ("calls/", made if it is not there), or a `turnkit.trace.Recorder`;
     see `turnkit.trace` for what is in it. A disk that fails is logged, and the call goes on.
     Raises ConfigError for a setting that cannot work.
 

@@ -43,7 +43,8 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 class Recorder:
     """Writes one call to a file, append only and by whole lines: what kills the process costs the last moments.
 
-    Settings: `path` of a file that does not exist yet, or of a directory, where the file is named after the session;
+    Settings: `path` of a file that does not exist yet, or of a directory, where the file is named after the session
+    (made if it is not there and the path ends in a slash);
     `redact` replaces every word (see `turnkit.trace.redaction` for what stays readable); `frames` adds every frame of
     Flux whole; `max_bytes` bounds the file; `options` of the connection, where the session's source does not know
     them. Raises ConfigError for a setting that cannot work. The file holds what was said, so only its owner may read
@@ -70,6 +71,8 @@ class Recorder:
         if not isinstance(path, (str, Path)) or not str(path):
             raise ConfigError(f"record={path!r}: must be the path of a file, or of a directory")
         self.path = Path(path)
+        if str(path).endswith(("/", "\\")):
+            self._make_directory()
         if not self.path.is_dir():
             if self.path.exists():
                 raise ConfigError(f"record={str(path)!r}: exists already, and a recording is never overwritten")
@@ -92,6 +95,13 @@ class Recorder:
         self._at = 0.0
         self._words: Pseudonyms | None = None
         self._own_reasons = True
+
+    def _make_directory(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise ConfigError(f"record={str(self.path)!r}: must be a directory, and cannot be made: {why}") from None
 
     # The call -----------------------------------------------------------------------------------------------------
 
