@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeAlias
 
 from websockets.asyncio import client
 
-from turnkit.events import BargeIn, Commit
 from turnkit.flux import connect
 from turnkit.session import Session
+from turnkit.turns.events import BargeIn, Commit
 from turnkit.wire import FluxOptions
 
 from . import bare

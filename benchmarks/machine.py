@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter_ns
 from typing import NamedTuple, TypeAlias
 
-from turnkit.events import Commit, Event, PlaybackFinished, PlaybackStarted, StartOfTurn
-from turnkit.machine import TurnMachine
+from turnkit.turns.events import Commit, Event, PlaybackFinished, PlaybackStarted, StartOfTurn
+from turnkit.turns.machine import TurnMachine
 from turnkit.wire import decode, to_event
 
 from . import bare, flux_frames

@@ -17,10 +17,10 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from turnkit import EagerEndOfTurn, EndOfTurn, MinWords, StartOfTurn, TurnMachine, TurnResumed, Update
-from turnkit.cli.corpus import each
-from turnkit.events import Commit, Event, PlaybackAdvanced, PlaybackFinished, PlaybackStarted
+from turnkit.cli.many_files import each
 from turnkit.trace import Recorder
-from turnkit.trace.judging import Finding, judge
+from turnkit.trace.summary import Finding, judge
+from turnkit.turns.events import Commit, Event, PlaybackAdvanced, PlaybackFinished, PlaybackStarted
 
 CALL_SECONDS = 300.0
 STEP_SECONDS = 0.24  # Flux sends an Update about four times a second

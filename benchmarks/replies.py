@@ -25,7 +25,9 @@ from rich.table import Table
 from trio.testing import MockClock
 from websockets.asyncio import client
 
-from turnkit.events import (
+from turnkit.flux import connect
+from turnkit.session import Reply, Session
+from turnkit.turns.events import (
     BargeIn,
     Cancel,
     Commit,
@@ -37,9 +39,7 @@ from turnkit.events import (
     TurnEvent,
     TurnResumed,
 )
-from turnkit.flux import connect
-from turnkit.policy import NoSpeculation, OnEager, SpeculationPolicy
-from turnkit.session import Reply, Session
+from turnkit.turns.policy import NoSpeculation, OnEager, SpeculationPolicy
 
 from . import bare
 from .__main__ import environment

@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.table import Table
 
 from turnkit.simulator.detector import Detector
+from turnkit.simulator.parameters import Settings
 from turnkit.simulator.script import Script, Utterance, say
-from turnkit.simulator.settings import Settings
+from turnkit.tools.tuner import Conversation, Knowledge, Setting, Thresholds, conversation, tune
 from turnkit.trace import Trace, parse
-from turnkit.tuner import Conversation, Knowledge, Setting, Thresholds, conversation, tune
 
 REPLY_SECONDS = 0.7
 _BEGINNINGS = ("I'd like", "Could you", "Please", "I was wondering", "Maybe we", "My name is", "We need", "It's about")

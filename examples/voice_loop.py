@@ -28,9 +28,9 @@ import anyio.to_thread
 import httpx
 
 from turnkit import Commit, FluxOptions, FluxStream, ReplyEnded, Session, TurnkitError, connect
+from turnkit.cli.wav import read_wav
 from turnkit.session import Reply
 from turnkit.speaking import AudioSink, ClockSink, speaker
-from turnkit.wav import read_wav
 
 MICROPHONE_RATE = 16000  # Hz
 VOICE_RATE = 24000  # Hz

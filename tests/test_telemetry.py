@@ -34,9 +34,9 @@ from turnkit import (
     TurnResumed,
     telemetry,
 )
-from turnkit.events import Event
 from turnkit.metrics import DURATIONS, Metrics, Observer, TurnMetrics
 from turnkit.telemetry import BUCKETS, instrument, log_turns
+from turnkit.turns.events import Event
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from turnkit import wire
 from turnkit.errors import ConfigError, RemoteProtocolError
-from turnkit.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnResumed, Update
+from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnResumed, Update
 from turnkit.wire import (
     CloseStream,
     Configure,

@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from turnkit.errors import RemoteProtocolError
-from turnkit.events import PlaybackStarted, StreamLost
-from turnkit.machine import TurnMachine
-from turnkit.policy import HoldThenDecide, MinWords
+from turnkit.turns.events import PlaybackStarted, StreamLost
+from turnkit.turns.machine import TurnMachine
+from turnkit.turns.policy import HoldThenDecide, MinWords
 from turnkit.wire import Message, TurnInfo, Unknown, decode, to_event
 
 SECRET = "Sesame"  # what was said; it must not come up in an error or a repr of Unknown

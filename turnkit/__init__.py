@@ -25,7 +25,7 @@ from .errors import (
     TraceMismatch,
     TurnkitError,
 )
-from .events import (
+from .turns.events import (
     BargeIn,
     Busy,
     Cancel,
@@ -62,8 +62,8 @@ from .events import (
     Update,
     UserIdle,
 )
-from .machine import TurnMachine
-from .policy import (
+from .turns.machine import TurnMachine
+from .turns.policy import (
     ENGLISH_BACKCHANNELS,
     NEVER_BACKCHANNELS,
     Budget,
@@ -87,9 +87,8 @@ from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
-    from .playback import Timeline
     from .session import Reply, Session
-    from .speaking import AudioSink, ClockSink, Playback, Sound, speaker
+    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
 
 __version__ = "0.1.0"
 
@@ -101,7 +100,7 @@ _ON_FIRST_USE = {
     "Reply": "session",
     "Session": "session",
     "Sound": "speaking",
-    "Timeline": "playback",
+    "Timeline": "speaking",
     "connect": "flux",
     "speaker": "speaking",
 }

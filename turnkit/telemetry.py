@@ -19,7 +19,9 @@ import msgspec
 
 from . import __version__
 from .errors import ConfigError
-from .events import (
+from .logs import logger
+from .metrics import DURATIONS, CallMetrics, Metrics, Observable, Samples, TurnMetrics, Watch
+from .turns.events import (
     BargeIn,
     Cancel,
     Commit,
@@ -40,8 +42,6 @@ from .events import (
     TurnStarted,
     UserIdle,
 )
-from .logs import logger
-from .metrics import DURATIONS, CallMetrics, Metrics, Observable, Samples, TurnMetrics, Watch
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .errors import ConfigError, RemoteProtocolError
-from .events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
+from .turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
 
 # Messages from Flux -----------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
+from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
 from .app import app
 from .output import JsonFlag, say, say_json
 

@@ -18,10 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..check import Configuration, Explorer, Report, Result, configurations
-from ..check import Progress as Step
-from ..machine import TurnMachine
-from ..referee import INVARIANTS
+from ..tools.proof import INVARIANTS, Configuration, Explorer, Report, Result, configurations
+from ..tools.proof import Progress as Step
+from ..turns.machine import TurnMachine
 from .app import app
 from .output import JsonFlag, fail, say, say_json
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
-from ..view import View
+from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from .app import app
+from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def demo(
     a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
     what can be done with that.
     """
-    from ..demo import OPTIONS, hold_conversation
+    from ..tools.demo import OPTIONS, hold_conversation
     from ..trace import Recorder
 
     out = JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..errors import TurnkitError
-from ..events import ReplyEnded, Signal
+from ..turns.events import ReplyEnded, Signal
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..trace import Comparison, Course
-from ..trace.judging import Finding, Judged, judge
+from ..trace.summary import Finding, Judged, judge
 from .app import app
-from .corpus import each, found
+from .many_files import each, found
 from .output import JsonFlag, guard, say_json
-from .policies import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
+from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
 
 _SHOWN = 10  # problems told in full
 _ROWS = 60  # of a table

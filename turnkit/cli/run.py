@@ -10,18 +10,18 @@ import anyio
 import typer
 from rich.console import Console
 
-from ..chart import User
 from ..errors import TurnkitError
-from ..events import SIGNALS, Commit
 from ..flux import FluxStream, connect
 from ..session import Session
 from ..trace import Recorder
-from ..view import View
-from ..wav import Wav, read_wav
+from ..turns.chart import User
+from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .app import app
+from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async
-from .policies import SPECULATION_HELP, speculation_policy
+from .policy_options import SPECULATION_HELP, speculation_policy
+from .wav import Wav, read_wav
 
 CHUNK_SECONDS = 0.08
 SETTLED_SECONDS = 1.5

@@ -63,7 +63,7 @@ def simulate(
         path = script
         play = guard(lambda: Script.read(path))
     else:
-        from ..demo import CALLER, SEED
+        from ..tools.demo import CALLER, SEED
 
         play = Script.parse(CALLER, seed=SEED)
 

@@ -19,11 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ..logs import log_to_stderr
-from ..soak import Plan, Report, soak
-from ..soak.gauges import Slice
-from ..soak.plan import allow_descriptors
-from ..soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
-from ..soak.running import Soak
+from ..tools.soak import Plan, Report, soak
+from ..tools.soak.gauges import Slice
+from ..tools.soak.plan import allow_descriptors
+from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
+from ..tools.soak.run import Soak
 from .app import app
 from .output import JsonFlag, fail, guard, run_async, say, say_json
 

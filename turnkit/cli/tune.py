@@ -14,8 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..errors import ConfigError
-from ..trace import read
-from ..tuner import (
+from ..tools.tuner import (
     Conversation,
     Estimate,
     Judged,
@@ -29,8 +28,9 @@ from ..tuner import (
     overlaps,
     tune,
 )
+from ..trace import read
 from .app import app
-from .corpus import each, found
+from .many_files import each, found
 from .output import JsonFlag, fail, say_json
 
 _ROWS = 14  # of the front
@@ -94,7 +94,7 @@ def _look(path: str, given: Thresholds | None) -> _Read:
 
 
 def _draw(tuning: Tuning, judged: list[Judged], path: Path) -> None:
-    from ..viewer.page import fill
+    from ..tools.viewer.page import fill
 
     try:
         path.write_text(fill("tuning", _fields(tuning, judged, []), "Thresholds · turnkit"), encoding="utf-8")

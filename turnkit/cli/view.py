@@ -44,9 +44,9 @@ def view(
     Writes one HTML file that needs nothing else, no network either, and opens it: the user's words and turns, what
     Flux said, drafts, playback and signals, each in a lane. Wheel or + and - zoom, n and p go from turn to turn.
     """
+    from ..tools.viewer import page, scene
+    from ..tools.viewer.perfetto import perfetto as for_perfetto
     from ..trace import read
-    from ..viewer import page, scene
-    from ..viewer.perfetto import perfetto as for_perfetto
 
     seen = guard(lambda: scene(read(trace)))
     page_path = out or trace.with_name(trace.name.removesuffix(".gz")).with_suffix(".html")

@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
-from .line import Line, Token, checked_secret, drop
-from .settings import Bounds
+from .bounds import Bounds
+from .connecting import Line, Token, checked_secret, drop
 from .stream import FluxStream
 
 _DEFAULTS = FluxOptions()

@@ -7,7 +7,7 @@ from math import inf
 import anyio
 
 from ..wire import Configure, FluxOptions, Message, WarningMessage
-from .configuring import applied, merged
+from .configure import applied, merged
 
 NO_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 _LOST = WarningMessage(code=NO_TURN, description="The turn was lost with the connection.")

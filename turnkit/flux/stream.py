@@ -10,9 +10,9 @@ import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
-from ..events import StreamLost, StreamRestored
 from ..logs import logger
-from ..running import on_trio
+from ..timers import on_trio
+from ..turns.events import StreamLost, StreamRestored
 from ..wire import (
     CloseStream,
     ConfigureFailure,
@@ -28,15 +28,15 @@ from ..wire import (
     decode,
     encode,
 )
-from .audio import kept
-from .commanding import Commanding
+from .audio_buffer import kept
+from .bounds import Bounds
+from .commands import Commanding
+from .connecting import Line, drop
 from .failures import UNPARSABLE, close_code, flux_error, translate
-from .line import Line, drop
+from .reconnecting import Retries, is_permanent
 from .requests import NO_TURN, Requests
-from .retrying import Retries, is_permanent
-from .settings import Bounds
-from .shifting import shifted
-from .watching import Watch
+from .stream_time import shifted
+from .watchdogs import Watch
 
 StreamItem: TypeAlias = Message | StreamLost | StreamRestored
 """What iterating a `FluxStream` yields."""

@@ -10,11 +10,11 @@ in `TurnMetrics`, and None where it cannot be known.
 
 from __future__ import annotations
 
+from .collector import Metrics, end_of_words, measure
 from .figures import DURATIONS, CallMetrics, FalseBargeIn, TurnMetrics, summary
 from .rows import seconds
 from .samples import EXACT, Samples
-from .taking import Metrics, end_of_words, measure
-from .watching import Observable, Observer, Watch
+from .watch import Observable, Observer, Watch
 
 __all__ = [
     "DURATIONS",

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from ..events import CancelReason, DropReason, NoteKind, Outcome, ResumeReason
+from ..turns.events import CancelReason, DropReason, NoteKind, Outcome, ResumeReason
 from .rows import rows_of
 from .samples import Samples
 

@@ -9,7 +9,7 @@ With `respond` and `speak` the session runs the replies too: written once, run o
 turn is final, stopped when the user takes the floor.
 """
 
-from .replies import Reply, Respond
-from .run import Session
+from .reply import Reply, Respond
+from .session import Session
 
 __all__ = ["Reply", "Respond", "Session"]

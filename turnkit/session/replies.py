@@ -1,243 +1,312 @@
-"""Replies that the session runs: the gate before the commit, the barrier before any effect, one outcome each."""
+"""Who runs the replies: begins them, lets them be heard, ends each in exactly one way."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.abc import TaskGroup
 
-from ..errors import ConfigError, LocalProtocolError
-from ..events import Outcome
-from .history import Message
+from ..speaking import Speak
+from ..turns.events import (
+    BargeIn,
+    Cancel,
+    CancelReason,
+    Commit,
+    DraftDiscarded,
+    Event,
+    Hold,
+    Outcome,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyEnded,
+    Resume,
+    Signal,
+    Speculate,
+    TurnDropped,
+)
+from ..turns.machine import TurnMachine
+from .history import History, Message
+from .reply import Chunks, Playback, Reply, Respond
 
-Chunk: TypeAlias = str | bytes
-"""What a reply says: text for a TTS, or audio."""
-
-HELD_BACK = 256
-"""Chunks that a draft may say before its commit until it has to wait: more than an LLM gives in the time of a turn's
-end, and a bound for one that talks on."""
-
-Respond: TypeAlias = Callable[["Reply"], Awaitable[object]]
-"""`async def respond(reply)`: says what there is to say, and does what there is to do."""
+FOLLOWED = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
+"""The signals that replies live by, once they have begun."""
 
 
-class Reply:
-    """What `respond` gets: what is to be answered, and the way to answer it.
+class Running:
+    """A reply that is not over: its scope, its playback, and whether something went wrong."""
 
-    Written once, run on speculation or not: until the turn is final nothing that is said is heard, and nothing should
-    take effect that does not stand behind `await reply.committed()`. If the reply is cancelled or interrupted,
-    `respond` is cancelled where it stands.
+    __slots__ = ("failed", "playback", "reply", "respond", "scope")
 
-    Attributes: `id`; `turn` it answers, None if the agent speaks unasked; `transcript` to answer, empty then;
-    `unanswered`, the words of earlier turns that never got an audible answer, oldest first; `speculative`, whether it
-    began as a draft; `is_committed`, whether the turn is final and this is its reply; `key`, for effects that must
-    happen once: the same for every attempt to answer the same turn, and for a later reply that makes up for an
-    unanswered one. Give it to whoever books, pays or writes, as the name of what is to be so: the later attempt may
-    bring other details. A turn with two different effects needs a suffix for each.
+    def __init__(self, reply: Reply, respond: Respond | None) -> None:
+        self.reply = reply
+        self.respond = respond
+        self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
+        self.playback: Playback | None = None
+        self.failed = False
+
+
+def _mishap(raised: BaseException) -> Exception | None:
+    """What went wrong, if it was not only cancelled: on trio a task group that was may raise both as one group."""
+    if isinstance(raised, BaseExceptionGroup):
+        _, rest = raised.split(anyio.get_cancelled_exc_class())
+        return rest if isinstance(rest, Exception) else None
+    return raised if isinstance(raised, Exception) else None
+
+
+class Keeper:
+    """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
+
+    `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
+    `fact`, where the call is recorded, of what only a recording wants to know. `reply_timeout` as for `Session`.
+    Without `speak` it only keeps the books: the host runs the replies and reports their playback.
     """
+
+    __slots__ = (
+        "_ended",
+        "_fact",
+        "_failed",
+        "_feed",
+        "_machine",
+        "_name",
+        "_owed_since",
+        "_reply_timeout",
+        "_respond",
+        "_running",
+        "_speak",
+        "history",
+        "initiative",
+        "tasks",
+    )
 
     def __init__(
         self,
-        id: int,
-        turn: int | None,
-        transcript: str,
-        unanswered: tuple[str, ...],
-        key: str,
+        name: str,
+        machine: TurnMachine,
+        respond: Respond | None,
+        speak: Speak | None,
         *,
-        speculative: bool,
-        messages: Callable[[Reply], list[Message]],
+        feed: Callable[[Event], object],
+        failed: Callable[[object, str, Exception], None],
+        ended: Callable[[ReplyEnded], None],
+        fact: Callable[[str, Mapping[str, Any]], None] | None = None,
+        reply_timeout: float | None = None,
     ) -> None:
-        self.id = id
-        self.turn = turn
-        self.transcript = transcript
-        self.unanswered = unanswered
-        self.speculative = speculative
-        self.key = key
-        self._messages = messages
-        self._heard = ""
-        self._outcome: Outcome | None = None
-        self.is_committed = False
-        self._on_first_chunk: Callable[[], None] | None = None
-        self._decided: anyio.Event | None = None  # for whoever waits until it is committed, or over without
-        self._gate: MemoryObjectSendStream[Chunk]
-        self._chunks: MemoryObjectReceiveStream[Chunk]
+        self.history = History()
+        self.tasks: TaskGroup | None = None
+        self.initiative: Respond | None = None  # what the reply says that is being initiated just now
+        self._name = name
+        self._machine = machine
+        self._respond = respond
+        self._speak = speak
+        self._feed = feed
+        self._failed = failed
+        self._ended = ended
+        self._fact = fact
+        self._reply_timeout = reply_timeout
+        self._running: dict[int, Running] = {}
+        self._owed_since: int | None = None  # the first turn that has not had an audible answer
 
-    def __repr__(self) -> str:
-        # What is answered is what somebody said: it stays out of logs.
-        return (
-            f"<Reply {self.id} to turn {self.turn}: {self._outcome or ('committed' if self.is_committed else 'draft')}>"
+    @property
+    def runs_here(self) -> bool:
+        """Whether replies run here, and not in the host's callbacks."""
+        return self._speak is not None
+
+    def runs(self, reply: int) -> bool:
+        """Whether this reply is under way here, and will come to an end by itself."""
+        return self.runs_here and reply in self._running
+
+    def close(self) -> None:
+        """The conversation is over; what is still being heard is cut off."""
+        for reply in list(self._running):
+            self._end(reply, Outcome.INTERRUPTED)
+
+    # Signals ------------------------------------------------------------------------------------------------------
+
+    def before_callbacks(self, signal: Speculate | Commit) -> None:
+        """What callbacks may rely on: the history has the turn, and there is a reply whose playback they may report."""
+        if isinstance(signal, Speculate):
+            reply = self._new(signal, self._machine.unanswered, speculative=True)
+            self._start(Running(reply, self._respond))
+            return
+        if signal.turn is not None:
+            self.history.user_said(signal.transcript, signal.unanswered)
+        self._commit(signal)
+
+    def after_callbacks(self, signal: Signal | ReplyEnded) -> None:
+        """Pause, or end, what the signal, one of `FOLLOWED`, is about."""
+        match signal:
+            case Cancel(reason=reason):
+                if reason is CancelReason.NEW_TURN:
+                    self._owe(signal.turn)
+                running = self._running.get(signal.reply)
+                failed = running is not None and running.failed
+                self._end(signal.reply, Outcome.FAILED if failed else Outcome.CANCELLED)
+            case BargeIn():
+                self._end(signal.reply, Outcome.INTERRUPTED)
+            case Hold() | Resume():
+                running = self._running.get(signal.reply)
+                if running is not None and running.playback is not None:
+                    (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
+            case TurnDropped():
+                self._owe(signal.turn)
+            case _:
+                pass
+
+    def _new(self, signal: Speculate | Commit, unanswered: tuple[str, ...], *, speculative: bool) -> Reply:
+        if not unanswered:
+            self._owed_since = None
+        since = signal.turn if self._owed_since is None else self._owed_since
+        key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
+        return Reply(
+            signal.reply,
+            signal.turn,
+            signal.transcript,
+            unanswered,
+            key,
+            speculative=speculative,
+            messages=self._messages,
         )
 
-    @property
-    def heard(self) -> str:
-        """What of it has been heard so far, as `speak` reports it."""
-        return self._heard
+    def _messages(self, reply: Reply) -> list[Message]:
+        if reply.is_committed:
+            return self.history.messages()
+        return self.history.messages_with(reply.transcript, reply.unanswered)
 
-    @property
-    def outcome(self) -> Outcome | None:
-        """How it ended, None while it has not."""
-        return self._outcome
+    def _commit(self, signal: Commit) -> None:
+        running = self._running.get(signal.reply)
+        if running is None:
+            reply = self._new(signal, signal.unanswered, speculative=False)
+            respond = self._respond
+            if signal.trigger == "initiate" and self.initiative is not None:
+                respond, self.initiative = self.initiative, None
+            running = Running(reply, respond)
+            self._start(running)
+        running.reply.transcript = signal.transcript
+        running.reply._set_committed()
 
-    @property
-    def messages(self) -> list[Message]:
-        """The conversation as it stands now, with the turn to answer, as chat messages for an LLM."""
-        return self._messages(self)
+    def _owe(self, turn: int | None) -> None:
+        if self._owed_since is None and self._machine.unanswered:
+            self._owed_since = turn
 
-    async def say(self, chunk: Chunk) -> bool:
-        """Say text, or audio; True if it was taken, False if the reply is over and nobody will hear it.
+    def _start(self, running: Running) -> None:
+        self._running[running.reply.id] = running
+        if self._speak is not None and self.tasks is not None:
+            running.reply._open()
+            if (fact := self._fact) is not None:
+                running.reply._on_first_chunk = lambda: fact("FirstChunk", {"reply": running.reply.id})
+            running.scope = anyio.CancelScope()
+            self.tasks.start_soon(self._live, running)
 
-        Before the commit it is held back, and beyond a bound waits. Raises ConfigError for what is neither.
-        """
-        if not isinstance(chunk, (str, bytes)):
-            raise ConfigError(f"say({type(chunk).__name__}): must be text or the bytes of audio")
-        if self._outcome is not None:
-            await anyio.lowlevel.checkpoint()
-            return False
-        if self._on_first_chunk is not None:
-            self._on_first_chunk()
-            self._on_first_chunk = None
+    def _end(self, reply_id: int, outcome: Outcome) -> None:
+        running = self._running.pop(reply_id, None)
+        if running is None:
+            return
+        reply = running.reply
+        reply._end(outcome)
+        if outcome is not Outcome.FINISHED and running.scope is not None:
+            running.scope.cancel()
+            reply._close()
+        self.history.reply_over(reply.id)
+        self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
+
+    # Playback -----------------------------------------------------------------------------------------------------
+
+    def report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        """Pass on what is heard of a reply; of one that is over, or not to be heard yet, nothing is kept."""
+        floor = self._machine.floor
+        running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
+        if running is not None:
+            if isinstance(event, PlaybackAdvanced):
+                running.reply._heard = event.heard
+                self.history.agent_heard(event.reply, event.heard)
+            elif isinstance(event, PlaybackFinished):
+                # Before the machine goes on to whoever has been waiting for the floor.
+                self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
+        self._feed(event)
+        if not self._machine.unanswered:
+            self._owed_since = None
+        if running is not None and isinstance(event, PlaybackFinished):
+            self._owe(running.reply.turn)
+
+    # The life of a reply ------------------------------------------------------------------------------------------
+
+    async def _live(self, running: Running) -> None:
+        """From its beginning to its end, in one scope; what must finish in it holds up nobody else."""
+        reply = running.reply
+        assert running.scope is not None
         try:
-            await self._gate.send(chunk)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return False
-        return self._outcome is None
+            with running.scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._run_respond, running)
+                    await reply._wait_decided()
+                    await self._run_speak(running)
+        finally:
+            reply._close()
 
-    async def committed(self) -> None:
-        """Wait until the turn is final: the barrier before a tool call, a write, anything that takes effect.
+    async def _run_respond(self, running: Running) -> None:
+        reply = running.reply
+        assert running.respond is not None
+        try:
+            # Cancelled before it could begin, it does not begin.
+            await anyio.lowlevel.checkpoint()
+            await running.respond(reply)
+        except BaseException as raised:
+            error = _mishap(raised)
+            if error is None:
+                raise
+            running.failed = True
+            self._failed(running.respond, f"reply {reply.id}", error)
+            if not reply.is_committed and reply.outcome is None:
+                self._feed(DraftDiscarded(reply.id, CancelReason.FAILED))
+        finally:
+            reply._gate.close()
+            if self._fact is not None:
+                self._fact("RespondEnded", {"reply": reply.id})
 
-        A draft that comes to nothing is cancelled here. Raises LocalProtocolError if the reply is over and did
-        not finish, so that nothing of it takes effect, whoever calls.
-        """
-        await self._wait_decided()
-        # However long ago it was decided: a cancellation that came meanwhile takes effect here, not after.
-        await anyio.lowlevel.checkpoint()
-        self._check_alive()
-
-    @asynccontextmanager
-    async def must_finish(self, timeout: float = 30.0) -> AsyncIterator[None]:
-        """Once committed, finish this block even if the user takes the floor meanwhile; at most `timeout` seconds.
-
-        Barge-in then ends the speech and leaves the work alone. Waits for the commit like `committed`, and raises as
-        it does. Past the timeout TimeoutError is raised, and counts as a failure of `respond`.
-        """
-        await self.committed()
-        with anyio.fail_after(timeout, shield=True):
-            yield
-        # A cancellation that came meanwhile takes effect here, with the work done.
-        await anyio.lowlevel.checkpoint()
-
-    def _check_alive(self) -> None:
-        if not self.is_committed or self._outcome not in (None, Outcome.FINISHED):
-            how = self._outcome or "not committed"
-            raise LocalProtocolError(f"reply {self.id} is over ({how}): nothing of it may take effect any more")
-
-    def _set_committed(self) -> None:
-        self.is_committed = True
-        if self._decided is not None:
-            self._decided.set()
-
-    def _end(self, outcome: Outcome) -> None:
-        self._outcome = outcome
-        if self._decided is not None:
-            self._decided.set()
-
-    async def _wait_decided(self) -> None:
-        if not self.is_committed and self._outcome is None:
-            self._decided = self._decided or anyio.Event()
-            await self._decided.wait()
-
-    def _open(self) -> None:
-        """Somebody here will say something."""
-        self._gate, self._chunks = anyio.create_memory_object_stream[Chunk](HELD_BACK)
-
-    def _close(self) -> None:
-        """Nothing more is taken, and nothing more is given."""
-        self._gate.close()
-        self._chunks.close()
-
-
-class Chunks:
-    """What a committed reply says, in order; an async iterator that ends when `respond` has ended."""
-
-    def __init__(self, reply: Reply, first: Chunk) -> None:
-        self._reply = reply
-        self._first: Chunk | None = first
-        self._said: list[str] = []
-
-    @property
-    def said(self) -> str:
-        """The text that has been handed out so far."""
-        return "".join(self._said)
-
-    def __aiter__(self) -> Chunks:
-        return self
-
-    async def __anext__(self) -> Chunk:
-        if self._first is not None:
-            chunk, self._first = self._first, None
+    async def _run_speak(self, running: Running) -> None:
+        reply = running.reply
+        assert self._speak is not None
+        first = None
+        try:
+            with anyio.move_on_after(inf if self._reply_timeout is None else self._reply_timeout):
+                first = await reply._chunks.receive()
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            self.report(PlaybackFinished(reply.id))
+            return
+        if first is None:
+            running.failed = True
+            late = TimeoutError(f"nothing was said within {self._reply_timeout} s (reply_timeout)")
+            self._failed(running.respond, f"reply {reply.id}", late)
+            assert running.scope is not None
+            running.scope.cancel()
+            self.report(PlaybackFinished(reply.id))
+            return
+        if reply.outcome is not None:
+            return
+        chunks = Chunks(reply, first)
+        playback = running.playback = Playback(
+            lambda: self.report(PlaybackStarted(reply.id)),
+            lambda text: self.report(PlaybackAdvanced(reply.id, text)),
+        )
+        try:
+            await self._speak(reply, chunks, playback)
+        except BaseException as raised:
+            error = _mishap(raised)
+            if error is None:
+                raise
+            running.failed = True
+            self._failed(self._speak, f"reply {reply.id}", error)
+            assert running.scope is not None
+            running.scope.cancel()
         else:
-            try:
-                chunk = await self._reply._chunks.receive()
-            except (anyio.EndOfStream, anyio.ClosedResourceError):
-                raise StopAsyncIteration from None
-        if self._reply.outcome is not None:
-            # It was on its way when the reply ended: a cancellation takes effect here, and nobody hears it.
-            await anyio.lowlevel.checkpoint()
-            raise StopAsyncIteration
-        if isinstance(chunk, str):
-            self._said.append(chunk)
-        return chunk
-
-
-class Playback:
-    """Where `speak` reports what is heard, and learns whether it is to pause."""
-
-    def __init__(self, started: Callable[[], None], advance: Callable[[str], None]) -> None:
-        self._on_started = started
-        self._on_advance = advance
-        self._held = anyio.Event()
-        self._resumed = anyio.Event()
-        self._resumed.set()
-        self.has_started = self.has_advanced = False
-
-    def started(self) -> None:
-        """The first sound was heard."""
-        self.has_started = True
-        self._on_started()
-
-    def advance(self, text: str) -> None:
-        """`text` is all that has been heard so far."""
-        self.has_advanced = True
-        self._on_advance(text)
-
-    @property
-    def held(self) -> bool:
-        """Whether the playback is to pause (or duck): the user has begun to speak, and it is being judged."""
-        return self._held.is_set()
-
-    async def wait_held(self) -> None:
-        """Wait until the playback is to pause."""
-        await self._held.wait()
-
-    async def wait_resumed(self) -> None:
-        """Wait until the playback may go on; awaited just before each sound, it lets none out after a barge-in."""
-        # What was waited for may be over again by now: nothing comes between the last look and the sound.
-        await anyio.lowlevel.checkpoint()
-        while self.held:
-            await self._resumed.wait()
-            await anyio.lowlevel.checkpoint()
-
-    def hold(self) -> None:
-        """The session's: an overlap is being judged."""
-        if not self.held:
-            self._resumed = anyio.Event()
-            self._held.set()
-
-    def resume(self) -> None:
-        """The session's: it was none."""
-        if self.held:
-            self._held = anyio.Event()
-            self._resumed.set()
+            # Its return is the last sound. What it reported stands; if nothing, all it was given has been heard.
+            if chunks.said and not playback.has_advanced:
+                self.report(PlaybackAdvanced(reply.id, chunks.said))
+            elif not playback.has_started:
+                self.report(PlaybackStarted(reply.id))
+        self.report(PlaybackFinished(reply.id))
+        reply._chunks.close()

@@ -19,15 +19,15 @@ apply keyterms, numerals, profanity filter or redaction to the words; close a co
 many pending Configure messages (it answers each at once).
 """
 
-from .audio import marked_silence
+from .audio_clock import marked_silence
 from .detector import FRAME, Detector
 from .exchange import Connection, InjectedFault
+from .fault_moments import MOMENTS, Moment
 from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
-from .moments import MOMENTS, Moment
-from .recording import RecordedFrame, Recording
+from .parameters import Settings
+from .recorded_session import RecordedFrame, Recording
 from .script import Pace, Script, SpokenWord, Utterance, say
 from .server import PATH, Refusal, Simulator, serve
-from .settings import Settings
 
 __all__ = [
     "FAULTS",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 
-from .settings import Refused
+from .parameters import Refused
 
 _SCHEMES = ("token", "bearer")
 

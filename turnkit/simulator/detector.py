@@ -24,8 +24,8 @@ from typing import Any
 
 import msgspec
 
+from .parameters import Settings
 from .script import Pace, Script, SpokenWord
-from .settings import Settings
 
 FRAME = 0.08
 """Seconds of audio that Flux takes at a time: every window ends on a multiple of it."""

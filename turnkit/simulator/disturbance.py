@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .edits import EDITS, HOSTS, Fields, Outgoing
+from .fault_moments import Moment, Progress
 from .faults import Fault, RandomFaults
-from .moments import Moment, Progress
 
 _EPSILON = 1e-3  # seconds: recorded windows carry float32 noise
 _UPDATE_SECONDS = 0.24

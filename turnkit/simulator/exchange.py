@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .audio import AudioClock, MarkFinder, NotAudio
-from .calls import Attempt
+from .audio_clock import AudioClock, MarkFinder, NotAudio
+from .call_registry import Attempt
 from .disturbance import Delivery, Disturbance
 from .faults import Fault
+from .parameters import Settings, Unacceptable, Unparsable, configured, read_type
 from .player import Player
-from .settings import Settings, Unacceptable, Unparsable, configured, read_type
 
 
 class InjectedFault(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from ..errors import ConfigError
-from .moments import Moment
+from .fault_moments import Moment
 
 Value: TypeAlias = "str | int | float | None"
 Reader: TypeAlias = Callable[[str], Value]

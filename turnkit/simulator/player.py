@@ -13,9 +13,9 @@ import msgspec
 from .. import wire
 from ..errors import ConfigError
 from .detector import Detector
-from .recording import RecordedFrame, Recording
+from .parameters import Settings
+from .recorded_session import RecordedFrame, Recording
 from .script import Script
-from .settings import Settings
 
 _TOLERANCE = 0.01  # seconds: recorded windows carry float32 noise, and the next frame is 0.08 away
 

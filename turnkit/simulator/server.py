@@ -22,16 +22,16 @@ import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from ..errors import ConfigError
-from ..running import on_trio
+from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
-from .calls import Attempt, Calls
+from .call_registry import Attempt, Calls
 from .disturbance import Cut, Delivery, Disturbance, Pause
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
+from .parameters import Refused, Settings, read_query
 from .player import open_player
-from .recording import Recording
+from .recorded_session import Recording
 from .script import Script
-from .settings import Refused, Settings, read_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

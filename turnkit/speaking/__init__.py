@@ -9,5 +9,6 @@ from .interface import Playback, Speak
 from .sentences import sentences
 from .sink import AudioSink, ClockSink
 from .speaker import TTS, Sound, speaker
+from .timeline import Timeline
 
-__all__ = ["TTS", "AudioSink", "ClockSink", "Playback", "Sound", "Speak", "sentences", "speaker"]
+__all__ = ["TTS", "AudioSink", "ClockSink", "Playback", "Sound", "Speak", "Timeline", "sentences", "speaker"]

@@ -14,11 +14,11 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..errors import ConfigError, LocalProtocolError
-from ..playback import Timeline, WordTiming
-from ..words import has_words
+from ..turns.words import has_words
 from .interface import Playback, Speak
 from .sentences import ends_sentence, sentences
 from .sink import AudioSink, check_audio
+from .timeline import Timeline, WordTiming
 
 _SLICE = 0.1  # seconds of audio that the sink gets at a time
 _EARLY = 0.01  # seconds between looks at the clock until the first sound

@@ -14,9 +14,10 @@
         call.assert_never_heard("all week")
 
 `rehearse` (or, in async tests, `converse`) holds a call and gives its `Conversation`, whose assertions show all that
-was said when one fails. The script of a `Caller` is told in `turnkit.testing.script`. `ScriptedLLM`, `ScriptedVoice`
-and `ScriptedTool` go at a `Pace`, and fail when told to. `run` runs any async function on `virtual_time`. With
-Hypothesis: `BotRules` for a bot, `MachineRules` for a policy, and `strategies` for tests of your own.
+was said when one fails. The script of a `Caller` is told in `turnkit.testing.caller_script`. `ScriptedLLM`,
+`ScriptedVoice` and `ScriptedTool` go at a `Pace`, and fail when told to. `run` runs any async function on
+`virtual_time`. With Hypothesis: `BotRules` for a bot, `MachineRules` for a policy, and `strategies` for tests of your
+own.
 
 `pip install 'turnkit[testing]'` brings hypothesis and trio, for the parts that need them; the rest needs only turnkit.
 """
@@ -27,11 +28,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .caller import Caller
-from .clock import VirtualTimeLoop, run, virtual_time
 from .conversation import Conversation, Effect
-from .needs import NotInstalled, RehearsalFailed
 from .rehearsal import converse, rehearse
+from .requirements import NotInstalled, RehearsalFailed
 from .scripted import Pace, ScriptedLLM, ScriptedTool, ScriptedVoice
+from .virtual_clock import VirtualTimeLoop, run, virtual_time
 
 if TYPE_CHECKING:
     from . import strategies

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from .needs import need
+from .requirements import need
 
 need("hypothesis", "turnkit.testing.BotRules")
 
@@ -18,11 +18,11 @@ from structlog.testing import capture_logs  # noqa: E402
 from ..errors import ConfigError  # noqa: E402
 from ..session import Session  # noqa: E402
 from .caller import Caller  # noqa: E402
-from .clock import Backend  # noqa: E402
 from .conversation import Conversation  # noqa: E402
 from .rehearsal import rehearse  # noqa: E402
 from .scripted import Pace, ScriptedLLM, ScriptedVoice  # noqa: E402
 from .strategies import conversations, paces  # noqa: E402
+from .virtual_clock import Backend  # noqa: E402
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import anyio
 
 from ..errors import ConfigError
-from ..events import (
+from ..turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
     StartOfTurn,
@@ -18,7 +18,7 @@ from ..events import (
     TurnResumed,
     Update,
 )
-from .script import Step, When, parse
+from .caller_script import Step, When, parse
 
 Told = TurnEvent | StreamLost | StreamRestored
 _REQUEST = "00000000-0000-4000-8000-000000000000"
@@ -44,7 +44,7 @@ class Ear(Protocol):
 
 
 class Caller:
-    """Somebody who calls the bot and keeps to a script (the text form stands in `turnkit.testing.script`).
+    """Somebody who calls the bot and keeps to a script (the text form stands in `turnkit.testing.caller_script`).
 
     `patience`: seconds that they wait for something the agent is to do; then the rehearsal fails. With `wire` the bot
     gets Flux's raw frames as dicts, with sequence ids, instead of events. A caller can be used for many calls. Raises

@@ -8,9 +8,10 @@ from typing import Any
 
 import anyio
 
-from ..chart import User
 from ..errors import ConfigError
-from ..events import (
+from ..session import Reply, Session
+from ..turns.chart import User
+from ..turns.events import (
     BargeIn,
     Cancel,
     CancelReason,
@@ -23,14 +24,13 @@ from ..events import (
     TurnDropped,
     TurnStarted,
 )
-from ..session import Reply, Session
-from ..words import has_words, same_words
+from ..turns.words import has_words, same_words
 from .caller import Told
-from .needs import RehearsalFailed
-from .rules import broken_rules, out_of_time
-from .script import When
+from .caller_script import When
+from .conversation_rules import broken_rules, out_of_time
+from .happenings import Moment, render
+from .requirements import RehearsalFailed
 from .scripted import Call, ScriptedFailure, says
-from .timeline import Moment, render
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from .needs import need
+from .requirements import need
 
 need("hypothesis", "turnkit.testing.MachineRules")
 
@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, Phase, settings  # noqa: E402  (after it is 
 from hypothesis import strategies as st  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule  # noqa: E402
 
-from ..chart import Reply  # noqa: E402
-from ..events import (  # noqa: E402
+from ..tools.proof import Referee  # noqa: E402
+from ..turns.chart import Reply  # noqa: E402
+from ..turns.events import (  # noqa: E402
     Busy,
     DraftDiscarded,
     EagerEndOfTurn,
@@ -36,8 +37,7 @@ from ..events import (  # noqa: E402
     TurnResumed,
     Update,
 )
-from ..machine import TurnMachine  # noqa: E402
-from ..referee import Referee  # noqa: E402
+from ..turns.machine import TurnMachine  # noqa: E402
 from .strategies import machine_settings  # noqa: E402
 
 texts = st.sampled_from(["", " ", "?!", "tea", "Tea.", "tea for two", "stop", "mm-hm", "3.5", "35", "हाँ", "はい。"])

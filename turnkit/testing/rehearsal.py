@@ -10,13 +10,22 @@ from typing import Any
 import anyio
 
 from ..errors import ConfigError
-from ..events import SIGNALS, Commit, PlaybackAdvanced, PlaybackFinished, PlaybackStarted, ReplyEnded, Signal, Speculate
 from ..session import Reply, Respond, Session
 from ..speaking import Playback
+from ..turns.events import (
+    SIGNALS,
+    Commit,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyEnded,
+    Signal,
+    Speculate,
+)
 from .caller import Caller
-from .clock import Backend, run
 from .conversation import Conversation
-from .witness import CONVERSATION, REPLY
+from .rehearsal_context import CONVERSATION, REPLY
+from .virtual_clock import Backend, run
 
 Bot = Session | Callable[[], Session]
 Runs = Callable[[AsyncIterable[object]], Awaitable[object]]

@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 import anyio
 
 from ..errors import ConfigError
-from ..events import Outcome
 from ..session import Reply
 from ..speaking import Playback
-from ..words import fold
-from .witness import current_reply, witness
+from ..turns.events import Outcome
+from ..turns.words import fold
+from .rehearsal_context import current_reply, witness
 
 Answer: TypeAlias = str | Sequence[Any]
 Answers: TypeAlias = Answer | Mapping[str, Answer] | Callable[[Sequence[Mapping[str, Any]]], Answer]

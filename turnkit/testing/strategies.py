@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from .needs import need
+from .requirements import need
 
 need("hypothesis", "turnkit.testing.strategies")
 
 from hypothesis import strategies as st  # noqa: E402  (after it is known to be there)
 
-from ..events import (  # noqa: E402
+from ..turns.events import (  # noqa: E402
     EagerEndOfTurn,
     EndOfTurn,
     StartOfTurn,
@@ -24,7 +24,7 @@ from ..events import (  # noqa: E402
     TurnResumed,
     Update,
 )
-from ..policy import (  # noqa: E402
+from ..turns.policy import (  # noqa: E402
     Budget,
     EchoGuard,
     Grace,

@@ -32,13 +32,13 @@ crash for instance, and reads up to there.
 
 from __future__ import annotations
 
-from .comparing import Comparison, compare
-from .courses import Course, courses
-from .policies import policy_from_text, policy_to_text
-from .reading import parse, read
+from .comparison import Comparison, compare
+from .policy_text import policy_from_text, policy_to_text
+from .reader import parse, read
+from .recorder import MAX_BYTES, Recorder
 from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
 from .replay import Replayed, recorded_settings, replay
-from .writing import MAX_BYTES, Recorder
+from .turn_history import Course, courses
 
 __all__ = [
     "MAX_BYTES",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError
-from ..events import (
+from ..turns.events import (
     BargeIn,
     Cancel,
     Commit,
@@ -25,7 +25,7 @@ from ..events import (
     StartOfTurn,
     TurnDropped,
 )
-from ..machine import TurnMachine
+from ..turns.machine import TurnMachine
 from .records import Closed, Fed, Trace, Woken
 
 _Purpose: TypeAlias = tuple[str, int]

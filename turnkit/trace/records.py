@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from ..events import Event, ReplyEnded, Signal
+from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import FluxOptions, Message
 
 VERSION = 1  # of the format

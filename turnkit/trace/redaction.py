@@ -16,9 +16,9 @@ import string
 from collections import Counter
 from collections.abc import Iterable
 
-from ..policy import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS
-from ..policy.phrases import words_of
-from ..words import fold
+from ..turns.policy import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS
+from ..turns.policy.phrases import words_of
+from ..turns.words import fold
 
 # Scripts without white space between words, where each character counts as one.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"

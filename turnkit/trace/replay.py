@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError, TraceMismatch
-from ..events import Note, NoteKind, ReplyEnded, Signal
-from ..machine import TurnMachine
-from .comparing import Comparison, compare
+from ..turns.events import Note, NoteKind, ReplyEnded, Signal
+from ..turns.machine import TurnMachine
+from .comparison import Comparison, compare
 from .counterfactual import play
-from .policies import policy_from_text, policy_to_text
+from .policy_text import policy_from_text, policy_to_text
 from .records import Closed, Fed, Trace, Woken
 
 _POLICIES = ("barge_in", "speculation")

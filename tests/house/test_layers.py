@@ -1,0 +1,334 @@
+"""The rooms of the package, read out of its syntax trees: who may know whom, and who may wait.
+
+`ROOMS` is the whole plan: a room imports what stands beside its name and nothing else. A room is a module or package
+right under turnkit/, or one of the workshop's under turnkit/tools/.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_ENGINE = {"errors", "turns"}
+_FLUX = _ENGINE | {"wire"}
+_CALL = _FLUX | {"trace", "metrics"}
+_GROUND = {"errors", "logs", "timers"}
+_BOT = _FLUX | _GROUND | {"speaking", "session", "flux"}
+
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    # The engine, and what Flux says.
+    "turns": {"errors"},
+    "wire": _ENGINE,
+    # A call, afterwards: as a file and in figures.
+    "trace": _FLUX,
+    "metrics": _FLUX,
+    # The live bot.
+    "logs": {"errors"},
+    "timers": {"errors"},
+    "speaking": _ENGINE | _GROUND,
+    "flux": _FLUX | _GROUND,
+    "session": _FLUX | _GROUND | {"speaking", "trace", "metrics"},
+    "telemetry": _CALL | _GROUND | {"session", "turnkit"},
+    "interop": _BOT,
+    # The kits that users import. The simulator knows no turn logic, or it would agree with our mistakes.
+    "simulator": {"wire"} | _GROUND,
+    "testing": _BOT | {"simulator", "tools.proof"},
+    # The workshop.
+    "tools": set(),
+    "tools.proof": _ENGINE,
+    "tools.tuner": _CALL,
+    "tools.viewer": _CALL,
+    "tools.soak": _BOT | {"simulator"},
+    "tools.demo": _BOT | {"simulator", "trace"},
+    # The command line: it shows everything, so it knows everything but the kits for tests.
+    "cli": _CALL
+    | _BOT
+    | {"simulator", "turnkit"}
+    | {f"tools.{tool}" for tool in ("demo", "proof", "soak", "tuner", "viewer")},
+    "__main__": {"cli"},
+}
+
+PURE = {"errors", "turns", "wire", "trace", "metrics", "tools", "tools.proof", "tools.tuner", "tools.viewer"}
+"""The rooms in which nothing waits, logs, reads a clock, rolls dice or opens a socket."""
+
+LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "socket", "ssl", "os", "importlib"}
+
+LIBRARIES: dict[str, set[str]] = {
+    "turns": {"msgspec", "transitions"},
+    **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.tuner", "tools.viewer", "tools.proof")},
+    "logs": {"structlog"},
+    "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
+    "speaking": {"anyio", "msgspec"},
+    "session": {"anyio"},
+    "flux": {"anyio", "msgspec", "trio", "websockets"},
+    "simulator": {"anyio", "msgspec", "trio", "websockets"},
+    "telemetry": {"msgspec", "opentelemetry"},
+}
+"""What each room may use from outside the standard library; pure rooms not named here nothing, others all but SDKs."""
+
+TRANSITIONS_FILE = "turnkit/turns/chart.py"
+SDKS = {"deepgram", "pipecat", "livekit", "twilio"}
+
+
+def room_of(dotted: str) -> str:
+    """The room of a dotted name; `turnkit` for the package itself, which stands on top of all rooms."""
+    _, *rest = dotted.split(".")
+    if not rest:
+        return "turnkit"
+    if rest[0] == "tools" and len(rest) > 1 and f"tools.{rest[1]}" in ROOMS:
+        return f"tools.{rest[1]}"
+    return rest[0]
+
+
+def room_of_file(path: str) -> str:
+    """The room that a file under turnkit/ stands in."""
+    dotted = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return room_of(dotted)
+
+
+def imports(tree: ast.AST, path: str) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of all that a file imports, wherever; `from a import b` is `a.b`."""
+    package = path.split("/")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__":
+            yield node.lineno, "importlib"
+
+
+def broken_rule(path: str, target: str) -> str | None:
+    """The rule that the file breaks by importing the dotted name `target`."""
+    room = room_of_file(path)
+    root, *rest = target.split(".")
+    if root != "turnkit":
+        return broken_foreign_rule(path, room, root)
+    other = room_of(target)
+    if other not in ROOMS:
+        # A name of the package itself: `from turnkit import TurnMachine`.
+        known = len(rest) <= 1 and (not rest or not (ROOT / "turnkit" / rest[0]).exists())
+        other = "turnkit" if known and target.count(".") <= 1 else other
+    if other == "turnkit":
+        return None if "turnkit" in ROOMS[room] else f"{room} must not import the package itself, which stands on top"
+    if other not in ROOMS:
+        return f"{other} is no room: give it a place in {Path(__file__).name}"
+    if other != room and other not in ROOMS[room]:
+        return f"{room} must not know {other}"
+    return None
+
+
+def broken_foreign_rule(path: str, room: str, root: str) -> str | None:
+    """The rule that a file breaks by importing from outside turnkit."""
+    if room in PURE and root in LIVE_STDLIB:
+        return f"{root}: in {room} nothing waits, logs, reads a clock, rolls dice or opens a socket"
+    if root in sys.stdlib_module_names:
+        return None
+    if root in SDKS:
+        return None if room == "interop" else f"{root}: a foreign SDK belongs in interop"
+    if root == "transitions" and path != TRANSITIONS_FILE:
+        return f"{root} is declared with in {TRANSITIONS_FILE} only"
+    allowed = LIBRARIES.get(room, set() if room in PURE else {root})
+    return None if root in allowed else f"{root} is not for {room}"
+
+
+def violations(source: str, path: str) -> list[str]:
+    """Every broken rule of one file, as `file:line: rule`."""
+    tree = ast.parse(source, path)
+    if path == "turnkit/__init__.py":
+        return [f"{path}:{line}: {rule}" for line, rule in eager_imports(tree, path)]
+    room = room_of_file(path)
+    if room not in ROOMS:
+        return [f"{path}:1: {room} is no room: give it a place in {Path(__file__).name}"]
+    found = ((line, broken_rule(path, target)) for line, target in imports(tree, path))
+    return [f"{path}:{line}: {rule}" for line, rule in found if rule]
+
+
+def eager_imports(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
+    """What the package itself loads at once and should load on first use."""
+    for node in tree.body:
+        for line, target in imports(node, path) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
+            room = room_of(target) if target.startswith("turnkit.") else ""
+            if room not in _FLUX and target.split(".")[0] not in sys.stdlib_module_names:
+                yield line, f"{target} must be loaded on first use"
+
+
+FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "turnkit").rglob("*.py"))
+
+
+@cache
+def tree_of(path: str) -> ast.Module:
+    """The syntax tree of a file of the repository."""
+    return ast.parse((ROOT / path).read_text(), path)
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_imports_keep_to_the_plan(path: str) -> None:
+    """No file imports what its room may not know."""
+    assert violations((ROOT / path).read_text(), path) == []
+
+
+def test_package_is_found() -> None:
+    """The walk above sees every room that is planned, save the one that is still to be built."""
+    assert {room_of_file(path) for path in FILES} - {"turnkit"} == set(ROOMS) - {"interop"}
+    assert "turnkit/simulator/server.py" in FILES
+
+
+def test_plan_has_no_circles() -> None:
+    """Following the plan from any room never leads back to it."""
+    for room in ROOMS:
+        seen: set[str] = set()
+        ahead = list(ROOMS[room])
+        while ahead:
+            other = ahead.pop()
+            if other not in seen:
+                seen.add(other)
+                ahead += ROOMS.get(other, ())
+        assert room not in seen
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "broken"),
+    [
+        ("turnkit/errors.py", "from .wire import decode", "errors.py:1: errors must not know wire"),
+        ("turnkit/turns/words.py", "import re\nfrom ..wire import decode", "words.py:2: turns must not know wire"),
+        ("turnkit/turns/chart.py", "import turnkit.wire", "chart.py:1: turns must not know wire"),
+        ("turnkit/turns/policy/asking.py", "from ... import wire", "asking.py:1: turns must not know wire"),
+        ("turnkit/turns/machine.py", "from turnkit import TurnMachine", "turns must not import the package itself"),
+        ("turnkit/turns/machine.py", "import turnkit", "machine.py:1: turns must not import the package itself"),
+        ("turnkit/turns/machine.py", "from ..gadget.inner import x", "machine.py:1: gadget is no room"),
+        ("turnkit/turns/machine.py", "def f():\n    from ..session import Session", "2: turns must not know session"),
+        ("turnkit/turns/machine.py", "import time", "machine.py:1: time: in turns nothing waits"),
+        ("turnkit/turns/machine.py", "from time import monotonic", "machine.py:1: time: in turns nothing waits"),
+        ("turnkit/turns/machine.py", "import os.path", "machine.py:1: os: in turns nothing waits"),
+        ("turnkit/turns/machine.py", "import anyio", "machine.py:1: anyio is not for turns"),
+        (
+            "turnkit/turns/machine.py",
+            "import transitions",
+            "transitions is declared with in turnkit/turns/chart.py only",
+        ),
+        ("turnkit/turns/machine.py", "x = __import__('time')", "machine.py:1: importlib: in turns nothing waits"),
+        (
+            "turnkit/tools/tuner/x.py",
+            "if TYPE_CHECKING:\n    import logging",
+            "x.py:2: logging: in tools.tuner nothing",
+        ),
+        ("turnkit/tools/proof/x.py", "from ...trace import read", "x.py:1: tools.proof must not know trace"),
+        ("turnkit/trace/x.py", "from ..tools.proof import Referee", "x.py:1: trace must not know tools.proof"),
+        ("turnkit/session/x.py", "from ..flux import connect", "x.py:1: session must not know flux"),
+        ("turnkit/session/x.py", "from ..tools import demo", "x.py:1: session must not know tools.demo"),
+        ("turnkit/flux/x.py", "from ..session import Session", "x.py:1: flux must not know session"),
+        ("turnkit/flux/x.py", "import typer", "x.py:1: typer is not for flux"),
+        ("turnkit/session/x.py", "import deepgram", "x.py:1: deepgram: a foreign SDK belongs in interop"),
+        ("turnkit/cli/app.py", "import pipecat", "app.py:1: pipecat: a foreign SDK belongs in interop"),
+        ("turnkit/simulator/server.py", "from ..flux import connect", "server.py:1: simulator must not know flux"),
+        ("turnkit/simulator/server.py", "from ..turns import machine", "server.py:1: simulator must not know turns"),
+        ("turnkit/gadget.py", "", "gadget.py:1: gadget is no room"),
+        ("turnkit/gadget/inner.py", "", "gadget/inner.py:1: gadget is no room"),
+        ("turnkit/__init__.py", "from .session import Session", "turnkit.session.Session must be loaded on first use"),
+        ("turnkit/__init__.py", "import anyio", "__init__.py:1: anyio must be loaded on first use"),
+    ],
+)
+def test_broken_rule_is_found(path: str, source: str, broken: str) -> None:
+    """Each rule, broken once: exactly one finding, which says file, line and rule."""
+    (found,) = violations(source, path)
+    assert broken in found
+    assert found.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("turnkit/turns/events.py", "import msgspec\nfrom ..errors import LocalProtocolError"),
+        ("turnkit/turns/chart.py", "from transitions import Machine\nfrom .events import NoteKind"),
+        ("turnkit/turns/machine.py", "from . import chart, words\nfrom turnkit.turns.policy import Verdict"),
+        (
+            "turnkit/session/x.py",
+            "import anyio, time\nfrom ..logs import logger\nfrom ..turns.machine import TurnMachine",
+        ),
+        (
+            "turnkit/simulator/server.py",
+            "import websockets\nfrom .settings import S\nfrom . import x\nfrom .. import wire",
+        ),
+        ("turnkit/interop/pipecat.py", "import pipecat\nfrom ..session import Session\nfrom .twilio import mark"),
+        ("turnkit/cli/app.py", "import typer\nfrom .. import __version__, flux\nfrom ..tools.soak import soak"),
+        ("turnkit/__init__.py", "from .turns.machine import X\ndef f():\n    from .flux import connect"),
+    ],
+)
+def test_what_is_allowed_passes(path: str, source: str) -> None:
+    """The checker does not cry wolf."""
+    assert violations(source, path) == []
+
+
+def test_import_loads_nothing_that_waits() -> None:
+    """`import turnkit` loads no event loop, socket library, logger or terminal library."""
+    heavy = {"anyio", "asyncio", "trio", "websockets", "structlog", "typer", "rich", "socket"}
+    code = f"import sys, turnkit; print(*sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    assert run.stdout.strip() == ""
+
+
+def test_every_room_has_its_tests() -> None:
+    """Each room is tested under its own name: a module by a test module, a package by a folder of them."""
+    missing = []
+    for room in sorted({room_of_file(path) for path in FILES} - {"turnkit", "tools", "__main__"}):
+        name = room.removeprefix("tools.")
+        where = ROOT / "tests" / room.replace(".", "/")
+        alone = [
+            ROOT / "tests" / f"test_{name}.py",
+            ROOT / "tests" / "tools" / f"test_{name}.py",
+            ROOT / "tests" / name,
+        ]
+        if not any(path.exists() for path in (where, *alone)):
+            missing.append(room)
+    assert missing == []
+
+
+# What a reader of the repository cannot look up must not be cited in it. Put together here, or this file would cite it.
+PRIVATE = [
+    "../" + "shared",
+    "work/" + "shared",
+    "contract" + ".md",
+    "flux-" + "protocol",
+    "style" + ".md",
+    "field" + ".md",
+]
+EVIDENCE = re.compile(r"\b(W-[0-9A-Z]{2,}|D-[A-Z]{3,})\b|(?i:\b(issue|pr|pull request) ?#\d+)")
+CACHES = {".git", ".venv", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__", "dist"}
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Path and contents of every text file of the repository."""
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT)
+        if path.is_file() and not CACHES & set(inside.parts):
+            try:
+                yield inside.as_posix(), path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def test_repository_cites_only_what_its_readers_have() -> None:
+    """No file names private material; tests/conftest.py alone may say where recordings are looked for."""
+    seen = dict(texts())
+    assert {"pyproject.toml", "turnkit/wire.py", "tests/house/test_layers.py"} <= set(seen)
+    cited = [
+        f"{path}:{number}: {line.strip()}"
+        for path, text in seen.items()
+        if path != "tests/conftest.py"
+        for number, line in enumerate(text.splitlines(), 1)
+        if EVIDENCE.search(line) or any(name in line for name in PRIVATE)
+    ]
+    assert cited == []

@@ -1,0 +1,86 @@
+"""The README keeps its word: its code runs, its commands are CI's, its pictures are the charts that run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import turnkit
+from turnkit import errors
+from turnkit.turns import events
+from turnkit.turns.chart import diagrams
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_its_code_runs(code: str) -> None:
+    """Every block, by itself, in a fresh interpreter, warnings being errors."""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60, capture_output=True)
+
+
+def test_its_ten_lines_say_what_they_print() -> None:
+    """The comments beside the first block are the signals that come."""
+    code = blocks("python")[0]
+    result = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    printed = result.stdout.splitlines()
+    promised = re.findall(r"# (TurnStarted|Speculate|Commit|BargeIn)", code)
+    assert len(promised) == 4
+    for name, line in zip(promised, printed, strict=False):
+        assert f"{name}(" in line
+    assert float(printed[-1]) == 11.0
+
+
+def test_its_test_command_is_what_ci_runs() -> None:
+    """The second command of the README stands in .ci/run word for word."""
+    commands = [block.strip() for block in blocks("sh")]
+    assert commands[0].endswith("turnkit demo")
+    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_its_pictures_are_the_charts_that_run() -> None:
+    """What stands between the markers is what `turnkit chart --mermaid` prints."""
+    pictures = "\n\n".join(f"```mermaid\n{text}\n```" for text in diagrams().values())
+    between = README.split("<!-- charts -->")[1].split("<!-- /charts -->")[0].strip()
+    assert between == pictures, "run `turnkit chart --mermaid` and put the two pictures between the markers"
+
+
+def test_what_it_links_to_exists() -> None:
+    """Every relative link leads to a file of the repository."""
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_what_turnkit_exports_is_there() -> None:
+    """All of __all__ can be had, nothing public is missing from it, and what is lazy says so when it is not there."""
+    for name in turnkit.__all__:
+        assert getattr(turnkit, name) is not None
+    for module in (errors, events):
+        public = {
+            name
+            for name, thing in vars(module).items()
+            if isinstance(thing, type) and thing.__module__ == module.__name__ and not name.startswith("_")
+        }
+        assert public <= set(turnkit.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        turnkit.nonsense  # noqa: B018
+
+
+def test_the_pure_floors_load_without_the_others() -> None:
+    """`import turnkit` starts neither anyio nor websockets nor structlog; asking for the session does."""
+    code = (
+        "import sys, turnkit\n"
+        "assert not {'anyio', 'asyncio', 'websockets', 'structlog', 'rich', 'typer'} & set(sys.modules)\n"
+        "turnkit.Session, turnkit.connect\n"
+        "assert {'anyio', 'websockets', 'structlog'} <= set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

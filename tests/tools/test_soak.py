@@ -1,0 +1,419 @@
+"""The soak accounts for every word: what is lost is noticed, what Flux never said is not held against turnkit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+import turnkit.cli.soak as command
+from turnkit.cli import app
+from turnkit.errors import ConfigError
+from turnkit.flux.audio_buffer import Audio
+from turnkit.testing import virtual_time
+from turnkit.tools.soak import Ledger, Plan, Speech, soak
+from turnkit.tools.soak.gauges import Gauges, Sample, Slice
+from turnkit.tools.soak.plan import allow_descriptors
+from turnkit.tools.soak.report import JUDGED_SECONDS
+from turnkit.turns.events import Commit, DropReason, TurnDropped, TurnStarted
+from turnkit.wire import Connected, TurnInfo
+
+pytestmark = pytest.mark.anyio
+
+# Each connection of a call ends in its own way, in the middle of a turn; the third is well but for its messages.
+BREAKS = ("stall@turn2.mid/1", "close:1011@turn1.mid/2", "drop@turn1.mid/3", "duplicate@end*")
+
+
+def small(**changes: Any) -> Plan:
+    return Plan(**{"sessions": 2, "seconds": 35.0, "call_seconds": 25.0, "processes": 0, "slices": 3, **changes})
+
+
+# Whole soaks, on virtual time ---------------------------------------------------------------------------------------
+
+
+async def test_every_word_is_accounted_for_whatever_ends_the_connections() -> None:
+    """Three connections lost in each long call: every word is answered or dropped all the same, none is lost."""
+    report = await soak(small(named=BREAKS))
+    assert report.holds, report.verdict
+    assert report.counts["words"] > 40
+    assert report.counts["words_lost"] == report.counts["turns_lost"] == 0
+    assert report.withheld == {}
+    assert report.counts["reconnects"] >= 4
+    assert report.faults["drop"] >= 2
+    assert report.faults == report.survived
+    assert report.counts["replayed"] > 0
+    assert report.counts["finished"] == report.counts["begun"] >= 2
+
+
+async def test_what_flux_never_said_is_withheld_and_not_lost() -> None:
+    """Empty Updates for ever: the words after that are counted as Flux's fault, by its name."""
+    report = await soak(small(named=("chatty_stall@turn2.mid",), seconds=30.0))
+    assert report.holds, report.verdict
+    assert set(report.withheld) == {"chatty_stall"}
+    assert report.withheld["chatty_stall"] > 5
+
+
+async def test_a_session_that_is_not_told_loses_turns() -> None:
+    """Turns that Flux told of and the session never saw are lost, and the report says that Flux had said them."""
+
+    def lossy(source: Any) -> AsyncIterator[object]:
+        return _without_turn(source, 1)
+
+    report = await soak(small(), through=lossy)
+    assert not report.holds
+    assert report.counts["turns_lost"] >= 2
+    assert report.counts["words_lost"] >= 2
+    assert all(lost.heard and lost.faults == () for lost in report.lost)
+
+
+async def _without_turn(source: Any, index: int) -> AsyncIterator[object]:
+    async for item in source:
+        if not isinstance(item, TurnInfo) or item.turn_index != index:
+            yield item
+
+
+async def test_a_client_that_does_not_send_again_loses_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audio that was under way when the connection broke, and is not sent again: its words are lost near that fault."""
+    monkeypatch.setattr(Audio, "rewind", lambda self, covered: 0.0)
+    report = await soak(small(named=("stall@turn1.mid/1",)))
+    assert not report.holds
+    assert report.counts["words_lost"] >= 1
+    assert any(not lost.heard and "stall" in lost.faults for lost in report.lost)
+
+
+async def test_audio_that_the_client_says_it_dropped_is_not_lost() -> None:
+    """An outage that outlasts what is kept costs words, but they are announced: withheld, by that name."""
+    report = await soak(small(named=("deaf@turn1.mid/1", *(f"refuse:503/{n}" for n in range(2, 8)))))
+    assert report.counts["words_lost"] == 0, report.lost
+    assert report.counts["dropped"] > 0
+    assert report.withheld["audio dropped"] > 0
+
+
+async def test_a_crash_and_a_hang_are_told_and_never_quoted() -> None:
+    """What no turnkit error is counts as a crash, by name and place; a call that never ends as hung."""
+
+    async def crashing(source: Any) -> AsyncIterator[object]:
+        async for item in source:
+            yield item
+            if isinstance(item, TurnInfo) and item.event == "EndOfTurn":
+                raise ValueError(item.transcript)
+
+    report = await soak(small(seconds=10.0), through=crashing)
+    assert not report.holds
+    assert report.counts["begun"] - report.counts["finished"] == sum(report.crashed.values()) > 0
+    assert all(name.startswith("ValueError at ") and "crashing" in name for name in report.crashed)
+
+    async def hanging(source: Any) -> AsyncIterator[object]:
+        async for item in source:
+            yield item
+        await anyio.sleep_forever()
+
+    report = await soak(small(seconds=10.0), through=hanging)
+    assert not report.holds
+    assert report.counts["cut"] == 2
+
+
+async def test_it_can_be_ended_early() -> None:
+    """`stop` ends it with an account of what was said until then, and each slice was told as it was over."""
+    stop = anyio.Event()
+    slices: list[Slice] = []
+    async with anyio.create_task_group() as tasks:
+
+        async def end() -> None:
+            await anyio.sleep(15.0)
+            stop.set()
+
+        tasks.start_soon(end)
+        report = await soak(small(), stop=stop, on_slice=slices.append)
+    assert report.early
+    assert report.holds, report.verdict
+    assert 15.0 <= report.seconds < 30.0
+    assert report.counts["turns"] > 0
+    assert tuple(slices) == report.slices
+
+
+async def test_idle_connections_say_nothing() -> None:
+    """Without audio there are calls, and no messages but the greeting."""
+    report = await soak(small(audio=False, call_seconds=10.0))
+    assert report.holds, report.verdict
+    assert report.counts["messages"] == report.counts["words"] == 0
+    assert report.counts["finished"] >= 6
+
+
+# The account --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    return Speech(60.0, seed=1)
+
+
+def told(index: int, event: str, end: float, *words: str, connection: str = "") -> TurnInfo:
+    return TurnInfo(
+        request_id=connection,
+        sequence_id=1,
+        event=event,
+        turn_index=index,
+        audio_window_end=end,
+        transcript=" ".join(words),
+    )
+
+
+def test_no_word_comes_twice(speech: Speech) -> None:
+    """Every word is unique, of five letters, and found in a text whatever its case and punctuation."""
+    texts = [word.text for word in speech.words]
+    assert len(texts) == len(set(texts)) > 40
+    assert {len(text) for text in texts} == {5}
+    assert speech.places(f"{texts[3].title()}, nothing {texts[7]}?") == {3, 7}
+    assert [word.text for word in Speech(60.0, seed=1).words] == texts
+
+
+def test_a_word_is_settled_by_a_commit_as_unanswered_or_by_a_drop(speech: Speech) -> None:
+    """Four words, three fates; the fourth is lost, and twice in a Commit is told."""
+    ledger = Ledger(speech, "7.1")
+    a, b, c, d = (word.text for word in speech.words[:4])
+    until = speech.words[3].end
+    ledger.told(TurnStarted(0, a, at=1.0))
+    assert ledger.turns_open == 1
+    ledger.told(Commit(0, 0, f"{a}.", False, "model", (b,), at=2.0))
+    ledger.told(TurnStarted(1, c, at=3.0))
+    ledger.told(TurnDropped(1, c, DropReason.OVERLAP_KEPT, at=4.0))
+    judgement = ledger.judge(until)
+    assert [(lost.word, lost.heard) for lost in judgement.lost] == [(d, False)]
+    assert not ledger.settled(until)
+    assert (judgement.said, judgement.twice, ledger.turns_open, ledger.turns_wrong) == (4, 0, 0, 0)
+    ledger.told(TurnStarted(2, d, at=5.0))
+    ledger.told(Commit(2, 1, f"{a} {d}", False, "model", at=6.0))
+    assert ledger.settled(until)
+    assert ledger.judge(until).twice == 1
+    ledger.told(Commit(2, 2, d, False, "model", at=6.0))
+    assert ledger.turns_wrong == 1
+
+
+def test_words_that_flux_takes_back_are_its_own(speech: Speech) -> None:
+    """Gone from EndOfTurn, or from the Updates before any turn: taken back. Said again after that: owed."""
+    ledger = Ledger(speech, "7.1")
+    a, b, c = (word.text for word in speech.words[:3])
+    ledger.took(told(0, "Update", 1.2, a))
+    ledger.took(told(0, "Update", 1.4))
+    ledger.took(told(0, "StartOfTurn", 2.0, b, c))
+    ledger.took(told(0, "EndOfTurn", 2.5, "otherwise", c))
+    judgement = ledger.judge(speech.words[2].end)
+    assert judgement.taken_back == 2
+    assert [lost.word for lost in judgement.lost] == [c]
+    ledger.took(told(1, "StartOfTurn", 3.0, a))
+    assert [lost.word for lost in ledger.judge(speech.words[2].end).lost] == [a, c]
+
+
+def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> None:
+    """A lost message excuses a word that no other message had; a dropped connection excuses nothing."""
+    first, later = speech.words[2], speech.words[20]
+    until = speech.words[20].end
+
+    def lost(name: str, *heard: str) -> set[str]:
+        ledger = Ledger(speech, "7.1")
+        ledger.connected(Connected(request_id="one"))
+        ledger.struck("one", name, first.end)
+        ledger.struck("another", "lose", later.start)
+        for word in heard:
+            ledger.took(told(0, "StartOfTurn", first.end, word))
+        return {lost.word for lost in ledger.judge(until).lost}
+
+    assert first.text not in lost("lose")
+    assert later.text in lost("lose")
+    assert first.text in lost("lose", first.text)
+    assert first.text in lost("drop")
+    assert later.text not in lost("chatty_stall")
+
+
+# The figures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("leak", "grows"), [(0, False), (2000, True)])
+def test_growth_is_told_from_noise(leak: int, grows: bool) -> None:
+    """Memory that goes up and down does not grow; 2 kB a second among 50 MB do, a quarter in an hour."""
+    gauges = Gauges()
+    for at in range(900):
+        gauges.keep(Sample(float(at), 0, 90, 9))
+    gauges.held = [(float(at), 50e6 + 30_000 * (at // 60 * 7 % 5) + leak * at) for at in range(0, 900, 60)]
+    gauges.blocks = [(at, held / 100) for at, held in gauges.held]
+    memory, objects, tasks, _ = gauges.growth(100.0, 900.0)
+    assert (memory.surely > 0.1) is (objects.surely > 0.1) is grows
+    assert memory.per_hour == pytest.approx(leak * 3600 / memory.mean, abs=0.02)
+    assert (tasks.mean, tasks.per_hour) == (90, 0)
+    assert memory.seconds > JUDGED_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sessions": 0}, "sessions=0: must be a whole number from 1"),
+        ({"sessions": True}, "sessions=True"),
+        ({"seconds": float("inf")}, "seconds=inf"),
+        ({"call_seconds": -1.0}, "call_seconds=-1.0"),
+        ({"faults": 2.0}, "rate=2.0"),
+        ({"faults": float("nan")}, "rate 'nan'"),
+        ({"named": ("stal",)}, "fault 'stal': no such fault"),
+    ],
+)
+def test_a_plan_that_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
+    """Before anything is started, with the name, the value and the rule."""
+    with pytest.raises(ConfigError) as refused:
+        small(**changes)
+    assert message in str(refused.value)
+
+
+def test_open_files_are_checked_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is raised as far as it may be; what is not enough is said with what to do."""
+    resource = pytest.importorskip("resource")
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 4096))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
+    assert allow_descriptors(200) == 256
+    assert allow_descriptors(Plan(sessions=1000).descriptors) == 2064
+    assert raised == [(2064, 4096)]
+    with pytest.raises(ConfigError, match=r"sessions: 5064 open files are needed .*\(ulimit -n 5064\)"):
+        allow_descriptors(Plan(sessions=2500).descriptors)
+
+
+# The command --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command runs on virtual time, with the simulator inside."""
+    run = anyio.run
+
+    def on_virtual_time(work: Any, backend: Any) -> Any:
+        name, options = virtual_time(backend)
+        return run(work, backend=name, backend_options=options)
+
+    monkeypatch.setattr(anyio, "run", on_virtual_time)
+
+    async def undisturbed(_stop: anyio.Event) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(command, "_heed_interrupts", undisturbed)  # signals live on the real clock
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["soak", "--processes", "0", *map(str, arguments)])
+
+
+@pytest.mark.usefixtures("virtual")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_command_for_people(backend: str, tmp_path: Path) -> None:
+    """A line a slice, what it came to, the faults, the verdict; the same in a file."""
+    to = tmp_path / "report.md"
+    faults = [part for fault in BREAKS for part in ("--fault", fault)]
+    result = invoke("--sessions", 2, "--seconds", 40, "--slices", 2, "--backend", backend, "--report", to, *faults)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("2 sessions for 40 s, calls of 20 s, faults: stall@turn2.mid/1")
+    assert lines[1].split()[:3] == ["seconds", "calls", "MB"]
+    assert [line.split()[0] for line in lines[2:4]] == ["0–20", "20–40"]
+    assert "0 lost, 0 withheld by Flux" in result.stdout
+    assert "holds   no turn is lost: 0 of" in result.stdout
+    assert "Traceback" not in result.output
+    text = to.read_text()
+    assert f"soak --sessions 2 --seconds 40 --faults 0 --seed 0`, {backend}" in text
+    assert "| stall | " in text
+    assert "- holds: no turn is lost" in text
+
+
+@pytest.mark.usefixtures("virtual")
+def test_the_command_fails_if_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 1, each lost word with its second and the faults near it, for people and for programs."""
+    monkeypatch.setattr(Audio, "rewind", lambda self, covered: 0.0)
+    arguments = ("--sessions", 2, "--seconds", 30, "--fault", "stall@turn1.mid/1")
+    result = invoke(*arguments)
+    assert result.exit_code == 1
+    assert "which Flux never said, near stall" in result.stdout
+    assert "broken  no turn is lost" in result.stdout
+    result = invoke(*arguments, "--json")
+    assert result.exit_code == 1
+    *slices, last = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(slices) == 10
+    assert slices[0]["slice"]["begin"] == 0
+    assert last["holds"] is False
+    assert last["report"]["counts"]["turns_lost"] > 0
+    assert last["report"]["verdict"][0]["holds"] is False
+
+
+@pytest.mark.usefixtures("virtual")
+def test_the_command_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that goes on and is there at the end, with the state of things below it."""
+    monkeypatch.setattr(command, "Console", partial(Console, force_terminal=True, width=150, color_system=None))
+    result = invoke("--sessions", 2, "--seconds", 20, "--slices", 2)
+    assert result.exit_code == 0, result.output
+    assert "10 of 20 s" in result.stdout
+    assert "the last answers are waited for" in result.stdout
+    assert result.stdout.count("0–10") > 2
+
+
+def test_the_command_says_what_is_wrong() -> None:
+    """A fault that does not exist: one sentence, exit code 1, nothing started."""
+    result = invoke("--fault", "stal")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: fault 'stal': no such fault")
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    line = [sys.executable, "-m", "turnkit", "soak", "--json", *arguments]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_real_sockets_real_time_and_a_simulator_of_its_own() -> None:
+    """Some seconds of three sessions, for once on the real clock: their cost is told apart from the simulator's."""
+    running = start("--sessions", "3", "--seconds", "2", "--slices", "2", "--fault", "drop@1s/1", "--seed", "7")
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors + output
+    assert errors == ""
+    *slices, last = [json.loads(line) for line in output.splitlines()]
+    assert len(slices) == 2
+    assert last["report"]["counts"]["reconnects"] >= 3
+    assert last["report"]["faults"] == {"drop": 3}
+    part = slices[1]["slice"]
+    assert part["live"] == 3
+    assert part["cpu"] > 0
+    assert part["flux_cpu"] > 0
+    assert part["resident"] > 10e6
+    assert part["descriptors"] >= 3
+
+
+def test_ctrl_c_ends_it_with_the_report() -> None:
+    """The first interrupt ends the calls; what was seen until then is told."""
+    running = start("--sessions", "2", "--seconds", "600", "--slices", "1200", "--no-audio")
+    assert running.stdout is not None
+    assert "slice" in json.loads(running.stdout.readline())
+    running.send_signal(signal.SIGINT)
+    output, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors
+    report = json.loads(output.splitlines()[-1])["report"]
+    assert report["early"] is True
+    assert report["seconds"] < 60
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="the simulator's process is found under /proc")
+def test_a_simulator_that_dies_is_told() -> None:
+    """The soak cannot be held without it: one sentence, exit code 1."""
+    running = start("--sessions", "2", "--seconds", "600", "--slices", "1200", "--no-audio")
+    assert running.stdout is not None
+    assert "slice" in json.loads(running.stdout.readline())
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    assert len(children) == 1
+    os.kill(int(children[0]), signal.SIGKILL)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert "error: the simulator ended before the calls did" in errors

@@ -1,0 +1,231 @@
+"""What counts as the same words, and what does not."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from turnkit.turns.words import fold, has_words, last_letter, same_words
+
+SPOKEN = "%&@#*"
+
+
+def reference_words(text: str) -> list[str]:
+    """The words of a text the slow way, a character at a time."""
+    kept = ""
+    for character in unicodedata.normalize("NFC", text).casefold():
+        if character in SPOKEN or unicodedata.category(character)[0] != "P":
+            kept += character
+    return kept.split()
+
+
+def reference_numbers(text: str) -> list[str]:
+    """What the digits of a text say, with the signs that stand between them."""
+    spans = re.split(r"[^\d.,:/-]+", text)
+    stripped = [span.strip(".,:/-") for span in spans]
+    return [span for span in stripped if span]
+
+
+def reference_same(one: str, other: str) -> bool:
+    return reference_words(one) == reference_words(other) and reference_numbers(one) == reference_numbers(other)
+
+
+SAME = [
+    ("", ""),
+    ("", " ... "),
+    ("yes", "Yes."),
+    ("I, um, need help", "i um need HELP!"),
+    ("one two", " one \t two\n"),
+    ("can't", "cant"),
+    ("“Hello”, she said…", '"Hello," she said.'),
+    ("I’m here", "I'm here"),
+    ("¿Qué tal?", "qué tal"),
+    ("cafe\u0301", "caf\u00e9"),
+    ("STRASSE", "straße"),
+    ("今日は、元気ですか。", "今日は元気ですか"),
+    ("「はい」", "はい"),
+    ("नमस्ते।", "नमस्ते"),
+    ("3.5", "3.5."),
+    ("call 555-1234", "Call 555-1234!"),
+    ("at 12:30, then", "At 12:30 then"),
+    ("* and *", "* And *."),
+]
+DIFFERENT = [
+    ("", "yes"),
+    ("yes", "yes yes"),
+    ("yes no", "no yes"),
+    ("3.5", "35"),
+    ("1,000", "1000"),
+    ("12:30", "1230"),
+    ("1/2", "12"),
+    ("555-1234", "5551234"),
+    ("٣٫٥", "٣٥"),
+    ("call * now", "call now"),
+    ("* *", "*"),
+    ("5%", "5"),
+    ("$5", "5"),
+    ("me @ home", "me home"),
+    ("हिन्दी", "हिनदी"),
+    ("कि", "क"),
+    ("が", "か"),
+    ("今日は", "今日"),
+    ("resume", "resumé"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_same_words(one: str, other: str) -> None:
+    """Case, punctuation, quotes, composed letters and spaces say nothing."""
+    assert same_words(one, other)
+    assert same_words(other, one)
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_different_words(one: str, other: str) -> None:
+    """Letters, marks, numbers, signs that are said and redactions all count."""
+    assert not same_words(one, other)
+    assert not same_words(other, one)
+
+
+@pytest.mark.parametrize(("text", "folded"), [("  Hello,  World! ", "hello world"), ("Ça va?", "ça va"), ("...", "")])
+def test_fold(text: str, folded: str) -> None:
+    """What is left is words in lower case with single spaces, as UTF-8."""
+    assert fold(text) == folded.encode()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "...", "…", "—", "。", "“”", " , . "])
+def test_punctuation_has_no_words(text: str) -> None:
+    """A text of punctuation and white space says nothing."""
+    assert not has_words(text)
+
+
+@pytest.mark.parametrize("text", ["a", " 5 ", "*", "%", "$", "か", "\u093f", "é.", "👋"])
+def test_anything_else_has_words(text: str) -> None:
+    """One letter, digit, mark or sign that is said is enough."""
+    assert has_words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("Yes", "s"),
+        ("YES! ", "s"),
+        ("in 1984.", "4"),
+        ('"Hi," he said, ("OK").', "k"),
+        ("", ""),
+        ("...", ""),
+        ("café", ""),
+        ("yes…", ""),
+        ("5%", ""),
+        ("*", ""),
+        ("e\u0301", ""),
+    ],
+)
+def test_last_letter(text: str, letter: str) -> None:
+    """The last ASCII letter or digit is found behind punctuation; what else ends a text is not judged."""
+    assert last_letter(text) == letter
+
+
+LONG = "we the people of the united states in order to form a more perfect union establish justice, "
+
+
+@pytest.mark.parametrize("start", [LONG, LONG * 20, "a" * 100 + " ", "3.5 " * 40, "今日は、" * 30 + " "])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("and so on", "And so on."), ("3.5", "35"), ("1,000", "1000"), ("yes", "no"), ("", "."), ("", "more"), ("*", "")],
+)
+def test_equal_beginnings_change_nothing(start: str, one: str, other: str) -> None:
+    """However long two texts agree, their ends decide as they would alone."""
+    assert same_words(start + one, start + other) is reference_same(one, other)
+    assert same_words(start + one, other) is reference_same(start + one, other)
+
+
+def test_number_where_long_texts_part_is_compared_whole() -> None:
+    """However much follows it, a number that stands where two long texts part is not cut in two."""
+    for more in range(80):
+        start, end = LONG + "3", " " + "m" * more
+        assert not same_words(start + ".5" + end, start + "5" + end)
+        assert not same_words(start + ",000" + end, start + "000" + end)
+        assert same_words(start + ".5" + end, start + ".5, " + end.upper())
+
+
+# Words of all kinds that Flux sends, and the signs it puts between and behind them.
+letters = st.sampled_from("aAbBsSßéÉẞİıſñçаБ今日はがकिन्हीǰ") | st.characters(exclude_categories=("C", "Z", "P", "Nd"))
+numbers = st.from_regex(r"[0-9]{1,3}([.,:/-][0-9]{1,3}){0,2}", fullmatch=True)
+signs = st.sampled_from(
+    ["", " ", "  ", "\t", "\n", ", ", ".", "!", "?", "…", "。", "、", "“", "’", " - ", "—", "*", "%"]
+)
+texts = st.lists(st.text(letters, max_size=4) | numbers | signs, max_size=8).map("".join)
+silence = st.text(st.sampled_from(" \t\n.,!?;:'\"()[]{}_-/\\…。、“”’—¿¡।"), max_size=5)
+long_texts = st.tuples(st.sampled_from(["", LONG, LONG * 2]), texts).map("".join)
+
+
+@settings(deadline=None)
+@given(long_texts, long_texts)
+@example("a.5", "a5")
+@example(LONG + "3.5", LONG + "35")
+def test_agrees_with_a_slow_reference(one: str, other: str) -> None:
+    """The quick comparison is the plain one: same characters but for case and punctuation, and same numbers."""
+    assert same_words(one, other) is reference_same(one, other)
+    assert has_words(one) is bool(reference_words(one))
+    assert fold(one).decode() == " ".join(reference_words(one))
+
+
+@settings(deadline=None)
+@given(texts, silence, silence)
+def test_revisions_that_say_nothing(text: str, before: str, after: str) -> None:
+    """Punctuation and spaces around a text change none of its words, nor does its case."""
+    padded = f"{before} {text} {after}"
+    assert fold(padded) == fold(text)
+    assert same_words(padded, text)
+    assert has_words(padded) is has_words(text)
+    assert same_words(text.casefold(), text) or not text.isascii()
+
+
+@settings(deadline=None)
+@given(texts, st.lists(silence, min_size=2, max_size=2), st.booleans())
+def test_same_words_is_an_equivalence(text: str, around: list[str], changed: bool) -> None:
+    """Every text says what it says itself; the relation is symmetric, and carries over a third text."""
+    one, other = f"{text} {around[0]}", f"{around[1]} {text}{' x' if changed else ''}"
+    assert same_words(text, text)
+    assert same_words(one, other) is same_words(other, one)
+    assert same_words(text, one)
+    assert same_words(one, other) is same_words(text, other) is not changed
+
+
+@settings(deadline=None)
+@given(texts, texts)
+def test_relation_is_transitive(one: str, other: str) -> None:
+    """Whatever says the same as one of two texts says the same as the other exactly if the two agree."""
+    middle = one.upper() if one.isascii() else unicodedata.normalize("NFD", one)
+    assert same_words(one, middle)
+    assert same_words(middle, other) is same_words(one, other)
+
+
+@settings(deadline=None)
+@given(long_texts, long_texts)
+def test_differing_last_letters_mean_different_words(one: str, other: str) -> None:
+    """The quick look at the end of a text never contradicts the comparison of the whole."""
+    first, second = last_letter(one), last_letter(other)
+    if first and second and first != second:
+        assert not same_words(one, other)
+    if first:
+        assert reference_words(one)[-1].endswith(first)
+
+
+def test_separators() -> None:
+    """White space is what Unicode says, with and without other letters."""
+    assert fold("a\x1cb") == b"a b"
+    assert same_words("a\x1cb", "a\x1cb…")
+    assert not has_words("\x1c")
+
+
+@pytest.mark.parametrize(("one", "other"), [("-5", "5"), (".5", "5"), ("it is -5", "it is 5"), ("-.5", "-5")])
+def test_signs_of_numbers(one: str, other: str) -> None:
+    """A sign or a point before the digits is said."""
+    assert not same_words(one, other)

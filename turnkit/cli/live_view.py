@@ -1,0 +1,198 @@
+"""What a person sees of a conversation: a line a signal, and below them who has the floor, live.
+
+Without a terminal it is the lines alone, in plain text.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from ..turns.events import (
+    BargeIn,
+    Cancel,
+    Commit,
+    Hold,
+    Note,
+    Outcome,
+    ReplyEnded,
+    Resume,
+    Signal,
+    Speculate,
+    TurnDropped,
+    TurnStalled,
+    TurnStarted,
+    TurnUpdated,
+    UserIdle,
+)
+
+_STYLES: dict[type, str] = {
+    TurnStarted: "cyan",
+    Speculate: "yellow",
+    Cancel: "red",
+    Commit: "bold green",
+    BargeIn: "bold magenta",
+    Hold: "magenta",
+    Resume: "magenta",
+    TurnDropped: "bright_black",
+    TurnStalled: "red",
+    UserIdle: "blue",
+    Note: "bright_black",
+    ReplyEnded: "green",
+}
+
+
+def describe(signal: Signal | ReplyEnded) -> str:
+    """A signal in a few words, its name and time aside."""
+    match signal:
+        case TurnStarted() | TurnUpdated() | TurnStalled():
+            return f"turn {signal.turn}  “{signal.transcript}”"
+        case Speculate():
+            return f"turn {signal.turn}  draft {signal.reply} at confidence {signal.confidence:.2f}"
+        case Cancel():
+            return f"{_of(signal.turn)}  reply {signal.reply} dropped: {signal.reason}"
+        case Commit():
+            how = f"draft {signal.reply} kept" if signal.speculative else f"reply {signal.reply} begins"
+            owed = f", with {len(signal.unanswered)} unanswered" if signal.unanswered else ""
+            said = f"  “{signal.transcript}”" if signal.transcript else ""
+            return f"{_of(signal.turn)}  {how}{owed}{said}"
+        case BargeIn():
+            return f"turn {signal.turn}  stops reply {signal.reply}: {signal.why}"
+        case Hold():
+            return f"turn {signal.turn}  pauses reply {signal.reply}: {signal.why}"
+        case Resume():
+            return f"turn {signal.turn}  reply {signal.reply} goes on: {signal.reason}"
+        case TurnDropped():
+            why = f", {signal.why}" if signal.why else ""
+            return f"turn {signal.turn}  no answer: {signal.reason}{why}  “{signal.transcript}”"
+        case UserIdle():
+            return f"nobody has spoken, {signal.count} times over"
+        case Note():
+            return f"{signal.kind}: {signal.detail}"
+        case ReplyEnded():
+            heard = f", heard “{signal.heard}”" if signal.heard else ", nothing heard"
+            if signal.outcome is Outcome.FINISHED:
+                heard = ", heard to its end" if signal.heard else ", with nothing to say"
+            return f"{_of(signal.turn)}  reply {signal.reply} {signal.outcome}{heard}"
+
+
+def _of(turn: int | None) -> str:
+    return "agent " if turn is None else f"turn {turn}"
+
+
+class View:
+    """The conversation on a console; used as a context manager, fed every signal and every report of playback."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._seconds = 0.0
+        self._turn: int | None = None
+        self._words = ""
+        self._draft: int | None = None
+        self._reply: int | None = None
+        self._reply_is = ""
+        self._heard = ""
+        self._rest = ""
+        self._live = Live(self, console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> View:
+        if self._live is None:
+            self._console.print(self._title, highlight=False)
+        else:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def tick(self, seconds: float) -> None:
+        """Time has passed: the clock of the view reads `seconds`."""
+        self._seconds = seconds
+        if self._live is not None:
+            self._live.refresh()
+
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        """A signal, at this second of the conversation."""
+        told = isinstance(signal, TurnUpdated) or (
+            # The Cancel has said it.
+            isinstance(signal, ReplyEnded) and signal.outcome is Outcome.CANCELLED
+        )
+        if not told:
+            self._print(seconds, type(signal).__name__, _STYLES[type(signal)], describe(signal))
+        self._follow(signal)
+        self.tick(seconds)
+
+    def play(self, heard: str, rest: str) -> None:
+        """The agent's reply: what of it has been heard, and what is to come."""
+        if not heard:
+            self._print(None, "", "", f"agent   “{rest}”")
+        self._heard, self._rest = heard, rest
+        self._reply_is = "speaking"
+
+    def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
+        when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
+        line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
+        self._console.print(line, soft_wrap=self._live is None)
+
+    def _finish(self, reply: int) -> None:
+        if reply == self._reply:
+            self._reply, self._reply_is, self._heard, self._rest = None, "", "", ""
+
+    def _follow(self, signal: Signal | ReplyEnded) -> None:
+        match signal:
+            case TurnStarted() | TurnUpdated():
+                self._turn, self._words = signal.turn, signal.transcript
+            case Speculate():
+                self._draft = signal.reply
+            case Cancel():
+                self._draft = None if self._draft == signal.reply else self._draft
+                self._finish(signal.reply)
+            case Commit():
+                self._turn = None if signal.turn == self._turn else self._turn
+                self._draft, self._reply, self._reply_is = None, signal.reply, "about to speak"
+            case BargeIn() | ReplyEnded():
+                self._finish(signal.reply)
+            case Hold():
+                self._reply_is = "held"
+            case Resume():
+                self._reply_is = "speaking"
+            case TurnDropped():
+                self._turn = None if signal.turn == self._turn else self._turn
+            case _:
+                pass
+
+    def __rich__(self) -> RenderableType:
+        floor = (
+            "user" if self._turn is not None and not self._heard else "agent" if self._reply is not None else "nobody"
+        )
+        if self._turn is not None and self._heard:
+            floor = "agent, disputed"
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=6)
+        table.add_column(width=16)
+        table.add_column(ratio=1)
+        user = "● speaking" if self._turn is not None else "○ listening"
+        words = Text(self._words, style="bold cyan" if self._turn is not None else "bright_black", overflow="ellipsis")
+        table.add_row("user", Text(user, style="cyan"), _one_line(words))
+        agent = f"● {self._reply_is}" if self._reply is not None else "○ silent"
+        reply = Text.assemble((self._heard, "bold green"), " ", (self._rest, "bright_black"))
+        if self._draft is not None and self._reply is None:
+            agent, reply = "◌ drafting", Text(f"draft {self._draft}: not to be heard yet", style="yellow")
+        table.add_row("agent", Text(agent, style="green"), _one_line(reply))
+        title = Text.assemble((f"{self._seconds:6.2f} s", "bold"), "  the floor: ", (floor, "bold"))
+        return Group(Panel(table, title=title, title_align="left", subtitle=self._title, subtitle_align="right"))
+
+
+def _one_line(text: Text) -> Text:
+    text.no_wrap = True
+    text.overflow = "ellipsis"
+    return text

@@ -1,0 +1,82 @@
+"""When to connect again, and when to give up: arithmetic on times and errors."""
+
+from __future__ import annotations
+
+from math import inf
+from random import Random
+
+from ..errors import ConfigError, FluxError, LocalProtocolError, TurnkitError
+from .bounds import Bounds
+from .failures import UNPARSABLE
+
+_PERMANENT = (400, 401, 402, 403)
+
+
+def is_permanent(failure: TurnkitError) -> bool:
+    """Whether trying again can only fail again: wrong credential, parameters or command, or no credit."""
+    if isinstance(failure, FluxError):
+        return failure.status in _PERMANENT or failure.code == UNPARSABLE
+    return isinstance(failure, (ConfigError, LocalProtocolError))
+
+
+class Retries:
+    """One outage: from the loss of a connection to one that holds.
+
+    The first attempt comes at once. After the nth that failed, or whose connection was lost again before it had held
+    for `backoff_max`, the pause is `backoff_first` * 2 ** (n - 1), at most `backoff_max`, of which a random half to
+    the whole is waited, so that the clients of a server that comes back do not come all at once. `deadline` is when
+    to give up, `next_at` when to try next: after the deadline if that is not worth waiting for.
+    """
+
+    __slots__ = ("_bounds", "_random", "_tries", "deadline", "failures", "next_at", "up_at")
+
+    def __init__(self, bounds: Bounds, random: Random) -> None:
+        self._bounds = bounds
+        self._random = random
+        self._tries = 0
+        self.failures: list[TurnkitError] = []
+        self.deadline = inf
+        self.next_at = -inf
+        self.up_at = -inf  # since when the last connection had held
+
+    def lost(self, failure: TurnkitError, now: float) -> None:
+        """A connection is gone."""
+        if now - self.up_at >= self._bounds.backoff_max:
+            self._tries = 0
+            self.failures = []
+            self.deadline = inf
+        self._fail(failure, now)
+
+    def begin(self, now: float) -> None:
+        """Somebody is there to try: from now on the time runs that an outage may take."""
+        if self.deadline == inf:
+            self.deadline = now + self._bounds.reconnect_timeout
+
+    def failed(self, failure: TurnkitError, now: float) -> None:
+        """An attempt came to nothing."""
+        self._fail(failure, now)
+
+    def restored(self, now: float) -> None:
+        """An attempt made a connection."""
+        self.up_at = now
+
+    @property
+    def tries(self) -> int:
+        """Attempts made in this outage, the one under way among them."""
+        return self._tries
+
+    def _fail(self, failure: TurnkitError, now: float) -> None:
+        self.failures.append(failure)
+        self.next_at = now + self._pause()
+        self._tries += 1
+
+    def _pause(self) -> float:
+        if self._tries == 0:
+            return 0.0
+        # Not 2 ** n: it would outgrow a float, one night.
+        pause = self._bounds.backoff_first
+        for _ in range(self._tries - 1):
+            if pause >= self._bounds.backoff_max:
+                break
+            pause *= 2
+        return min(pause, self._bounds.backoff_max) * self._random.uniform(0.5, 1.0)

@@ -1,0 +1,117 @@
+"""Figures of a session while it is running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from ..turns.events import EagerEndOfTurn, EndOfTurn, Event, ReplyEnded, Signal
+from ..wire import TurnInfo
+from .collector import Metrics, end_of_words
+from .figures import CallMetrics, TurnMetrics
+
+
+class Observer(Protocol):
+    """Who is told what happens in a session, in the order in which it is decided, and before any callback."""
+
+    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> object:
+        """The machine was fed `event`, which came with `message` if Flux sent it, and answered `signals`."""
+
+    def woken(self, at: float, signals: tuple[Signal, ...]) -> object:
+        """Time passed for the machine, and it answered `signals`."""
+
+    def closed(self, at: float, signals: tuple[Signal, ...]) -> object:
+        """The machine was closed, and answered `signals`."""
+
+    def told(self, signal: Signal | ReplyEnded) -> object:
+        """A signal of the session's own: ReplyEnded, or a Note."""
+
+    def fact(self, at: float, name: str, /, **fields: Any) -> object:
+        """Something that the machine is not told, such as `FirstChunk`."""
+
+    def end(self) -> object:
+        """Nothing more will be told: the replies that the close cut off have ended too."""
+
+
+class Observable(Protocol):
+    """A session, as far as one who watches it needs to know it."""
+
+    id: str
+
+    def observe(self, observer: Observer) -> object:
+        """Tell `observer` from now on what happens."""
+
+
+class Watch:
+    """An observer that measures.
+
+    `on_turn` is called with each turn that is over, in the session's own step, so it should be quick; `on_call` with
+    the figures of the call at its end. What they raise is raised to whoever tells, and costs no figure.
+
+    Attributes:
+        metrics: the figures so far.
+    """
+
+    def __init__(
+        self,
+        on_turn: Callable[[TurnMetrics], object] | None = None,
+        on_call: Callable[[CallMetrics], object] | None = None,
+        *,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.metrics = Metrics() if metrics is None else metrics
+        self._on_turn = on_turn
+        self._on_call = on_call
+        self._ready: list[TurnMetrics] = []  # measured, but not told of: all that happened is taken first
+
+    def fed(self, at: float, event: Event, signals: Iterable[Signal], message: TurnInfo | None = None) -> None:
+        """The machine was fed; the words of a message are looked at only where a turn may end: that costs a decode."""
+        ends = message is not None and isinstance(event, (EagerEndOfTurn, EndOfTurn))
+        self._take(event, at, end_of_words(message.words) if message is not None and ends else None)
+        for signal in signals:
+            self._take(signal, signal.at)
+        self._tell()
+
+    def woken(self, at: float, signals: Iterable[Signal]) -> None:
+        """Time passed for the machine."""
+        self._pass_time(at)
+        for signal in signals:
+            self._take(signal, signal.at)
+        self._tell()
+
+    def closed(self, at: float, signals: Iterable[Signal]) -> None:
+        """The machine was closed."""
+        self.woken(at, signals)
+
+    def told(self, signal: Signal | ReplyEnded) -> None:
+        """A signal of the session's own."""
+        self._take(signal, signal.at)
+        self._tell()
+
+    def fact(self, at: float, name: str, /, **fields: Any) -> None:
+        """Something that the machine is not told."""
+        self._ready += self.metrics.fact(at, name, fields)
+        self._tell()
+
+    def end(self) -> None:
+        """Nothing more will be told."""
+        self._ready += self.metrics.close()
+        try:
+            self._tell()
+        finally:
+            if self._on_call is not None:
+                self._on_call(self.metrics.call)
+
+    def _take(self, item: Event | Signal | ReplyEnded, at: float, last_word: float | None = None) -> None:
+        self._ready += self.metrics.take(item, at, last_word=last_word)
+
+    def _pass_time(self, at: float) -> None:
+        self.metrics.wake(at)
+
+    def _tell(self) -> None:
+        while self._ready:
+            self._over(self._ready.pop(0))
+
+    def _over(self, turn: TurnMetrics) -> None:
+        if self._on_turn is not None:
+            self._on_turn(turn)

@@ -1,0 +1,83 @@
+"""What must hold for every conversation with a bot, whatever the caller says and whatever fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ..turns.events import BargeIn, Cancel, Commit, Note, NoteKind, ReplyEnded, Speculate
+
+if TYPE_CHECKING:
+    from .conversation import Conversation, Effect
+
+_MOMENT = 1e-6  # seconds: what is heard in the very moment of a signal may have been on its way
+
+
+def broken_rules(conversation: Conversation) -> Iterator[str]:
+    """Each rule that the conversation broke, in a sentence, the first first."""
+    yield from _failures(conversation)
+    yield from _heard_out_of_time(conversation)
+    yield from _effects_out_of_time(conversation)
+    yield from _ends(conversation)
+    yield from _answers(conversation)
+
+
+def _failures(conversation: Conversation) -> Iterator[str]:
+    for error in conversation.errors:
+        yield f"the bot raised {type(error).__name__}: {error}"
+    for signal in conversation.signals:
+        # What respond and speak raise, at a reply, is known better: by itself.
+        if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
+            yield f"a policy failed: {signal.detail}"
+        if isinstance(signal, Note) and signal.kind is NoteKind.CALLBACK_FAILED and " at reply " not in signal.detail:
+            yield f"a callback failed: {signal.detail}"
+
+
+def _times(conversation: Conversation, *kinds: type[Any]) -> dict[int, float]:
+    """When, since the call began, each reply had its first signal of these kinds."""
+    times: dict[int, float] = {}
+    for moment in conversation.moments:
+        if isinstance(moment.what, kinds):
+            times.setdefault(moment.what.reply, moment.at)
+    return times
+
+
+def _heard_out_of_time(conversation: Conversation) -> Iterator[str]:
+    commits = _times(conversation, Commit)
+    over = _times(conversation, BargeIn, Cancel)
+    for at, reply in conversation.sounds:
+        if at < commits.get(reply, at + 1):
+            yield f"reply {reply} was heard at {at:.2f} s, before the caller's turn was final"
+        if at > over.get(reply, at) + _MOMENT:
+            yield f"reply {reply} was heard at {at:.2f} s, though the caller had the floor since {over[reply]:.2f} s"
+
+
+def _effects_out_of_time(conversation: Conversation) -> Iterator[str]:
+    for effect in conversation.effects:
+        if effect.too_early or effect.too_late:
+            yield out_of_time(effect)
+
+
+def out_of_time(effect: Effect) -> str:
+    """When the effect was, and what is wrong with that, if anything is."""
+    called = f"{effect.tool} was called at {effect.at:.2f} s"
+    if effect.too_early:
+        return f"{called}, before the caller's turn was final"
+    return f"{called}, for a reply that was over" if effect.too_late else called
+
+
+def _ends(conversation: Conversation) -> Iterator[str]:
+    begun = {signal.reply for signal in conversation.signals if isinstance(signal, (Speculate, Commit))}
+    ends = Counter(signal.reply for signal in conversation.signals if isinstance(signal, ReplyEnded))
+    for reply in sorted(begun):
+        if ends[reply] != 1:
+            yield f"reply {reply} ended {ends[reply]} times, not once"
+
+
+def _answers(conversation: Conversation) -> Iterator[str]:
+    commits = (signal for signal in conversation.signals if isinstance(signal, Commit))
+    turns = Counter(commit.turn for commit in commits if commit.turn is not None)
+    for turn, count in turns.items():
+        if count > 1:
+            yield f"turn {turn} got {count} replies"

@@ -1,0 +1,1 @@
+"""The workshop: what proves, loads, tunes, draws and shows a bot. A running bot loads none of it."""

@@ -1,0 +1,190 @@
+"""Breadth first through the states of one configuration, so that what is found is found by the shortest way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, TypeAlias
+
+import msgspec
+
+from ...turns.events import Event
+from ...turns.machine import TurnMachine
+from ...turns.words import same_words
+from .alphabet import TICK, happenings
+from .canonical import canonical
+from .configuration import Configuration
+from .counterexample import Counterexample, Step, counterexample
+from .invariants import INVARIANTS, Violation
+from .judged_machine import JudgedMachine
+from .referee_memory import Books
+from .scripted_policy import Answer, Script
+
+EVERY = 256  # states between two reports of progress
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far one exploration is: states found, states expanded, transitions taken."""
+
+    configuration: str
+    states: int
+    expanded: int
+    transitions: int
+
+
+Report: TypeAlias = Callable[[Progress], None]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What one exploration, or several, came to.
+
+    Fields: `configurations` their names; `states` and `transitions` how many different ones there are; `checks` how
+    often each invariant was judged, by its number; `violation` the first one found, or None; `complete`: there is no
+    state left that was not expanded.
+    """
+
+    configurations: tuple[str, ...] = ()
+    states: int = 0
+    transitions: int = 0
+    checks: dict[int, int] = {}
+    violation: Counterexample | None = None
+    complete: bool = True
+
+    def __add__(self, other: Result) -> Result:
+        return Result(
+            self.configurations + other.configurations,
+            self.states + other.states,
+            self.transitions + other.transitions,
+            {number: self.checks.get(number, 0) + other.checks.get(number, 0) for number in INVARIANTS},
+            self.violation or other.violation,
+            self.complete and other.complete,
+        )
+
+
+class _Node(msgspec.Struct):
+    """A state that was reached, and how."""
+
+    parent: int
+    event: Event | None
+    at: float
+    answers: tuple[Answer, ...]
+
+
+class Explorer:
+    """Explores one configuration of one class of machine."""
+
+    def __init__(
+        self, configuration: Configuration, machine: type[TurnMachine], progress: Report | None = None
+    ) -> None:
+        self._configuration = configuration
+        self._class = machine
+        self._progress = progress
+        self._script = Script()
+        self._judged = JudgedMachine(machine, self._script, **configuration.seconds)
+        texts = configuration.texts
+        self._same = {text: next(one for one in texts if same_words(one, text)) for text in texts}
+        self._idle = configuration.idle_timeout or 1.0
+        self._seen: set[Hashable] = set()
+        self._nodes: list[_Node] = []
+        self._frontier: list[tuple[Any, Books] | None] = []
+        self._transitions = 0
+        self._doing: tuple[str, Event | None, float | None] = ("", None, None)
+
+    def run(self) -> Result:
+        """All states that can be reached, or those before the first violation."""
+        expanded = -1
+        violation = None
+        try:
+            self._reach(-1, None, 0.0)
+            for expanded in self._expand():
+                if self._progress is not None and expanded % EVERY == 0:
+                    name, states = self._configuration.name, len(self._nodes)
+                    self._progress(Progress(name, states, expanded, self._transitions))
+        except Violation as error:
+            violation = self._explain(max(expanded, 0), error)
+        judged = self._judged.referee.judged
+        return Result(
+            (self._configuration.name,),
+            len(self._nodes),
+            self._transitions,
+            {number: judged[number] for number in INVARIANTS},
+            violation,
+            violation is None and expanded + 1 >= len(self._nodes),
+        )
+
+    def _explain(self, number: int, violation: Violation) -> Counterexample:
+        call, event, at = self._doing
+        steps: list[Step] = [(call, event, at, tuple(self._script.answers))]
+        while number > 0:
+            node = self._nodes[number]
+            steps.append(("wake" if node.event is None else "feed", node.event, node.at, node.answers))
+            number = node.parent
+        return counterexample(self._class, self._configuration, steps[::-1], violation)
+
+    def _reach(self, parent: int, event: Event | None, at: float) -> None:
+        key = self._key()
+        if key not in self._seen:
+            self._seen.add(key)
+            self._nodes.append(_Node(parent, event, at, tuple(self._script.answers)))
+            self._frontier.append((self._judged.state, self._judged.referee.books))
+
+    def _key(self) -> Hashable:
+        judged, configuration = self._judged, self._configuration
+        return canonical(
+            judged.state,
+            judged.referee.books,
+            self._same,
+            exact=configuration.exact,
+            unanswered=configuration.unanswered,
+            idle=self._idle,
+        )
+
+    def _expand(self) -> Iterator[int]:
+        """Take every transition out of every state; the number of each state, when it is begun."""
+        number = 0
+        while number < min(len(self._frontier), self._configuration.most):
+            yield number
+            here = self._frontier[number]
+            assert here is not None
+            self._frontier[number] = None
+            self._leave(number, *here)
+            number += 1
+
+    def _leave(self, number: int, state: Any, books: Books) -> None:
+        judged, script = self._judged, self._script
+        judged.load(state, books)
+        self._doing = ("cut", None, None)
+        cut = judged.cut()
+        deadline = judged.machine.deadline
+        self._judge(state, books, cut)
+        for event, at in happenings(state, deadline, self._configuration):
+            self._doing = ("wake" if event is None else "feed", event, at)
+            script.forget()
+            while True:
+                judged.load(state, books, cut)
+                if event is None:
+                    judged.wake(at)
+                else:
+                    judged.feed(event, at)
+                self._transitions += 1
+                self._reach(number, event, at)
+                if not script.turn_over():
+                    break
+            if event is not None and deadline is not None and self._configuration.late_events:
+                judged.load(state, books, cut)
+                for late in (deadline, deadline + TICK):
+                    self._doing = ("feed_late", event, late)
+                    script.forget()
+                    judged.feed_late(event, late)
+
+    def _judge(self, state: Any, books: Books, cut: Any) -> None:
+        """What must hold in every state."""
+        judged, script = self._judged, self._script
+        for judge in (judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed):
+            self._doing = (judge.__name__, None, None)
+            script.forget()
+            while True:
+                judged.load(state, books, cut)
+                judge()
+                if not script.turn_over():
+                    break
+        self._transitions += 1  # close()

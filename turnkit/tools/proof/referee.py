@@ -1,0 +1,486 @@
+"""The referee: takes each step as a host would, and asks whether it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+from ...errors import LocalProtocolError
+from ...turns.chart import Reply, User
+from ...turns.events import (
+    BargeIn,
+    Cancel,
+    CancelReason,
+    Commit,
+    DraftDiscarded,
+    DropReason,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Event,
+    Hold,
+    Initiate,
+    Note,
+    NoteKind,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    Protect,
+    Resume,
+    Signal,
+    Speculate,
+    StartOfTurn,
+    StreamLost,
+    TurnDropped,
+    TurnResumed,
+    TurnStalled,
+    TurnStarted,
+    TurnUpdated,
+    Update,
+    UserIdle,
+)
+from ...turns.machine import TurnMachine
+from ...turns.words import has_words, same_words
+from .invariants import CAUSES, DRAFT_CANCELS, DROPS, INVARIANTS, ON_CLOSING, PLAYBACK, RESUMES, TURN_EVENTS, Violation
+from .referee_memory import NONE, Books, Fate
+
+
+class Referee:
+    """Keeps the books on one machine, from its first event on, and raises `Violation` when a rule is broken.
+
+    Either step the machine through it (`feed`, `wake`, `close`), or step the machine yourself and tell `check`.
+    `at` is the second before which nothing has happened. A referee that has raised is of no further use.
+
+    Attributes:
+        machine: the machine that is judged.
+        books: what the referee remembers.
+        judged: how many times each invariant was judged, by its number.
+    """
+
+    __slots__ = ("_due", "_event", "_heard", "_maybe", "_owed", "_signals", "books", "judged", "machine")
+
+    def __init__(
+        self,
+        machine: TurnMachine,
+        at: float = -inf,
+        *,
+        books: Books | None = None,
+        judged: list[int] | None = None,
+    ) -> None:
+        self.machine = machine
+        self.books = Books(at=at) if books is None else books
+        self.judged = [0] * (len(INVARIANTS) + 1) if judged is None else judged
+        self._forget()
+
+    def _forget(self) -> None:
+        """What is of use within one step only."""
+        self._event: Event | None = None
+        self._signals: tuple[Signal, ...] = ()
+        self._due = False
+        self._heard = True  # the event's own report has been taken
+        self._owed = False  # what a turn of nothing kept from being answered must be answered in this step
+        self._maybe: str | None = None  # words of which only the policy knows whether they ask for an answer
+
+    # Stepping the machine -------------------------------------------------------------------------------------------
+
+    def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
+        """`machine.feed`, judged. Raises Violation, or LocalProtocolError where the machine does."""
+        return self._step("feed", event, at)
+
+    def wake(self, at: float) -> tuple[Signal, ...]:
+        """`machine.wake`, judged. Raises Violation, or LocalProtocolError where the machine does."""
+        return self._step("wake", None, at)
+
+    def close(self, at: float) -> tuple[Signal, ...]:
+        """`machine.close`, judged. Raises Violation, or LocalProtocolError where the machine does."""
+        return self._step("close", None, at)
+
+    def _step(self, call: str, event: Event | None, at: float) -> tuple[Signal, ...]:
+        machine = self.machine
+        try:
+            if event is not None:
+                signals = machine.feed(event, at)
+            else:
+                signals = machine.wake(at) if call == "wake" else machine.close(at)
+        except LocalProtocolError:
+            raise
+        except Exception as error:
+            said = call if event is None else f"{call} of {type(event).__name__}"
+            raise Violation(8, f"{said} raised {type(error).__name__}") from error
+        self.check(event, signals, at)
+        return signals
+
+    def rest(self, steps: int = 8, seconds: float = inf) -> int:
+        """Wake the machine at its deadlines only, until it is at rest; how many times that took.
+
+        At rest means: no turn is open, no draft is alive, no reply is held, and no turn waits unless it is for a reply
+        that has the floor. Raises Violation if that takes more than `steps` wakes or more than `seconds`.
+        """
+        begin = self.books.at
+        for step in range(steps + 1):
+            books = self.books
+            waits = books.turn != NONE and not (books.waits and books.floor != NONE)
+            if books.draft == NONE and not waits and books.fate is not Fate.HELD:
+                return step
+            deadline = self.machine.deadline
+            self._need(6, deadline is not None, "a turn, a draft or a hold that no deadline ends")
+            if deadline is None or step == steps:
+                break
+            self._need(6, deadline - begin <= seconds, "silence has not brought the machine to rest in time")
+            self.wake(deadline)
+        raise Violation(6, f"{steps} wakes have not brought the machine to rest")
+
+    def over(self) -> None:
+        """Judge that the machine is closed and has left nothing open (`check` has done so after `close`)."""
+        books = self.books
+        self._need(6, self.machine.closed and self.machine.deadline is None, "a closed machine has no deadline")
+        self._need(1, books.draft == NONE, "a draft is alive after close()")
+        self._need(1, books.fate is not Fate.PENDING, "a reply is pending after close()")
+        self._need(5, books.turn == NONE, "a turn is open after close()")
+
+    # Judging --------------------------------------------------------------------------------------------------------
+
+    def _need(self, invariant: int, holds: bool, otherwise: str) -> None:
+        self.judged[invariant] += 1
+        if not holds:
+            raise Violation(invariant, otherwise)
+
+    def check(self, event: Event | None, signals: tuple[Signal, ...], at: float) -> None:
+        """Judge one step: `event` (None: time passed, or the end) was met with `signals` at `at`. Raises Violation."""
+        books = self.books
+        self._need(8, at >= books.at, "the machine let time go back")
+        self._need(8, not books.closed or (event is None and not signals), "a closed machine took a step")
+        kind = type(event)
+        closing = event is None and self.machine.closed
+        self._due = due = books.due <= at
+        self._event, self._signals, self._maybe, self._owed = event, signals, None, False
+        self._heard = kind not in PLAYBACK
+        if kind is Protect and not due:
+            self._protect()
+        discarded = isinstance(event, DraftDiscarded) and event.reply == books.draft
+        for signal in signals:
+            self._need(7, signal.at == at, "a signal does not bear the time of the step that made it")
+            cause = CAUSES.get(type(signal))
+            if closing:
+                self._need(6, type(signal) in ON_CLOSING, f"{type(signal).__name__} at close()")
+            elif not due and cause is not None and kind not in cause[1]:
+                raise Violation(cause[0], f"{type(signal).__name__} after {kind.__name__ if event else 'mere silence'}")
+            _TAKE[type(signal)](self, signal)
+        self._need(5, not self._owed, "what a turn of nothing kept from being answered is not answered")
+        if not self._heard:
+            self._report()
+        if kind is Protect and due:
+            self._protect()
+        books.at = at
+        books.closed = self.machine.closed
+        self._need(1, not discarded or books.draft == NONE, "a draft outlives its being discarded")
+        if not due:
+            self._heeded()
+        self._compare()
+        if closing:
+            self.over()
+        self._forget()
+
+    def _heeded(self) -> None:
+        """What an event says is so is so once it was taken, whatever was so before, unless it was noted as stale."""
+        event, machine, need = self._event, self.machine, self._need
+        if isinstance(event, Initiate):
+            need(4, any(isinstance(one, (Commit, Cancel)) for one in self._signals), "Initiate got no answer")
+        elif isinstance(event, StreamLost):
+            need(5, machine.turn is None, "a turn outlives its stream")
+        elif type(event) not in TURN_EVENTS or self._noted(NoteKind.STALE_TURN) or self._stalls():
+            return
+        elif isinstance(event, EndOfTurn):
+            need(5, machine.turn is None, "a turn outlives its end")
+        elif isinstance(event, StartOfTurn):
+            need(4, machine.user is User.SPEAKING, "StartOfTurn, and the user does not speak")
+        elif isinstance(event, TurnResumed):
+            need(4, machine.user is not User.ENDING, "TurnResumed, and the user is about to end")
+        elif isinstance(event, Update):
+            changed = any(isinstance(signal, TurnUpdated) for signal in self._signals)
+            need(4, not changed or machine.user is User.SPEAKING, "new words, and the user does not speak")
+        elif isinstance(event, EagerEndOfTurn) and has_words(event.transcript):
+            need(4, machine.user is User.ENDING, "EagerEndOfTurn with words, and the user is not about to end")
+
+    def _stalls(self) -> bool:
+        return any(isinstance(signal, TurnStalled) for signal in self._signals)
+
+    def _protect(self) -> None:
+        event, books = self._event, self.books
+        if isinstance(event, Protect):
+            if event.reply == books.draft != NONE:
+                books.draft_protected = bool(event.on)
+            elif event.reply == books.floor != NONE:
+                books.protected = bool(event.on)
+
+    def _report(self) -> None:
+        """What the host reports of playback is what it hears."""
+        self._heard = True
+        event, books = self._event, self.books
+        if not isinstance(event, (PlaybackStarted, PlaybackAdvanced, PlaybackFinished)):
+            return
+        if event.reply != books.floor or books.floor == NONE:
+            return
+        pending = books.fate is Fate.PENDING
+        if isinstance(event, PlaybackFinished):
+            if pending and books.floor_turn != NONE:
+                books.unanswered += (books.floor_text,)
+            self._free_floor()
+        elif pending:
+            books.fate = Fate.AUDIBLE
+            books.unanswered = ()
+
+    def _free_floor(self) -> None:
+        books = self.books
+        books.floor = books.floor_turn = NONE
+        books.fate = Fate.OVER
+        books.floor_text = ""
+        books.protected = False
+
+    # The user's turn ------------------------------------------------------------------------------------------------
+
+    def _started(self, signal: TurnStarted) -> None:
+        books = self.books
+        self._need(5, books.turn == NONE, "a turn began while another one had not ended")
+        self._need(3, signal.turn == books.next_turn, "turns are counted unbroken from 0")
+        books.next_turn += 1
+        books.turn, books.words, books.waits, books.stalled = signal.turn, signal.transcript, False, False
+        books.silenced = False
+
+    def _updated(self, signal: TurnUpdated) -> None:
+        books = self.books
+        self._need(5, signal.turn == books.turn and not books.waits, "TurnUpdated of a turn that is not open")
+        self._need(5, has_words(signal.transcript), "TurnUpdated without words")
+        self._need(5, not same_words(signal.transcript, books.words), "TurnUpdated though the words are the same")
+        books.words = signal.transcript
+        books.stalled = False
+
+    def _stalled(self, signal: TurnStalled) -> None:
+        books = self.books
+        self._need(6, signal.turn == books.turn and not books.waits, "TurnStalled of a turn that is not open")
+        self._need(5, same_words(signal.transcript, books.words), "TurnStalled with other words than the turn's")
+        books.stalled = True
+
+    def _dropped(self, signal: TurnDropped) -> None:
+        books, reason, kind = self.books, signal.reason, type(self._event)
+        self._need(5, signal.turn == books.turn != NONE, "TurnDropped of a turn that is not alive")
+        words = self._final_words(5, signal.transcript)
+        if reason is DropReason.CLOSED:
+            self._need(5, self.machine.closed, "TurnDropped closed before close()")
+        else:
+            self._need(5, self._due or kind in DROPS[reason], f"TurnDropped {reason} after {kind.__name__}")
+        if reason is DropReason.EMPTY and words:
+            blank = isinstance(self._event, EndOfTurn) and not has_words(self._event.transcript)
+            self._need(5, blank, "TurnDropped empty of a turn that had words")
+        elif reason is DropReason.STALLED:
+            self._need(5, not words, "TurnDropped stalled of a turn that had words")
+            self._need(6, books.stalled, "TurnDropped stalled without TurnStalled before it")
+        elif reason is DropReason.OVERLAP_KEPT:
+            kept = books.fate is Fate.AUDIBLE and not books.waits
+            self._need(5, kept and words, "TurnDropped overlap_kept without an overlap, or without words")
+        elif reason is DropReason.SUPERSEDED or (reason is DropReason.STREAM_LOST and books.waits):
+            self._need(5, words, f"TurnDropped {reason} of a turn that waited and had no words")
+            books.unanswered += (signal.transcript,)
+        elif reason is DropReason.STREAM_LOST:
+            self._need(5, not words or books.floor != NONE, "TurnDropped stream_lost of words that can be answered")
+            self._maybe = signal.transcript if words else None
+        # Nobody else would answer what a turn of nothing kept from being answered.
+        self._owed = books.silenced and not books.waits and bool(books.unanswered) and not self.machine.closed
+        books.turn, books.words, books.waits, books.stalled = NONE, "", False, False
+
+    def _final_words(self, invariant: int, transcript: str) -> bool:
+        """Judge the text with which the living turn ends; whether it has words."""
+        books, event = self.books, self._event
+        words = has_words(transcript)
+        final = event.transcript if isinstance(event, EndOfTurn) and not books.waits else ""
+        if final and has_words(final) and not self._due and not self._noted(NoteKind.STALE_TURN, NoteKind.MISSED_END):
+            self._need(invariant, transcript == final, "a turn ended with other words than its EndOfTurn's")
+        else:
+            same = same_words(transcript, books.words) or transcript == final != ""
+            self._need(invariant, same, "a turn ended with other words than its last ones")
+        return words
+
+    def _noted(self, *kinds: NoteKind) -> bool:
+        return any(isinstance(signal, Note) and signal.kind in kinds for signal in self._signals)
+
+    # Replies --------------------------------------------------------------------------------------------------------
+
+    def _new(self, reply: int) -> None:
+        self._need(2, reply == self.books.next_reply, "replies are counted unbroken from 0, and no id is used again")
+        self.books.next_reply += 1
+
+    def _speculate(self, signal: Speculate) -> None:
+        books = self.books
+        self._need(1, books.draft == NONE, "Speculate while another draft is alive")
+        self._need(1, signal.turn == books.turn and not books.waits, "Speculate for a turn that is not open")
+        self._need(4, books.floor == NONE, "Speculate while a reply has the floor")
+        same = has_words(signal.transcript) and same_words(signal.transcript, books.words)
+        self._need(3, same, "Speculate for other words than the turn's")
+        self._new(signal.reply)
+        books.draft, books.draft_turn, books.draft_text = signal.reply, signal.turn, signal.transcript
+        books.draft_protected = False
+
+    def _cancel(self, signal: Cancel) -> None:
+        books, reason, event = self.books, signal.reason, self._event
+        turn = NONE if signal.turn is None else signal.turn
+        if reason is CancelReason.FLOOR_TAKEN:
+            self._need(2, turn == NONE and isinstance(event, Initiate), "Cancel floor_taken without Initiate")
+            self._need(4, books.turn != NONE or books.floor != NONE, "Cancel floor_taken while the floor is free")
+            self._new(signal.reply)
+        elif signal.reply == books.draft != NONE:
+            self._need(1, turn == books.draft_turn, "Cancel of a draft names another turn")
+            if reason is CancelReason.CLOSED:
+                self._need(1, self.machine.closed, "Cancel closed before close()")
+            else:
+                causes = DRAFT_CANCELS.get(reason, frozenset())
+                fits = type(event) in causes or (reason is CancelReason.STALLED and self._due)
+                self._need(1, fits, f"Cancel {reason} of a draft after {type(event).__name__}")
+            if isinstance(event, DraftDiscarded):
+                self._need(1, event.reply == signal.reply, "DraftDiscarded of another reply cancels the draft")
+            books.draft = books.draft_turn = NONE
+            books.draft_text = ""
+            books.draft_protected = False
+        else:
+            pending = signal.reply == books.floor != NONE and books.fate is Fate.PENDING
+            self._need(2, pending, "Cancel of a reply that is neither a draft nor pending")
+            self._need(2, turn == books.floor_turn, "Cancel of a pending reply names another turn")
+            if reason is CancelReason.NEW_TURN:
+                self._need(4, books.turn != NONE and not books.waits, "Cancel new_turn without a new turn")
+                if turn != NONE:
+                    books.unanswered += (books.floor_text,)
+                books.silenced = True
+            else:
+                fits = reason is CancelReason.CLOSED and self.machine.closed
+                self._need(2, fits, f"Cancel {reason} of a pending reply")
+            self._free_floor()
+
+    def _commit(self, signal: Commit) -> None:
+        books, event = self.books, self._event
+        if not self._heard and isinstance(event, PlaybackFinished) and event.reply == books.floor:
+            # What is committed because playback has finished is committed after that.
+            self._report()
+        self._need(4, books.floor == NONE, "Commit while another reply has the floor")
+        self._need(5, signal.unanswered == books.unanswered, "Commit does not bring what is unanswered")
+        turn = NONE if signal.turn is None else signal.turn
+        protected = False
+        if signal.speculative:
+            self._need(1, signal.reply == books.draft != NONE, "Commit of a draft that is not alive")
+            self._need(3, turn == books.draft_turn, "Commit of a draft for another turn")
+            self._need(3, same_words(books.draft_text, signal.transcript), "Commit of a draft made for other words")
+            protected = books.draft_protected
+            books.draft = books.draft_turn = NONE
+            books.draft_text = ""
+            books.draft_protected = False
+        else:
+            self._need(1, books.draft == NONE, "Commit of a new reply while a draft is alive")
+            self._new(signal.reply)
+        if turn == NONE:
+            self._need(4, books.turn == NONE, "the agent begins while the user has a turn")
+            asked = isinstance(event, Initiate) and signal.trigger == "initiate"
+            owed, self._owed = self._owed and signal.trigger == "unanswered", False
+            bare = not (signal.transcript or signal.speculative)
+            self._need(3, (asked or owed) and bare, "Commit without a turn that nothing asked for")
+            protected = asked and isinstance(event, Initiate) and bool(event.protected)
+        else:
+            self._need(3, turn == books.turn, "Commit of a turn that is not alive")
+            self._need(3, self._final_words(3, signal.transcript), "Commit of a turn without words")
+            if self._due and signal.trigger == "stalled" and not isinstance(event, EndOfTurn) and not books.waits:
+                self._need(6, books.stalled, "Commit of a stalled turn without TurnStalled before it")
+            books.turn, books.words, books.waits, books.stalled, books.idle = NONE, "", False, False, 0
+        books.floor, books.fate, books.protected = signal.reply, Fate.PENDING, protected
+        books.floor_turn, books.floor_text = turn, signal.transcript
+
+    # The overlap ----------------------------------------------------------------------------------------------------
+
+    def _overlap(self, signal: BargeIn | Hold | Resume, *fates: Fate) -> None:
+        books, name = self.books, type(signal).__name__
+        self._need(2, signal.reply == books.floor != NONE, f"{name} of a reply that has not the floor")
+        self._need(4, books.fate in fates, f"{name} of a reply that is {books.fate}")
+        self._need(4, signal.turn == books.turn and not books.waits, f"{name} by a turn that is not open")
+
+    def _barge_in(self, signal: BargeIn) -> None:
+        self._overlap(signal, Fate.AUDIBLE, Fate.HELD)
+        self._need(4, not self.books.protected, "BargeIn of a protected reply")
+        self._free_floor()
+
+    def _hold(self, signal: Hold) -> None:
+        self._overlap(signal, Fate.AUDIBLE)
+        self._need(4, not self.books.protected, "Hold of a protected reply")
+        self.books.fate = Fate.HELD
+
+    def _resume(self, signal: Resume) -> None:
+        self._overlap(signal, Fate.HELD)
+        kind = type(self._event)
+        self._need(4, self._due or kind in RESUMES[signal.reason], f"Resume {signal.reason} after {kind.__name__}")
+        self.books.fate = Fate.AUDIBLE
+
+    # The rest -------------------------------------------------------------------------------------------------------
+
+    def _idle(self, signal: UserIdle) -> None:
+        books = self.books
+        self._need(6, books.turn == NONE and books.floor == NONE, "UserIdle while somebody has the floor")
+        self._need(6, signal.count in (1, books.idle + 1), "UserIdle is not counted unbroken from 1")
+        books.idle = signal.count
+
+    def _note(self, signal: Note) -> None:
+        self._need(8, bool(signal.detail), "a Note that says nothing")
+
+    def _compare(self) -> None:
+        """What the machine says of itself is what its signals have said."""
+        books, machine, need = self.books, self.machine, self._need
+        turn, waits, draft, floor = machine.turn, machine.suspended, machine.draft, machine.floor
+        need(1, draft is None if books.draft == NONE else draft == books.draft, "another draft than was announced")
+        if books.floor == NONE:
+            need(2, floor is None, "a reply has the floor though none was committed, or it is over")
+        else:
+            same = floor is not None and floor[0] == books.floor and floor[1].value == books.fate.value
+            need(2, same, "another reply or state than was announced has the floor")
+        need(5, turn is None or waits is None, "a turn is open while another one waits")
+        alive = waits if turn is None else turn
+        need(5, books.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
+        need(4, (machine.user is User.LISTENING) == (turn is None), "the user's state is not that of the turn")
+        self._compare_words(waits is not None)
+        if turn is not None:
+            need(4, books.fate is not Fate.PENDING, "a reply is about to be heard while the user has a turn")
+        if draft is not None:
+            need(
+                1, machine.user is User.ENDING and turn == books.draft_turn, "a draft outlives the end it was made for"
+            )
+            need(3, same_words(books.draft_text, books.words), "a draft outlives the words it was made for")
+        deadline = machine.deadline
+        need(6, deadline is None or deadline > books.at, "a deadline lies in the past")
+        if not books.closed:
+            if floor is not None and floor[1] is Reply.HELD:
+                need(6, turn is not None and deadline is not None, "a hold without a turn, or without a deadline")
+            if turn is not None or (waits is not None and floor is None):
+                need(6, deadline is not None, "a turn that no deadline ends")
+        books.due = inf if deadline is None else deadline
+
+    def _compare_words(self, waits: bool) -> None:
+        books, event = self.books, self._event
+        if waits and not books.waits:
+            # A turn that waits has ended, with the words of its end.
+            if isinstance(event, EndOfTurn) and has_words(event.transcript) and not self._noted(NoteKind.STALE_TURN):
+                books.words = event.transcript
+            books.idle = 0
+        books.waits = waits
+        unanswered = self.machine.unanswered
+        if self._maybe is not None and unanswered != books.unanswered:
+            books.unanswered += (self._maybe,)
+        self._need(5, unanswered == books.unanswered, "what is unanswered is not what was left unanswered")
+
+
+_TAKE: dict[type, Callable[[Referee, Any], None]] = {
+    TurnStarted: Referee._started,
+    TurnUpdated: Referee._updated,
+    TurnStalled: Referee._stalled,
+    TurnDropped: Referee._dropped,
+    Speculate: Referee._speculate,
+    Cancel: Referee._cancel,
+    Commit: Referee._commit,
+    BargeIn: Referee._barge_in,
+    Hold: Referee._hold,
+    Resume: Referee._resume,
+    UserIdle: Referee._idle,
+    Note: Referee._note,
+}

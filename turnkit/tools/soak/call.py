@@ -1,0 +1,207 @@
+"""One call of a soak: a caller with audio in real time, the client, a session with a small bot, and the account."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeAlias
+
+import anyio
+
+from ...errors import ConnectionFailed, LocalProtocolError, TurnkitError
+from ...flux import FluxStream, StreamItem, connect
+from ...session import Reply, Session
+from ...speaking import Playback
+from ...turns.events import Commit, ReplyEnded, Signal, StreamLost, StreamRestored, TurnDropped, TurnStarted
+from ...turns.policy import MinWords
+from ...wire import Configure, Connected, FluxOptions, Thresholds, TurnInfo
+from .ledger import Ledger
+from .plan import OUTAGE_SECONDS, SETTLE_SECONDS
+from .speech import FRAME_SECONDS, Speech
+from .tally import Tally
+
+Through: TypeAlias = Callable[[Any], Any]
+"""What stands between the client and the session: an async iterable of messages in, one out."""
+
+_LOOK_SECONDS = 0.24
+_CONFIGURE_AFTER = 5.0
+_CHANGE = Configure(thresholds=Thresholds(eot_threshold=0.75))
+_LLM_SECONDS = 0.3
+_TTS_SECONDS = 0.15
+_WORD_SECONDS = 0.3
+_ANSWERS = ("Well, that is good to know.", "I see what you mean, thank you. Shall we go on with the rest of it?")
+
+
+class Call:
+    """One call, from dialling to hanging up, which says the speech from its second `begin` to its second `length`.
+
+    `ledger` is its account, `failure` what ended it for good.
+    """
+
+    def __init__(
+        self,
+        number: str,
+        speech: Speech,
+        tally: Tally,
+        *,
+        begin: float,
+        length: float,
+        audio: bool,
+        stopping: Callable[[], bool],
+        connected: Callable[[str, Call], object],
+    ) -> None:
+        self._first = round(begin / FRAME_SECONDS)  # frame
+        begin = self._first * FRAME_SECONDS
+        self.ledger = Ledger(speech, number, begin)
+        self.number = number
+        self.failure: TurnkitError | None = None
+        self._hung_up_at: float | None = None
+        self._speech = speech
+        self._tally = tally
+        self._length = length
+        self._audio = audio
+        self._stopping = stopping
+        self._connected = connected
+        self._begin = self._said = begin  # seconds of speech given to the client
+        self._silence = 0.0  # that the client made up
+        self._sent = 0.0
+        self._lost = 0.0
+        self._down = False
+
+    async def hold(self, url: str, through: Through) -> None:
+        """Hold it. Raises ConnectionFailed if there is no connection to begin with; later failures are kept."""
+        options = FluxOptions(eot_threshold=0.7, eager_eot_threshold=0.4, tag=(self.number,))
+        async with connect(options, url=url) as stream:
+            self._tally.begun += 1
+            session = Session(respond=_respond, speak=_speak, barge_in=MinWords(2), id=self.number)
+            for kind in (TurnStarted, Commit, TurnDropped):
+                session.on(kind, self._told)
+            session.on(ReplyEnded, self._tally.replied)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._speak, stream)
+                if self._audio:
+                    tasks.start_soon(self._configure, stream)
+                try:
+                    await session.run(through(_Tap(stream, self._took)))
+                except TurnkitError as failure:
+                    self.failure = failure
+                    self._miss(stream)
+                    self.ledger.dropped_rest()
+                finally:
+                    tasks.cancel_scope.cancel()
+            self._tally.ended(session.notes, stream, self._silence)
+
+    @property
+    def said_until(self) -> float:
+        """The second of speech up to which it is to be accounted for: what is said after that is cut off."""
+        return self._said if self._hung_up_at is None else self._hung_up_at
+
+    # The caller ---------------------------------------------------------------------------------------------------
+
+    async def _speak(self, stream: FluxStream) -> None:
+        """Say what there is to say, in real time; stay on the line until it is dealt with; hang up."""
+        began = anyio.current_time()
+        frame = self._first
+        try:
+            while frame * FRAME_SECONDS < self._length and not self._stopping():
+                frame = await self._frame(stream, began, frame)
+            self._hung_up_at = self._said
+            if self._audio:
+                while not self._over():
+                    for _ in range(round(_LOOK_SECONDS / FRAME_SECONDS)):
+                        frame = await self._frame(stream, began, frame)
+            await stream.close()
+        except ConnectionFailed:
+            return  # the stream has ended, and whoever reads it is told why
+
+    async def _frame(self, stream: FluxStream, began: float, frame: int) -> int:
+        """Let 80 ms pass, and send what was said in them."""
+        due = began + (frame + 1 - self._first) * FRAME_SECONDS
+        await anyio.sleep_until(due)
+        self._tally.behind = max(self._tally.behind, anyio.current_time() - due)
+        if self._audio:
+            self._said = (frame + 1) * FRAME_SECONDS
+            await stream.send_audio(self._speech.frame(frame))
+            self._sent = stream.audio_sent or 0.0
+            self._silence = max(self._silence, self._begin + self._sent - self._said)
+        return frame + 1
+
+    def _over(self) -> bool:
+        waited = self._said - self.said_until
+        return waited > (OUTAGE_SECONDS if self._down else SETTLE_SECONDS) or self.ledger.settled(self.said_until)
+
+    async def _configure(self, stream: FluxStream) -> None:
+        """Change a threshold, once a call: a command that faults may strike, too."""
+        await anyio.sleep(_CONFIGURE_AFTER)
+        try:
+            await stream.configure(_CHANGE)
+        except LocalProtocolError:
+            return  # hung up by then
+        except TurnkitError as error:
+            self._tally.configures_failed[type(error).__name__] += 1
+
+    # What the account needs ---------------------------------------------------------------------------------------
+
+    def _took(self, item: StreamItem, stream: FluxStream) -> None:
+        if type(item) is TurnInfo:
+            self._tally.messages += 1
+            self.ledger.took(item, self._begin - self._silence)
+        elif isinstance(item, Connected):
+            self._tally.connections += 1
+            self.ledger.connected(item)
+            self._connected(item.request_id, self)
+        elif isinstance(item, StreamLost):
+            self._down = True
+            self._tally.losses += 1
+            self._tally.replayed += max(0.0, self._sent - (stream.audio_sent or 0.0))
+        elif isinstance(item, StreamRestored):
+            self._down = False
+            self._tally.reconnects += 1
+            self._miss(stream)
+
+    def _miss(self, stream: FluxStream) -> None:
+        lost = stream.lost_audio_seconds or 0.0
+        if lost > self._lost:
+            self.ledger.dropped(lost - self._lost)
+            self._tally.dropped += lost - self._lost
+            self._lost = lost
+
+    def _told(self, signal: Signal) -> None:
+        self.ledger.told(signal)
+        self._tally.turns += isinstance(signal, TurnStarted)
+
+
+class _Tap:
+    """The stream, with an ear on it."""
+
+    def __init__(self, stream: FluxStream, took: Callable[[StreamItem, FluxStream], None]) -> None:
+        self._stream = stream
+        self._took = took
+        self.send_force_end_turn = stream.send_force_end_turn
+
+    def __aiter__(self) -> _Tap:
+        return self
+
+    async def __anext__(self) -> StreamItem:
+        item = await self._stream.__anext__()
+        self._took(item, self._stream)
+        return item
+
+
+# The bot ------------------------------------------------------------------------------------------------------------
+
+
+async def _respond(reply: Reply) -> None:
+    await anyio.sleep(_LLM_SECONDS)
+    await reply.say(_ANSWERS[reply.id % len(_ANSWERS)])
+
+
+async def _speak(_reply: Any, chunks: AsyncIterator[str | bytes], playback: Playback) -> None:
+    await anyio.sleep(_TTS_SECONDS)
+    said: list[str] = []
+    async for chunk in chunks:
+        playback.started()
+        for word in str(chunk).split():
+            await playback.wait_resumed()
+            await anyio.sleep(_WORD_SECONDS)
+            said.append(word)
+            playback.advance(" ".join(said))

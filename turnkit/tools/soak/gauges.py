@@ -1,0 +1,219 @@
+"""What sessions cost: memory, tasks, descriptors, processor time and the lag of the event loop, slice by slice."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from array import array
+from math import sqrt
+from time import process_time
+
+import anyio
+import msgspec
+
+from ...timers import on_trio
+
+LAG_SECONDS = 0.05
+"""How often the event loop is asked how late it is."""
+_BINS = 12
+
+
+def resident() -> int:
+    """Bytes of memory that this process has, as the system counts them; 0 where it does not tell."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return _peak()
+
+
+def _peak() -> int:
+    # Not what it has but the most it had, which is as good for seeing growth.
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def descriptors() -> int:
+    """Files that this process has open; 0 where the system does not tell."""
+    for path in ("/proc/self/fd", "/dev/fd"):
+        try:
+            return len(os.listdir(path)) - 1  # one of them is the directory itself
+        except OSError:
+            continue
+    return 0
+
+
+def tasks() -> int:
+    """Tasks that the running event loop has."""
+    if on_trio():
+        import trio
+
+        return trio.lowlevel.current_statistics().tasks_living
+    return len(asyncio.all_tasks())
+
+
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """The process at one second of the soak."""
+
+    at: float
+    resident: int
+    tasks: int
+    descriptors: int
+
+
+class Slice(msgspec.Struct):
+    """A part of the soak: its seconds, and averages or sums over them.
+
+    `lag_*` of the event loop in seconds; `behind`, the seconds by which audio left later than it was said, at most.
+    """
+
+    begin: float
+    end: float
+    live: float  # sessions in a call
+    resident: float  # bytes
+    tasks: float
+    descriptors: float
+    cpu: float  # seconds of processor, of the sessions' process
+    flux_cpu: float  # and of the simulator's
+    session_seconds: float
+    lag_p50: float
+    lag_p99: float
+    lag_max: float
+    behind: float
+    messages: int
+    turns: int
+    faults: int
+    reconnects: int
+
+    @property
+    def cpu_share(self) -> float:
+        """Processor seconds a session-second."""
+        return self.cpu / self.session_seconds if self.session_seconds else 0.0
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """How something grew: `per_hour` as a share of its mean, with the standard error of that slope (`spread`).
+
+    `seconds` it was watched for; too few say nothing.
+    """
+
+    what: str
+    mean: float
+    per_hour: float
+    spread: float
+    seconds: float
+
+    @property
+    def surely(self) -> float:
+        """What it grows at least, by twice the spread."""
+        return self.per_hour - 2 * self.spread
+
+
+class Gauges:
+    """Takes the samples; `lags` is told by a task that wakes up each `LAG_SECONDS`."""
+
+    def __init__(self) -> None:
+        self._at, self._tasks, self._descriptors = array("d"), array("d"), array("d")
+        self.held: list[tuple[float, float]] = []  # bytes that are left once all garbage is collected, by second
+        self.blocks: list[tuple[float, float]] = []  # and of Python's own allocations, how many
+        self.lags: list[float] = []
+        self.all_lags = array("d")  # a tenth of the memory of a list
+        self._cpu = process_time()
+        self._paused = False
+
+    def hold(self, at: float) -> None:
+        """Collect all garbage and see what is left: what waits for its collection looks like growth, and is none."""
+        gc.collect()
+        self._paused = True  # the lag that this has caused is nobody else's
+        self.held.append((at, float(resident())))
+        self.blocks.append((at, float(sys.getallocatedblocks())))
+
+    def sample(self, at: float) -> Sample:
+        sample = Sample(at, resident(), tasks(), descriptors())
+        self.keep(sample)
+        return sample
+
+    def keep(self, sample: Sample) -> None:
+        """Remember it for `growth`: as bare numbers, or the gauges would be what grows."""
+        self._at.append(sample.at)
+        self._tasks.append(sample.tasks)
+        self._descriptors.append(sample.descriptors)
+
+    def cpu(self) -> float:
+        """Processor seconds since the last time."""
+        now = process_time()
+        spent, self._cpu = now - self._cpu, now
+        return spent
+
+    def take_lags(self) -> tuple[float, float, float]:
+        """The median, 99th percentile and greatest lag since the last time."""
+        lags, self.lags = sorted(self.lags), []
+        self.all_lags.extend(lags)
+        return quantile(lags, 0.5), quantile(lags, 0.99), quantile(lags, 1.0)
+
+    async def watch_lag(self) -> None:
+        """Ask the event loop how late it is, for ever."""
+        at = anyio.current_time()
+        while True:
+            at += LAG_SECONDS
+            await anyio.sleep_until(at)
+            late = anyio.current_time() - at
+            if not self._paused:
+                self.lags.append(late)
+            self._paused = False
+            if late > LAG_SECONDS:
+                at += late
+
+    def growth(self, since: float, until: float) -> tuple[Growth, ...]:
+        """Of what is held and of tasks and descriptors, between two seconds.
+
+        Of memory only the second half counts: for minutes, what is freed leaves holes that nothing fits into.
+        """
+        late = max(since, until / 2 - 1.0)
+        series = (
+            ("memory", late, self.held),
+            ("objects", since, self.blocks),
+            ("tasks", since, zip(self._at, self._tasks, strict=True)),
+            ("descriptors", since, zip(self._at, self._descriptors, strict=True)),
+        )
+        return tuple(
+            _growth(what, [(at, value) for at, value in points if begin <= at <= until])
+            for what, begin, points in series
+        )
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    """Of sorted values; 0 if there are none."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+
+
+def _growth(what: str, points: list[tuple[float, float]]) -> Growth:
+    """A straight line through the means of a dozen parts: what is sampled each second is too alike to be counted."""
+    seconds = points[-1][0] - points[0][0] if points else 0.0
+    mean = sum(value for _, value in points) / len(points) if points else 0.0
+    bins = _means(points)
+    if len(bins) < 4 or not mean:
+        return Growth(what, mean, 0.0, 0.0, 0.0)
+    middle = sum(at for at, _ in bins) / len(bins)
+    centre = sum(value for _, value in bins) / len(bins)
+    width = sum((at - middle) ** 2 for at, _ in bins)
+    slope = sum((at - middle) * (value - centre) for at, value in bins) / width
+    rest = sum((value - centre - slope * (at - middle)) ** 2 for at, value in bins)
+    error = sqrt(rest / (len(bins) - 2) / width)
+    return Growth(what, mean, slope * 3600 / mean, error * 3600 / mean, seconds)
+
+
+def _means(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    size = max(1, len(points) // _BINS)
+    parts = [points[at : at + size] for at in range(0, len(points), size)]
+    return [
+        (sum(at for at, _ in part) / len(part), sum(value for _, value in part) / len(part))
+        for part in parts
+        if len(part) == size
+    ]

@@ -1,0 +1,99 @@
+"""What a soak is to do, checked before anything is started."""
+
+from __future__ import annotations
+
+from math import inf
+
+import msgspec
+
+from ...errors import ConfigError
+from ...simulator import parse_fault
+
+SETTLE_SECONDS = 40.0
+"""How long a caller stays on the line for the answer to what was said: a stall takes 10 s to be noticed, and another
+10 s may pass until the machine ends the turn that it cut off."""
+OUTAGE_SECONDS = 75.0
+"""And how long if there is no connection: reconnecting is given up after a minute."""
+_DIALS_A_SECOND = 50
+_DESCRIPTORS_BESIDES = 64  # of the process itself: files, pipes, the event loop
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A soak.
+
+    Fields: `sessions` at a time; `seconds` until no more is said, after which each call is still answered to its end;
+    `faults`, the chance of a fault at each message and each upgrade (0.001 is one in three minutes or so of a call);
+    `named` faults besides, as texts of `turnkit.simulator.Fault`; `seed` of what is said and of the faults; `audio`:
+    False holds idle connections, which costs no more than that; `processes` for the simulator, 0 for none of its own;
+    `call_seconds` a call lasts (None: a sixth of the whole, 20 to 120); `slices` that the report tells apart; `growth`
+    that memory, tasks and descriptors may show an hour, as a share of what they are.
+
+    Raises ConfigError for what cannot work, a fault that does not exist among it.
+    """
+
+    sessions: int = 10
+    seconds: float = 60.0
+    faults: float = 0.0
+    named: tuple[str, ...] = ()
+    seed: int = 0
+    audio: bool = True
+    processes: int = 1
+    call_seconds: float | None = None
+    slices: int = 10
+    growth: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name, least in (("sessions", 1), ("processes", 0), ("slices", 1)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= 100_000:
+                raise ConfigError(f"{name}={value!r}: must be a whole number from {least}")
+        for name in ("seconds", "growth", *(() if self.call_seconds is None else ("call_seconds",))):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < inf:
+                raise ConfigError(f"{name}={value!r}: must be a positive, finite number")
+        for text in self.fault_texts:
+            parse_fault(text)
+
+    @property
+    def fault_texts(self) -> tuple[str, ...]:
+        """All faults, for the simulator."""
+        rate = f"{self.faults:.12f}".rstrip("0").rstrip(".")  # there is no exponent in it
+        return (*((f"random:{rate}",) if self.faults else ()), *self.named)
+
+    @property
+    def length(self) -> float:
+        """Seconds that a call lasts until its caller says no more."""
+        return min(120.0, max(20.0, self.seconds / 6)) if self.call_seconds is None else self.call_seconds
+
+    @property
+    def ramp(self) -> float:
+        """Seconds over which the first calls begin."""
+        return min(self.seconds / 3, self.sessions / _DIALS_A_SECOND)
+
+    @property
+    def warm(self) -> float:
+        """The second from which on growth is growth: every session has held its first call."""
+        return self.ramp + self.length
+
+    @property
+    def descriptors(self) -> int:
+        """Files that may be open at once in the process with the sessions; for a while, two sockets a session."""
+        return 2 * self.sessions * (2 if self.processes == 0 else 1) + _DESCRIPTORS_BESIDES
+
+
+def allow_descriptors(needed: int) -> int:
+    """Raise the limit of open files to `needed` if it is lower; the limit then. Raises ConfigError if it may not be."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return needed
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return soft
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise ConfigError(
+            f"sessions: {needed} open files are needed and this process may have {hard} (RLIMIT_NOFILE); "
+            f"raise it (ulimit -n {needed}), or hold fewer sessions"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return needed

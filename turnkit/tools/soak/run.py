@@ -1,0 +1,262 @@
+"""A soak from its beginning to its report."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from random import Random
+from typing import Any
+
+import anyio
+
+from ...errors import ConnectionFailed, TurnkitError
+from .call import Call, Through
+from .gauges import Gauges, Slice
+from .peer import PULSE_SECONDS, Peer, Task, inside, outside
+from .plan import OUTAGE_SECONDS, Plan, allow_descriptors
+from .report import Report, make_report
+from .speech import Speech
+from .tally import Tally
+
+_LATE_SECONDS = 4 * PULSE_SECONDS  # in which the last faults of a call are told of after its end
+_CUT_SECONDS = OUTAGE_SECONDS + 30.0  # after the end, in which every call must have ended
+_REDIAL_SECONDS = 1.0
+_PEER_END_SECONDS = 10.0
+
+
+def _as_it_is(source: Any) -> Any:
+    return source
+
+
+async def soak(
+    plan: Plan,
+    *,
+    stop: anyio.Event | None = None,
+    on_slice: Callable[[Slice], object] | None = None,
+    on_look: Callable[[Soak], object] | None = None,
+    through: Through = _as_it_is,
+) -> Report:
+    """Hold the calls of `plan`, and account for them.
+
+    `stop` ends it early: no more is said, and what was is still answered. `on_slice` is told each slice as it is over,
+    `on_look` some times a second how far it is. `through` stands between client and session: an async iterable of
+    messages in, one out; for the identity by default, and for whatever you put there yourself.
+
+    Raises ConfigError if so many files may not be open, ConnectionFailed if the simulator does not come up or dies.
+    """
+    allow_descriptors(plan.descriptors)
+    running = Soak(plan, through, stop or anyio.Event())
+    async with AsyncExitStack() as stack:
+        peers = [await stack.enter_async_context(peer) for peer in running.peers()]
+        return await running.run(peers, on_slice or _as_it_is, on_look or _as_it_is)
+
+
+class Soak:
+    """A soak under way.
+
+    Attributes: `plan`, `tally` so far, `gauges`, `slices` that are over, `live` calls, and `at`, the second it is.
+    """
+
+    def __init__(self, plan: Plan, through: Through, stop: anyio.Event) -> None:
+        self.plan = plan
+        self.tally = Tally()
+        self.gauges = Gauges()
+        self.slices: list[Slice] = []
+        self.live = 0
+        self._through = through
+        self._stop = stop
+        # Callers that wait for an answer go on speaking meanwhile: the script must not end before they hang up.
+        self._speech = Speech(plan.length + OUTAGE_SECONDS + 10.0, plan.seed)
+        self._began = 0.0
+        self._calls: dict[str, Call] = {}  # by the id of each of its connections
+        self._early: dict[str, list[tuple[str, float]]] = {}  # faults of connections that no call has had yet
+        self._over: deque[tuple[float, Call, bool]] = deque()
+        self._flux_cpu: dict[str, float] = {}
+        self.flux_resident: dict[str, int] = {}
+        self._deserted = False  # a simulator has died
+
+    @property
+    def at(self) -> float:
+        """Seconds since it began."""
+        return anyio.current_time() - self._began
+
+    def peers(self) -> list[AbstractAsyncContextManager[Peer]]:
+        """The simulators, to be started."""
+        seconds = self.plan.length + OUTAGE_SECONDS + 10.0
+        tasks = [
+            Task(seconds, self.plan.seed, self.plan.fault_texts, self.plan.descriptors)
+            for _ in range(max(1, self.plan.processes))
+        ]
+        return [outside(task) if self.plan.processes else inside(task, self._speech) for task in tasks]
+
+    def stopping(self) -> bool:
+        """Whether no more is to be said."""
+        return self._stop.is_set() or self.at >= self.plan.seconds
+
+    async def run(
+        self, peers: list[Peer], on_slice: Callable[[Slice], object], on_look: Callable[[Soak], object]
+    ) -> Report:
+        """All of it, with simulators that are up."""
+        self._began = anyio.current_time()
+        async with anyio.create_task_group() as watching, anyio.create_task_group() as hearing:
+            for peer in peers:
+                hearing.start_soon(self._hear, peer)
+            watching.start_soon(self.gauges.watch_lag)
+            watching.start_soon(self._measure, on_slice)
+            watching.start_soon(self._look, on_look)
+            deadline = self._began + self.plan.seconds + _CUT_SECONDS
+            with anyio.CancelScope(deadline=deadline):
+                async with anyio.create_task_group() as slots:
+                    for number in range(self.plan.sessions):
+                        slots.start_soon(self._keep_calling, number, peers[number % len(peers)].url)
+            ended = self.at
+            watching.cancel_scope.cancel()
+            for peer in peers:
+                peer.end()
+            hearing.cancel_scope.deadline = anyio.current_time() + _PEER_END_SECONDS
+        if self._deserted:
+            raise ConnectionFailed("the simulator ended before the calls did; its standard error says why")
+        self._settle(everything=True)
+        return make_report(self, ended, early=self._stop.is_set())
+
+    # The sessions -------------------------------------------------------------------------------------------------
+
+    async def _keep_calling(self, slot: int, url: str) -> None:
+        """One call after the other, until it is time; the first is joined midway, or all would speak at once."""
+        begin = self.plan.length * Random(f"{self.plan.seed} {slot}").uniform(0.0, 0.8)
+        await anyio.sleep(self.plan.ramp * slot / self.plan.sessions)
+        number = 0
+        while not self.stopping():
+            number += 1
+            if await self._call(f"{slot}.{number}", url, begin):
+                begin = 0.0
+            else:
+                await anyio.sleep(_REDIAL_SECONDS)
+
+    async def _call(self, number: str, url: str, begin: float) -> bool:
+        """One call; whether it came about."""
+        call = Call(
+            number,
+            self._speech,
+            self.tally,
+            begin=begin,
+            length=self.plan.length,
+            audio=self.plan.audio,
+            stopping=self.stopping,
+            connected=self._connected,
+        )
+        self.live += 1
+        finished = False
+        try:
+            await call.hold(url, self._through)
+            finished = call.failure is None
+            self.tally.finished += finished
+            if call.failure is not None:
+                self.tally.failed[type(call.failure).__name__] += 1
+        except TurnkitError as error:
+            self.tally.not_connected[type(error).__name__] += 1
+            return False
+        except Exception as error:
+            # Whatever it is, it is what a soak is there to find.
+            self.tally.crashed[_named(error)] += 1
+        except BaseException:
+            self.tally.cut += 1
+            raise
+        finally:
+            self.live -= 1
+            self._over.append((self.at, call, finished))
+        return True
+
+    def _connected(self, request_id: str, call: Call) -> None:
+        self._calls[request_id] = call
+        for name, second in self._early.pop(request_id, ()):
+            call.ledger.struck(request_id, name, second)
+
+    # What the simulators say --------------------------------------------------------------------------------------
+
+    async def _hear(self, peer: Peer) -> None:
+        pulses: AsyncIterator[Any] = peer.pulses
+        async for pulse in pulses:
+            self._flux_cpu[peer.url] = pulse.cpu
+            self.flux_resident[peer.url] = pulse.resident
+            for strike in pulse.strikes:
+                self.tally.faults[strike.name] += 1
+                call = self._calls.get(strike.request_id)
+                if call is not None:
+                    call.ledger.struck(strike.request_id, strike.name, strike.second)
+                elif strike.request_id:
+                    self._early.setdefault(strike.request_id, []).append((strike.name, strike.second))
+            self._settle()
+        if not peer.ending:
+            self._deserted = True
+            self._stop.set()
+
+    def _settle(self, *, everything: bool = False) -> None:
+        """Close the accounts of calls that were over long enough for all their faults to be known."""
+        while self._over and (everything or self._over[0][0] <= self.at - _LATE_SECONDS):
+            _, call, finished = self._over.popleft()
+            for request_id in call.ledger.request_ids:
+                self._calls.pop(request_id, None)
+            judgement = call.ledger.judge(call.said_until)
+            self.tally.judged(judgement, call.ledger.turns_open, call.ledger.turns_wrong)
+            if not finished:
+                self.tally.fatal.update(call.ledger.fault_names)
+
+    # What it costs ------------------------------------------------------------------------------------------------
+
+    async def _measure(self, on_slice: Callable[[Slice], object]) -> None:
+        """Sample, and close a slice after the other, until it is time."""
+        length = self.plan.seconds / self.plan.slices
+        pause = min(1.0, length / 4)
+        self.gauges.cpu()
+        for number in range(self.plan.slices):
+            begin, end = number * length, (number + 1) * length
+            before, samples, lives = self._counts(), [], []
+            while self.at < end - pause / 2 and not self._stop.is_set():
+                await anyio.sleep(min(pause, max(0.0, end - self.at)))
+                samples.append(self.gauges.sample(self.at))
+                lives.append(self.live)
+            if not samples:
+                return
+            after = self._counts()
+            spans = max(1e-9, samples[-1].at - begin)
+            live = sum(lives) / len(lives)
+            over = Slice(
+                begin,
+                samples[-1].at,
+                live,
+                sum(sample.resident for sample in samples) / len(samples),
+                sum(sample.tasks for sample in samples) / len(samples),
+                sum(sample.descriptors for sample in samples) / len(samples),
+                self.gauges.cpu(),
+                after[4] - before[4],
+                live * spans,
+                *self.gauges.take_lags(),
+                self.tally.behind,
+                *(int(after[at] - before[at]) for at in range(4)),
+            )
+            self.tally.behind = 0.0
+            self.slices.append(over)
+            self.gauges.hold(self.at)
+            on_slice(over)
+
+    def _counts(self) -> tuple[float, ...]:
+        tally = self.tally
+        return tally.messages, tally.turns, tally.faults.total(), tally.reconnects, sum(self._flux_cpu.values())
+
+    async def _look(self, on_look: Callable[[Soak], object]) -> None:
+        while True:
+            on_look(self)
+            await anyio.sleep(PULSE_SECONDS)
+
+
+def _named(error: BaseException) -> str:
+    """The names of what went wrong, and where: no message, which may quote what was said."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else f" at {trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
+    return f"{type(error).__name__}{where}"

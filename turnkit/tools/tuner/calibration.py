@@ -1,0 +1,98 @@
+"""How often an eager end of turn was the end, by the confidence that came with it.
+
+`end_of_turn_confidence` is not a probability: idle silence reads 0.45 and more. What it is worth is counted, from
+each EagerEndOfTurn to the EndOfTurn or TurnResumed that followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+import msgspec
+
+from .silences import Conversation, Draft
+from .statistics import Estimate, share
+
+_WIDTH = 0.05
+
+
+class Bin(msgspec.Struct, frozen=True):
+    """Drafts with a confidence from `low` to below `high`: how many, and the share that was `confirmed`; `rising` is
+    that share once it is taken for granted that it does not fall as the confidence rises."""
+
+    low: float
+    high: float
+    drafts: int
+    confirmed: Estimate
+    rising: float
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """The bins in order; `drafts` in all of them, the share `confirmed`, and `brier`: how far off the first half of
+    the calls is about the second one (mean squared error: 0 is perfect, 0.25 a coin), None if a half is empty."""
+
+    bins: tuple[Bin, ...]
+    drafts: int
+    confirmed: Estimate
+    brier: float | None
+
+
+def calibrate(conversations: Sequence[Conversation]) -> Calibration:
+    """Count what became of every eager end of turn, call by call."""
+    halves = conversations[0::2], conversations[1::2]
+    learnt = _bins(halves[0])
+    tested = [draft for conversation in halves[1] for draft in conversation.drafts]
+    return Calibration(
+        bins=_bins(conversations),
+        drafts=sum(len(conversation.drafts) for conversation in conversations),
+        confirmed=share((sum(d.confirmed for d in c.drafts), len(c.drafts)) for c in conversations),
+        brier=_brier(learnt, tested) if learnt and tested else None,
+    )
+
+
+def start_from(calibration: Calibration, call_cost: float, second_value: float, saved: float) -> float | None:
+    """The confidence from which a draft pays: its chance p is above c / (c + v·S), with the cost of a call c, the value
+    of a second v, and S the seconds a kept draft saves. 0 if every recorded one does, None if none does."""
+    gain = second_value * saved
+    needed = call_cost / (call_cost + gain) if call_cost + gain > 0 else inf
+    paying = [one for one in calibration.bins if one.rising >= needed]
+    if not paying:
+        return None
+    return 0.0 if paying[0] is calibration.bins[0] else paying[0].low
+
+
+def _bins(conversations: Sequence[Conversation]) -> tuple[Bin, ...]:
+    places = sorted({_place(draft) for conversation in conversations for draft in conversation.drafts})
+    rows = []
+    for place in places:
+        calls = [[draft.confirmed for draft in c.drafts if _place(draft) == place] for c in conversations]
+        rows.append((place, sum(map(len, calls)), share((sum(call), len(call)) for call in calls)))
+    rising = _rising([(estimate.value, drafts) for _, drafts, estimate in rows])
+    return tuple(
+        Bin(round(place * _WIDTH, 2), round((place + 1) * _WIDTH, 2), drafts, estimate, level)
+        for (place, drafts, estimate), level in zip(rows, rising, strict=True)
+    )
+
+
+def _place(draft: Draft) -> int:
+    return int(draft.confidence / _WIDTH + 1e-9)
+
+
+def _rising(rows: list[tuple[float, int]]) -> list[float]:
+    """The closest row of values that does not fall: neighbours that do are pooled."""
+    pools: list[tuple[float, int, int]] = []  # mean, weight, how many rows
+    for value, weight in rows:
+        pools.append((value, weight, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (high, n, i), (low, m, j) = pools[-2:]
+            pools[-2:] = [((high * n + low * m) / (n + m), n + m, i + j)]
+    return [mean for mean, _, count in pools for _ in range(count)]
+
+
+def _brier(bins: tuple[Bin, ...], drafts: list[Draft]) -> float:
+    errors = []
+    for draft in drafts:
+        nearest = min(bins, key=lambda one: abs(one.low - _place(draft) * _WIDTH))
+        errors.append((nearest.rising - draft.confirmed) ** 2)
+    return sum(errors) / len(errors)

@@ -1,0 +1,179 @@
+"""Which barge-in policy to run: every time the user spoke while the agent was heard, judged by each policy again.
+
+The judge is the real machine, fed with nothing but that overlap. Whether the user wanted the floor is read off what
+they said in the end: nothing at all, a backchannel, or the agent's own words come back are no reason to stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+import msgspec
+
+from ...trace import Fed, Trace
+from ...turns.events import (
+    BargeIn,
+    Commit,
+    EndOfTurn,
+    Event,
+    Hold,
+    Initiate,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    StartOfTurn,
+    TurnEvent,
+)
+from ...turns.machine import TurnMachine
+from ...turns.policy import (
+    BargeInPolicy,
+    EchoGuard,
+    HoldThenDecide,
+    IgnoreBackchannels,
+    Immediate,
+    MinDuration,
+    MinWords,
+    Never,
+    Overlap,
+    Verdict,
+    all_of,
+)
+from ...turns.words import has_words
+from .statistics import Estimate, quantile, share
+
+POLICIES: Mapping[str, BargeInPolicy] = {
+    "immediate": Immediate(),
+    "min-words:2": MinWords(2),
+    "min-words:3": MinWords(3),
+    "min-duration:0.5": MinDuration(0.5),
+    "ignore-backchannels": IgnoreBackchannels(),
+    "echo-guard": EchoGuard(),
+    "echo-guard+ignore-backchannels": all_of(EchoGuard(), IgnoreBackchannels()),
+    "hold-then-decide": HoldThenDecide(all_of(EchoGuard(), IgnoreBackchannels())),
+    "never": Never(),
+}
+
+
+class Meant(StrEnum):
+    """What the user wanted, as far as their words tell."""
+
+    FLOOR = "floor"
+    NOTHING = "nothing"
+    BACKCHANNEL = "backchannel"
+    ECHO = "echo"
+
+
+class Spoken(msgspec.Struct):
+    """An overlap: from the first sound of the reply on, what happened and when (seconds), and what was `meant`."""
+
+    events: list[tuple[float, Event]]
+    began: float
+    meant: Meant
+    final: str
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What a policy makes of the overlaps.
+
+    `false_stops`: the share of those not meant for the floor in which the agent was stopped; `missed`: the share of
+    those meant for it in which it was not, or only after the turn; `reaction`: median seconds from the start of the
+    turn to the stop of a right one, None if there was none; `pauses`: how often the agent was held a while.
+    """
+
+    policy: str
+    overlaps: int
+    meant: int
+    false_stops: Estimate
+    missed: Estimate
+    reaction: float | None
+    pauses: int
+
+
+def overlaps(trace: Trace) -> list[Spoken]:
+    """The overlaps of a trace, those without an end left out; raw frames of Flux have none."""
+    found: list[Spoken] = []
+    playing: list[tuple[float, Event]] = []
+    heard = ""
+    current: Spoken | None = None
+    for record in () if trace.raw else trace.records:
+        if isinstance(record, BargeIn):
+            playing = []
+        if not isinstance(record, Fed):
+            continue
+        event, at = record.event, record.at
+        if isinstance(event, PlaybackStarted):
+            playing, heard = [(at, event)], ""
+        elif isinstance(event, PlaybackAdvanced) and playing:
+            playing.append((at, event))
+            heard = event.heard
+        elif isinstance(event, StartOfTurn) and playing and current is None:
+            current = Spoken([*playing], at, Meant.FLOOR, "")
+        if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
+            current.events.append((at, event))
+            if isinstance(event, EndOfTurn):
+                current.meant, current.final = _meant(event.transcript, heard), event.transcript
+                found.append(current)
+                current = None
+        if isinstance(event, PlaybackFinished):
+            playing = []
+    return found
+
+
+def _meant(text: str, heard: str) -> Meant:
+    if not has_words(text):
+        return Meant.NOTHING
+    whole = Overlap(text, 10.0, 10.0, heard, False, True)
+    for policy, meaning in ((EchoGuard(), Meant.ECHO), (IgnoreBackchannels(), Meant.BACKCHANNEL)):
+        verdict = policy(whole)
+        if (verdict[0] if isinstance(verdict, tuple) else verdict) is Verdict.KEEP:
+            return meaning
+    return Meant.FLOOR
+
+
+def judge(calls: Iterable[list[Spoken]], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Judged]:
+    """What each policy makes of the overlaps, call by call."""
+    known = [call for call in calls if call]
+    judged = []
+    for name, policy in policies.items():
+        stops = [[(spoken, *_stopped(spoken, policy)) for spoken in call] for call in known]
+        reactions = [at for call in stops for spoken, at, _ in call if at is not None and spoken.meant is Meant.FLOOR]
+        idle = [[at is not None for spoken, at, _ in call if spoken.meant is not Meant.FLOOR] for call in stops]
+        right = [[at is None for spoken, at, _ in call if spoken.meant is Meant.FLOOR] for call in stops]
+        judged.append(
+            Judged(
+                policy=name,
+                overlaps=sum(map(len, stops)),
+                meant=sum(map(len, right)),
+                false_stops=share((sum(call), len(call)) for call in idle),
+                missed=share((sum(call), len(call)) for call in right),
+                reaction=quantile(reactions, 0.5),
+                pauses=sum(held for call in stops for _, _, held in call),
+            )
+        )
+    return judged
+
+
+def _stopped(spoken: Spoken, policy: BargeInPolicy) -> tuple[float | None, bool]:
+    """How many seconds after the turn began the agent is stopped, None if not before its end; whether it was held."""
+    machine = TurnMachine(barge_in=policy)
+    begin = spoken.events[0][0]
+    signals = list(machine.feed(Initiate(), begin))
+    assert isinstance(signals[0], Commit)
+    held = False
+    for at, event in spoken.events:
+        # The deadline first, where one falls between two events, as a live session would.
+        due = machine.deadline
+        got = [*(machine.wake(due) if due is not None and due < at else ()), *machine.feed(_renamed(event), at)]
+        held |= any(isinstance(signal, Hold) for signal in got)
+        stop = next((signal for signal in got if isinstance(signal, BargeIn)), None)
+        if stop is not None:
+            return stop.at - spoken.began, held
+    return None, held
+
+
+def _renamed(event: Event) -> Event:
+    """As of reply 0, the only one there is."""
+    if isinstance(event, (PlaybackStarted, PlaybackAdvanced, PlaybackFinished)):
+        return msgspec.structs.replace(event, reply=0)
+    return event

@@ -1,0 +1,251 @@
+"""Which setting to run: every one worth asking about, what it would bring, and which of them is worth it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from math import inf
+
+import msgspec
+
+from .calibration import Calibration, calibrate, start_from
+from .prediction import Gate, Knowledge, Predictor, Setting, Turn, knowledge
+from .silences import Conversation, Thresholds
+from .statistics import Estimate, mean, quantile
+
+EOT = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+EAGER = (None, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+TIMEOUTS = (1.0, 1.5, 2.0, 3.0, 5.0)
+DRAFTS = (1.0, 2.0, inf)
+
+_ENOUGH = 20  # utterances below which nothing is recommended
+
+
+class Worth(msgspec.Struct, frozen=True, kw_only=True):
+    """What things are worth to you: `second`, of waiting less for an answer; `call`, of the LLM; both in one currency,
+    and `cut_off`, how many seconds of waiting an answer into the middle of a sentence is as bad as."""
+
+    second: float = 0.01
+    call: float = 0.001
+    cut_off: float = 3.0
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a setting would bring, in seconds and per turn.
+
+    `response`: from the last word to the first sound of the reply, with `median` and `p95`; `best_response` and
+    `best_cut_offs` at best, where only bounds are known; `saved_median` and `saved_p95` of what kept drafts save;
+    `hits`: the share of turns answered by a draft; `extra` calls of the LLM, `cut_offs`, and the `cost` of it all.
+    """
+
+    setting: Setting
+    knowledge: Knowledge
+    response: Estimate
+    median: float
+    p95: float
+    best_response: float
+    saved_median: float | None
+    saved_p95: float | None
+    hits: float
+    extra: Estimate
+    cut_offs: Estimate
+    best_cut_offs: float
+    cost: float
+    on_front: bool = False
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """The setting that costs least of those the calls can tell about: chosen on one half of them, judged on the other.
+
+    `gain`: what it costs less a turn than the `current` one, on calls that had no say in the choice; `shown`: the
+    interval of that is above nothing. `min_confidence`: from which confidence a draft pays (see `start_from`).
+    """
+
+    setting: Setting
+    current: Setting
+    gain: Estimate
+    shown: bool
+    min_confidence: float | None
+    why: str
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a set of calls has to say; `outcomes` cheapest first, `caveats` in plain words."""
+
+    conversations: int
+    utterances: int
+    worth: Worth
+    reply_seconds: float
+    gate: Gate
+    outcomes: tuple[Outcome, ...]
+    current: Outcome
+    recommendation: Recommendation | None
+    calibration: Calibration
+    caveats: tuple[str, ...]
+
+    @property
+    def front(self) -> tuple[Outcome, ...]:
+        """The settings that no other one beats in waiting, calls and cut-offs alike, quickest first."""
+        return tuple(sorted((o for o in self.outcomes if o.on_front), key=lambda o: o.response.value))
+
+
+def grid(current: Setting) -> list[Setting]:
+    """The settings worth asking about, the current one among them."""
+    eots = sorted({*EOT, current.thresholds.eot})
+    eagers = [None, *sorted({e for e in (*EAGER, current.thresholds.eager) if e is not None})]
+    timeouts = sorted({*TIMEOUTS, current.thresholds.timeout})
+    settings = []
+    for eot in eots:
+        for eager in eagers:
+            if eager is not None and eager > eot:
+                continue
+            for timeout in timeouts:
+                drafts = DRAFTS if eager is not None else (inf,)
+                settings += [Setting(Thresholds(eot, eager, timeout), number) for number in drafts]
+    return settings
+
+
+def tune(
+    conversations: Iterable[Conversation],
+    *,
+    worth: Worth | None = None,
+    reply_seconds: float = 0.7,
+    settings: Sequence[Setting] | None = None,
+) -> Tuning:
+    """What each setting would have made of these calls; `settings`, if not those of `grid`.
+
+    `reply_seconds`: from the start of the LLM to the first sound, at which a draft can save no more.
+    """
+    calls = [conversation for conversation in conversations if conversation.utterances]
+    worth = worth or Worth()
+    current = Setting(_usual(calls))
+    predictor = Predictor(calls, reply_seconds)
+    recorded = {call.recorded for call in calls}
+    asked = list(dict.fromkeys([current, *(grid(current) if settings is None else settings)]))
+    turns = {setting: predictor.turns(setting) for setting in asked}
+    outcomes = [_outcome(setting, turns[setting], knowledge(setting, recorded), worth) for setting in asked]
+    first = outcomes[0]
+    outcomes = sorted(_with_front(outcomes), key=lambda outcome: outcome.cost)
+    calibration = calibrate(calls)
+    utterances = sum(len(call.utterances) for call in calls)
+    return Tuning(
+        conversations=len(calls),
+        utterances=utterances,
+        worth=worth,
+        reply_seconds=reply_seconds,
+        gate=predictor.gate,
+        outcomes=tuple(outcomes),
+        current=first,
+        recommendation=_recommend(turns, outcomes, current, calibration, worth) if utterances >= _ENOUGH else None,
+        calibration=calibration,
+        caveats=tuple(_caveats(calls, utterances, predictor.gate)),
+    )
+
+
+def _usual(calls: Sequence[Conversation]) -> Thresholds:
+    counted = Counter(call.recorded for call in calls)
+    return counted.most_common(1)[0][0] if counted else Thresholds(0.7, None, 5.0)
+
+
+def _cost(turn: Turn, worth: Worth) -> float:
+    return worth.second * (turn.response + worth.cut_off * turn.cut_offs) + worth.call * (1 + turn.extra)
+
+
+def _outcome(setting: Setting, calls: list[list[Turn]], known: Knowledge, worth: Worth) -> Outcome:
+    turns = [turn for call in calls for turn in call]
+    responses = [turn.response for turn in turns]
+    saved = [turn.saved for turn in turns if turn.saved is not None]
+    count = max(len(turns), 1)
+    return Outcome(
+        setting=setting,
+        knowledge=known,
+        response=mean([[turn.response for turn in call] for call in calls]),
+        median=quantile(responses, 0.5) or 0.0,
+        p95=quantile(responses, 0.95) or 0.0,
+        best_response=sum(turn.response_low for turn in turns) / count,
+        saved_median=quantile(saved, 0.5),
+        saved_p95=quantile(saved, 0.95),
+        hits=len(saved) / count,
+        extra=mean([[turn.extra for turn in call] for call in calls]),
+        cut_offs=mean([[turn.cut_offs for turn in call] for call in calls]),
+        best_cut_offs=sum(turn.cut_offs_low for turn in turns) / count,
+        cost=sum(_cost(turn, worth) for turn in turns) / count,
+    )
+
+
+def _with_front(outcomes: list[Outcome]) -> list[Outcome]:
+    """Mark those that no other one beats, among those that the calls can tell about."""
+    known = [outcome for outcome in outcomes if outcome.knowledge is not Knowledge.BOUNDS]
+    points = sorted({_point(outcome) for outcome in known})
+    best: list[tuple[float, float, float]] = []
+    for point in points:
+        if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other in best):
+            best.append(point)
+    front = set(best)
+    marked: list[Outcome] = []
+    for outcome in outcomes:
+        unique = outcome.knowledge is not Knowledge.BOUNDS and _point(outcome) in front
+        if unique:
+            front.discard(_point(outcome))  # of several that come to the same, the first
+        marked.append(msgspec.structs.replace(outcome, on_front=unique))
+    return marked
+
+
+def _point(outcome: Outcome) -> tuple[float, float, float]:
+    return round(outcome.response.value, 3), round(outcome.extra.value, 3), round(outcome.cut_offs.value, 3)
+
+
+def _recommend(
+    turns: dict[Setting, list[list[Turn]]],
+    outcomes: list[Outcome],
+    current: Setting,
+    calibration: Calibration,
+    worth: Worth,
+) -> Recommendation:
+    """The cheapest on the calls of even number, judged on those of odd number."""
+    known = [outcome.setting for outcome in outcomes if outcome.knowledge is not Knowledge.BOUNDS]
+
+    def cost(setting: Setting, part: int) -> float:
+        chosen = [_cost(turn, worth) for call in turns[setting][part::2] for turn in call]
+        return sum(chosen) / max(len(chosen), 1)
+
+    best = min(known, key=lambda setting: (round(cost(setting, 0), 6), setting != current))
+    pairs = zip(turns[current][1::2], turns[best][1::2], strict=True)
+    gain = mean([[_cost(a, worth) - _cost(b, worth) for a, b in zip(one, two, strict=True)] for one, two in pairs])
+    shown = gain.low > 0
+    if best == current:
+        why = "no setting that these calls can tell about costs less than the current one"
+    elif shown:
+        why = f"on calls that had no say in the choice it costs {gain.value:.4f} less a turn ({gain.low:.4f} at least)"
+    else:
+        why = f"it looks cheaper by {gain.value:.4f} a turn, but these calls are too few to be sure of that"
+    saved = next((o.saved_median for o in outcomes if o.setting == best), None)
+    return Recommendation(
+        setting=best,
+        current=current,
+        gain=gain,
+        shown=shown,
+        min_confidence=start_from(calibration, worth.call, worth.second, saved) if saved else None,
+        why=why,
+    )
+
+
+def _caveats(calls: Sequence[Conversation], utterances: int, gate: Gate) -> Iterable[str]:
+    if utterances < _ENOUGH:
+        yield f"{utterances} utterances are too few to recommend anything: record at least {_ENOUGH}"
+    elif len(calls) < 8:
+        yield f"{len(calls)} calls only: callers differ, and the intervals are as wide as that makes them"
+    if any(call.inferred for call in calls):
+        yield "some traces do not name the thresholds they were recorded with: these were read off their events"
+    if not all(call.measured for call in calls):
+        yield "some traces have no times of words: their silences begin when the words were reported, up to 0.24 s late"
+    if gate.explained is not None and gate.explained < 0.95:
+        yield f"number and silence explain only {gate.explained:.0%} of what Flux did here: read `rough` as rougher"
+    eots = {call.recorded.eot for call in calls}
+    if eots:
+        yield (
+            f"what Flux would have made of thresholds above {min(eots):g} is in none of these calls, only bounds are; "
+            "record some with a higher one to know"
+        )
+    if all(call.recorded.eager is None for call in calls):
+        yield "eager ends were off: what lower thresholds would have brought is read off the confidence of Updates"

@@ -1,0 +1,398 @@
+"""From a trace to what is drawn of it: turns, replies, marks and spans, in seconds from the beginning of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from ...errors import ConfigError
+from ...trace import Fact, Fed, TimedWord, Trace, replay
+from ...turns.events import (
+    BargeIn,
+    Cancel,
+    Commit,
+    EndOfTurn,
+    Event,
+    Hold,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    ReplyEnded,
+    Resume,
+    Signal,
+    Speculate,
+    StartOfTurn,
+    StreamLost,
+    StreamRestored,
+    TurnDropped,
+    TurnEvent,
+    TurnResumed,
+    TurnStarted,
+    TurnUpdated,
+    Update,
+)
+
+_DECIMALS = 4  # of a second: finer than any screen
+_TELLING = 2.0  # seconds of audio that tell how fast it ran
+_DRIFT = 0.2  # what clocks and a stalled network may account for
+
+
+class Word(msgspec.Struct, array_like=True):
+    """A word of the user's, from second to second; `measured` by Flux, or only known to have come in between."""
+
+    start: float
+    end: float
+    text: str
+    measured: bool
+
+
+class Turn(msgspec.Struct):
+    """A turn of the user's: when, what, and what came of it.
+
+    `fate` is `answered`, `dropped` or `open`; `trigger` or `reason` say how. `gap`: from the Commit to the first sound
+    of the reply; `wait`: from the user's last word, as far as its time is known, to that sound; `lead`: from the draft
+    to the Commit; `saved`: how much of the lead the reply would have needed; in seconds, None where nothing is known.
+    """
+
+    turn: int
+    start: float
+    end: float
+    text: str = ""
+    fate: str = "open"
+    trigger: str = ""
+    reason: str = ""
+    reply: int | None = None
+    last_word: float | None = None
+    sound: float | None = None
+    gap: float | None = None
+    wait: float | None = None
+    lead: float | None = None
+    saved: float | None = None
+    words: list[Word] = []
+
+
+class Phase(msgspec.Struct, array_like=True):
+    """What a reply was from second to second: `draft`, `withdrawn`, `pending`, `audible` or `held`."""
+
+    start: float
+    end: float
+    kind: str
+
+
+class Reply(msgspec.Struct):
+    """A reply of the agent's: its phases, how it ended, and what of it was heard, in pieces with their times."""
+
+    reply: int
+    turn: int | None
+    phases: list[Phase] = []
+    outcome: str = ""
+    heard: str = ""
+    pieces: list[Word] = []
+    drafted: float | None = None
+
+
+class Mark(msgspec.Struct, array_like=True):
+    """Something at a second: its `kind` (the name of an event or signal), a short label, and the details to show."""
+
+    at: float
+    kind: str
+    label: str
+    details: dict[str, str]
+
+
+class Scene(msgspec.Struct):
+    """All that the page draws; times are seconds from the beginning, `offset` is where the audio's second 0 lies."""
+
+    title: str
+    began: str
+    seconds: float
+    notices: list[str]
+    settings: dict[str, str]
+    thresholds: dict[str, float]
+    offset: float = 0.0
+    turns: list[Turn] = []
+    replies: list[Reply] = []
+    flux: list[Mark] = []
+    signals: list[Mark] = []
+    confidence: list[tuple[float, float]] = []
+    lost: list[Phase] = []
+    tallies: list[tuple[str, str]] = []
+
+
+def scene(trace: Trace) -> Scene:
+    """What there is to see in a trace; of raw frames of Flux, what turnkit would have decided with its defaults.
+
+    Raises ConfigError for a trace with nothing in it.
+    """
+    if not trace.records:
+        raise ConfigError(f"trace {trace.name!r}: nothing was recorded, so there is nothing to see")
+    notices = []
+    if trace.raw:
+        notices.append("Only Flux's frames were recorded: the signals are what turnkit decides with its defaults.")
+    elif not trace.ended:
+        notices.append("The recording was cut off; it is shown up to there.")
+    elif trace.ended == "full":
+        notices.append("The recording reached its bound; the call went on.")
+    if trace.header.redacted:
+        notices.append("Words were replaced before they were written.")
+    return _Drawing(trace, notices).finished()
+
+
+class _Drawing:
+    """Goes through a trace once and keeps what is to be drawn."""
+
+    def __init__(self, trace: Trace, notices: list[str]) -> None:
+        self._zero = trace.began_at
+        options = trace.header.options or {}
+        names = ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms")
+        self.scene = Scene(
+            title=trace.header.session or trace.name,
+            began=trace.header.began,
+            seconds=max(trace.seconds, 0.001),
+            notices=notices,
+            settings={name: str(value) for name, value in trace.header.settings.items() if value is not None},
+            thresholds={name: float(options[name]) for name in names if isinstance(options.get(name), (int, float))},
+        )
+        self._turns: dict[int, Turn] = {}
+        self._replies: dict[int, Reply] = {}
+        self._now: dict[int, tuple[str, float]] = {}  # what each living reply is, and since when
+        self._open: Turn | None = None
+        self._first_chunks: dict[object, float] = {}  # when each reply began to say something, held back or not
+        self._timed: dict[int, tuple[TimedWord, ...]] = {}
+        self._lost_at: float | None = None
+        self._lost_why = ""
+        self._pace, self.scene.offset = self._audio_clock(trace.records)
+        if self._pace != 1.0:
+            notices.append(f"The audio ran {1 / self._pace:.1f} times as fast as people talk; times are the machine's.")
+        for record in _both(trace):
+            if isinstance(record, Fed):
+                self._see_event(record, record.event, round(record.at - self._zero, _DECIMALS))
+            elif isinstance(record, Fact):
+                self._first_chunks.setdefault(record.fields["reply"], record.at - self._zero)
+            else:
+                self._see_signal(record, round(record.at - self._zero, _DECIMALS))
+
+    def _audio_clock(self, records: Iterable[object]) -> tuple[float, float]:
+        """How many seconds a second of audio took (1, unless a demo or a test was in a hurry), and where its second 0
+        lies: an event comes after the audio it covers, the promptest tells best."""
+        events = [(r.at, r.event) for r in records if isinstance(r, Fed) and isinstance(r.event, TurnEvent)]
+        heard = [(at, event.audio_end) for at, event in events if event.audio_end > 0]
+        if not heard:
+            return 1.0, 0.0
+        span = heard[-1][1] - heard[0][1]
+        pace = (heard[-1][0] - heard[0][0]) / span if span > _TELLING else 1.0
+        pace = pace if abs(pace - 1.0) > _DRIFT and pace > 0 else 1.0
+        return pace, min(at - end * pace for at, end in heard) - self._zero
+
+    # Events -------------------------------------------------------------------------------------------------------
+
+    def _see_event(self, record: Fed, event: Event, at: float) -> None:
+        if isinstance(event, TurnEvent):
+            self._see_turn_event(record, event, at)
+        elif isinstance(event, (PlaybackStarted, PlaybackAdvanced)):
+            self._sound(event, at)
+        elif isinstance(event, PlaybackFinished):
+            self._over(event.reply, at)
+        elif isinstance(event, StreamLost):
+            self._lost_at, self._lost_why = at, event.reason
+        if isinstance(event, StreamRestored):
+            self._restored(at)
+
+    def _see_turn_event(self, record: Fed, event: TurnEvent, at: float) -> None:
+        self._restored(at)
+        self.scene.confidence.append((at, round(event.confidence, _DECIMALS)))
+        if record.words and self._open is not None:
+            self._timed[self._open.turn] = record.words
+        if not isinstance(event, Update) or event.transcript:
+            details = {"turn_index": str(event.turn_index), "confidence": f"{event.confidence:.3f}"}
+            details["audio"] = f"{event.audio_end:.2f} s"
+            if isinstance(event, EndOfTurn) and event.trigger:
+                details["trigger"] = event.trigger
+            if event.transcript:
+                details["words"] = event.transcript
+            self.scene.flux.append(Mark(at, type(event).__name__, _FLUX_LABELS.get(type(event), ""), details))
+
+    def _restored(self, at: float) -> None:
+        if self._lost_at is not None:
+            self.scene.lost.append(Phase(self._lost_at, at, self._lost_why or "lost"))
+            self._lost_at = None
+
+    def _sound(self, event: PlaybackStarted | PlaybackAdvanced, at: float) -> None:
+        reply = self._replies.get(event.reply)
+        if reply is None or event.reply not in self._now:
+            return
+        if self._now[event.reply][0] == "pending":
+            self._phase(event.reply, "audible", at)
+            self._first_sound(reply, at)
+        if isinstance(event, PlaybackAdvanced) and event.heard != reply.heard:
+            fresh = event.heard[len(reply.heard) :] if event.heard.startswith(reply.heard) else event.heard
+            since = reply.pieces[-1].end if reply.pieces else self._now[event.reply][1]
+            reply.pieces.append(Word(min(since, at), at, fresh.strip(), True))
+            reply.heard = event.heard
+
+    def _first_sound(self, reply: Reply, at: float) -> None:
+        turn = None if reply.turn is None else self._turns.get(reply.turn)
+        if turn is None or turn.reply != reply.reply:
+            return
+        turn.sound, turn.gap = at, round(at - turn.end, _DECIMALS)
+        chunk = self._first_chunks.get(reply.reply)
+        if turn.lead is not None and reply.drafted is not None and chunk is not None:
+            # What was ready before the Commit waited for it: only the time it took is saved.
+            turn.saved = round(min(turn.lead, chunk - reply.drafted), _DECIMALS)
+
+    # Signals ------------------------------------------------------------------------------------------------------
+
+    def _see_signal(self, signal: Signal | ReplyEnded, at: float) -> None:
+        match signal:
+            case TurnStarted(turn=turn, transcript=text):
+                self._open = self._turns[turn] = Turn(turn, at, self.scene.seconds, text, words=[])
+                self._hear(text, at)
+            case TurnUpdated(transcript=text):
+                self._hear(text, at)
+            case Speculate(turn=turn, reply=reply):
+                self._replies[reply] = Reply(reply, turn, [], pieces=[], drafted=at)
+                self._now[reply] = ("draft", at)
+            case Cancel(reply=reply):
+                self._cancelled(signal, at)
+            case Commit():
+                self._committed(signal, at)
+            case BargeIn(reply=reply):
+                self._over(reply, at)
+                self._replies[reply].outcome = "interrupted"
+            case Hold(reply=reply):
+                self._phase(reply, "held", at)
+            case Resume(reply=reply):
+                self._phase(reply, "audible", at)
+            case TurnDropped(turn=turn, transcript=text, reason=reason):
+                self._end_turn(turn, at, text, "dropped")
+                self._turns[turn].reason = reason
+            case ReplyEnded(reply=reply, outcome=outcome):
+                self._over(reply, at)
+                if reply in self._replies:
+                    self._replies[reply].outcome = outcome
+                    self._replies[reply].heard = signal.heard or self._replies[reply].heard
+        if not isinstance(signal, TurnUpdated):
+            fields = msgspec.to_builtins(signal)
+            hidden = ("signal", "at", "why") if fields.get("why") else ("signal", "at")
+            details = {name: _shown(value) for name, value in fields.items() if name not in hidden}
+            if fields.get("why"):
+                details["why"] = fields["why"]
+            name = type(signal).__name__
+            self.scene.signals.append(Mark(at, name, _SIGNAL_LABELS.get(name, name), details))
+
+    def _hear(self, text: str, at: float) -> None:
+        """Words came since the last time; when in between is not known, unless Flux tells at the end."""
+        turn = self._open
+        if turn is None:
+            return
+        fresh = text.split()[len(turn.text.split()) if turn.words else 0 :]
+        since = turn.words[-1].end if turn.words else max(0.0, at - 0.25)
+        step = (at - since) / max(len(fresh), 1)
+        turn.words += [Word(since + i * step, since + (i + 1) * step, word, False) for i, word in enumerate(fresh)]
+        turn.text = text
+
+    def _committed(self, signal: Commit, at: float) -> None:
+        reply = self._replies.setdefault(signal.reply, Reply(signal.reply, signal.turn, [], pieces=[]))
+        if signal.turn is not None:
+            self._end_turn(signal.turn, at, signal.transcript, "answered")
+            turn = self._turns[signal.turn]
+            turn.trigger, turn.reply = signal.trigger, signal.reply
+            if signal.speculative and reply.drafted is not None:
+                turn.lead = round(at - reply.drafted, _DECIMALS)
+        self._phase(signal.reply, "pending", at)
+
+    def _cancelled(self, signal: Cancel, at: float) -> None:
+        reply = self._replies.setdefault(signal.reply, Reply(signal.reply, signal.turn, [], pieces=[]))
+        kind, since = self._now.pop(signal.reply, ("withdrawn", at))
+        reply.phases.append(Phase(since, at, "withdrawn" if kind == "draft" else kind))
+        reply.outcome = f"cancelled: {signal.reason.value}"
+
+    def _end_turn(self, turn: int, at: float, text: str, fate: str) -> None:
+        ended = self._turns.setdefault(turn, Turn(turn, at, at, words=[]))
+        if ended is self._open:
+            self._hear(text, at)
+            self._open = None
+        ended.end, ended.text, ended.fate = at, text or ended.text, fate
+
+    def _phase(self, reply: int, kind: str, at: float) -> None:
+        before = self._now.get(reply)
+        if before is not None:
+            self._replies[reply].phases.append(Phase(before[1], at, before[0]))
+        self._now[reply] = (kind, at)
+
+    def _over(self, reply: int, at: float) -> None:
+        if reply in self._now and self._now[reply][0] != "draft":
+            kind, since = self._now.pop(reply)
+            self._replies[reply].phases.append(Phase(since, at, kind))
+
+    # The end ------------------------------------------------------------------------------------------------------
+
+    def finished(self) -> Scene:
+        """What was open is open to the end."""
+        self._restored(self.scene.seconds)
+        for reply, (kind, since) in self._now.items():
+            self._replies[reply].phases.append(Phase(since, self.scene.seconds, kind))
+        for number, words in self._timed.items():
+            self._measure(self._turns[number], words)
+        for turn in self._turns.values():
+            turn.words = [Word(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
+        self.scene.turns = list(self._turns.values())
+        self.scene.replies = list(self._replies.values())
+        self.scene.tallies = _tallies(self.scene)
+        return self.scene
+
+    def _measure(self, turn: Turn, words: tuple[TimedWord, ...]) -> None:
+        """Flux says when each word was spoken: on the audio's clock, shifted to the call's."""
+        timed = [(w.word, w.start, w.end) for w in words if w.start is not None and w.end is not None]
+        if len(timed) < len(words):
+            return
+        offset, pace = self.scene.offset, self._pace
+        turn.words = [Word(start * pace + offset, end * pace + offset, word, True) for word, start, end in timed]
+        turn.last_word = round(turn.words[-1].end, _DECIMALS)
+        if turn.sound is not None:
+            turn.wait = round(turn.sound - turn.last_word, _DECIMALS)
+
+
+def _both(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
+    """Events and signals in order; for raw frames the signals that a machine with the defaults gives."""
+    if not trace.raw:
+        return [
+            record
+            for record in trace.records
+            if isinstance(record, Fed | Signal | ReplyEnded)
+            or (isinstance(record, Fact) and record.name == "FirstChunk" and "reply" in record.fields)
+        ]
+    fed = [record for record in trace.records if isinstance(record, Fed)]
+    # At one time the event comes first: the signals answer to it.
+    return sorted([*fed, *replay(trace).signals], key=lambda record: record.at)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return " · ".join(map(str, value)) or "–"
+    return "–" if value is None or value == "" else str(value)
+
+
+def _tallies(scene: Scene) -> list[tuple[str, str]]:
+    """What it came to, in a handful of figures; no figure where there is nothing to count."""
+    answered = [turn for turn in scene.turns if turn.fate == "answered"]
+    drafts = [reply for reply in scene.replies if reply.drafted is not None]
+    kept = sum(turn.lead is not None for turn in answered)
+    rows = [("turns", str(len(scene.turns))), ("answered", str(len(answered)))]
+    if drafts:
+        rows.append(("drafts kept", f"{kept} of {len(drafts)}"))
+    for label, seconds in (
+        ("commit → sound", [turn.gap for turn in answered if turn.gap is not None]),
+        ("last word → sound", [turn.wait for turn in answered if turn.wait is not None]),
+        ("saved a turn", [turn.saved for turn in answered if turn.saved is not None]),
+    ):
+        if seconds:
+            rows.append((label, f"{sorted(seconds)[len(seconds) // 2] * 1000:.0f} ms"))
+    barge_ins = sum(mark.kind == "BargeIn" for mark in scene.signals)
+    return [*rows, ("barge-ins", str(barge_ins))] if barge_ins else rows
+
+
+_FLUX_LABELS: dict[type, str] = {StartOfTurn: "start", TurnResumed: "resumed", EndOfTurn: "end"}
+_SIGNAL_LABELS = {"TurnStarted": "turn", "TurnDropped": "dropped", "ReplyEnded": "over", "TurnStalled": "stalled"}

@@ -1,0 +1,114 @@
+"""Recordings made elsewhere: the frames of Flux, one JSON object a line, with or without the time of their arrival."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from .. import wire
+from ..errors import ConfigError, RemoteProtocolError
+from ..turns.events import Event, StreamLost, StreamRestored
+from .records import Closed, Fed, Frame, Header, Record, TimedWord, Trace
+
+_ARRIVED = ("received", "at")
+_INSIDE = ("frame", "message")
+_ENDS = ("EagerEndOfTurn", "EndOfTurn")
+
+_any = msgspec.json.Decoder().decode
+
+
+def timed(words: tuple[wire.Word, ...]) -> tuple[TimedWord, ...]:
+    """Flux's words as traces have them."""
+    return tuple(TimedWord(word.word, word.start, word.end, word.confidence) for word in words)
+
+
+class RawReader:
+    """Makes events of frames, as a session does, but without a clock of its own."""
+
+    def __init__(self) -> None:
+        self.problem = ""
+        self._records: list[Record] = []
+        self._now = 0.0
+        self._began: float | None = None
+        self._stamped: bool | None = None
+        self._base = 0.0  # where the audio clock of this connection begins
+        self._turns = False
+        self._lost = False
+        self._request_id = ""
+
+    @staticmethod
+    def message(text: bytes | dict[str, Any]) -> wire.Message | None:
+        """The message, None if it is none of Flux's."""
+        try:
+            message = wire.decode(text)
+        except RemoteProtocolError:
+            return None
+        return None if isinstance(message, wire.Unknown) and (message.problem or not message.type) else message
+
+    def take(self, text: bytes) -> bool:
+        """Whether the line is a frame of Flux."""
+        try:
+            fields = _any(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            self.problem = "is no JSON object"
+            return False
+        inside = next((fields[name] for name in _INSIDE if isinstance(fields.get(name), dict)), None)
+        message = self.message(text if inside is None else inside)
+        if message is None:
+            self.problem = "is no message of Flux"
+            return False
+        self._tell_time(message, _arrival(fields))
+        self._add(message)
+        return True
+
+    def _tell_time(self, message: wire.Message, arrived: float | None) -> None:
+        if self._stamped is None:
+            self._stamped = arrived is not None
+            self._now = arrived or 0.0
+        if self._stamped and arrived is not None:
+            self._now = max(self._now, arrived)
+        elif not self._stamped and isinstance(message, wire.TurnInfo):
+            self._now = max(self._now, self._base + message.audio_window_end)
+        if self._began is None:
+            self._began = self._now
+
+    def _add(self, message: wire.Message) -> None:
+        self._records.append(Frame(self._now, message))
+        if isinstance(message, wire.Connected):
+            self._request_id = self._request_id or message.request_id
+            if self._turns and not self._lost:
+                self._feed(StreamLost("connected anew"))
+            if self._turns:
+                self._feed(StreamRestored("connected"))
+            self._turns = self._lost = False
+            self._base = self._now
+        elif isinstance(message, wire.ErrorMessage):
+            self._lost = True
+            self._feed(StreamLost(message.code or "Flux sent an Error"))
+        event = wire.to_event(message)
+        if event is not None and isinstance(message, wire.TurnInfo):
+            self._turns = True
+            self._lost = False
+            self._feed(event, timed(message.words) if message.event in _ENDS else ())
+
+    def _feed(self, event: Event, words: tuple[TimedWord, ...] = ()) -> None:
+        self._records.append(Fed(self._now, event, words))
+
+    def trace(self, name: str) -> Trace:
+        """All that was taken; raises ConfigError if there is not a single turn event in it."""
+        if not any(isinstance(record, Fed) for record in self._records):
+            raise ConfigError(f"trace {name!r}: holds no TurnInfo; it must have the frames of a Flux session")
+        header = Header(session=self._request_id, began_at=self._began or 0.0)
+        return Trace(header=header, records=(*self._records, Closed(self._now)), name=name, raw=True, ended="closed")
+
+
+def _arrival(fields: dict[str, Any]) -> float | None:
+    for name in _ARRIVED:
+        value = fields.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value):
+            return float(value)
+    return None

@@ -1,0 +1,185 @@
+"""From a file to a trace: leniently where a crash or a newer version explains it, with file and line where not."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+
+from ..errors import ConfigError, LocalProtocolError
+from ..turns.events import SIGNALS, Event, ReplyEnded, Signal
+from .raw_frames import RawReader
+from .records import VERSION, Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
+
+
+class _Line(msgspec.Struct):
+    """What kind of line it is."""
+
+    at: float
+    event: str | None = None
+    signal: str | None = None
+    wake: bool = False
+    close: bool = False
+    fact: str | None = None
+    frame: msgspec.Raw = msgspec.Raw()
+    end: str | None = None
+    words: tuple[TimedWord, ...] = ()
+
+
+_EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
+_SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
+
+_line = msgspec.json.Decoder(_Line).decode
+_event = msgspec.json.Decoder(Event).decode
+_signal = msgspec.json.Decoder(Signal | ReplyEnded).decode
+_any = msgspec.json.Decoder().decode
+_header = msgspec.json.Decoder(Header).decode
+
+
+def read(path: str | Path) -> Trace:
+    """Read the trace of one call, or a recording of raw frames of Flux, one JSON object a line; both also gzipped.
+
+    Lines and kinds that this version does not know are skipped and counted, a last line that was cut off is dropped.
+    Frames need no time of their own: where a line has a number `received` or `at` (seconds), that is when it arrived,
+    else the second of audio it covers is. Raises ConfigError, naming file, line and rule, for a file that cannot be
+    read or is neither.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"trace {str(path)!r}: cannot be read: {error.strerror or type(error).__name__}") from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, name: str = "") -> Trace:
+    """The trace that these bytes are, see `read`; `name` is what errors call it."""
+    reader = _Reader(name)
+    try:
+        lines = _unpacked(data).split(b"\n") if data[:2] == b"\x1f\x8b" else data.split(b"\n")
+    except zlib.error as error:
+        raise ConfigError(f"trace {name!r}: is not gzip, although it begins like it: {error}") from None
+    last = len(lines)
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        # Only the last line can be cut off; all that are whole end in a newline.
+        if text and not reader.take(text, number) and number < last:
+            raise ConfigError(f"trace {name!r}, line {number}: {reader.problem}")
+    return reader.trace()
+
+
+def _unpacked(data: bytes) -> bytes:
+    """What is in a gzip file, as far as it goes."""
+    parts = []
+    while data:
+        unpacker = zlib.decompressobj(wbits=31)
+        parts.append(unpacker.decompress(data))
+        data = unpacker.unused_data
+    return b"".join(parts)
+
+
+class _Reader:
+    """Takes the lines one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self.problem = ""
+        self._name = name
+        self._header: Header | None = None
+        self._raw: RawReader | None = None
+        self._records: list[Record] = []
+        self._now = float("-inf")
+        self._closed = False
+        self._ended = ""
+        self._skipped = 0
+
+    def take(self, text: bytes, number: int) -> bool:
+        """Whether the line could be read; `problem` says why not."""
+        if self._raw is not None:
+            return self._raw.take(text) or self._fails(self._raw.problem)
+        if self._header is None:
+            return self._begin(text, number)
+        try:
+            line = _line(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return self._fails(f"is no line of a trace: {error}")
+        try:
+            record = self._record(line, text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError, LocalProtocolError) as error:
+            kind = line.event or line.signal or "this line"
+            return self._fails(f"{kind} does not have the fields it must have: {error}")
+        if record is None:
+            self._skipped += not line.end
+        elif isinstance(record, (Fed, Woken, Closed)):
+            return self._take_input(record)
+        else:
+            self._records.append(record)
+        return True
+
+    def _take_input(self, record: Input) -> bool:
+        if self._closed:
+            return self._fails("comes after the close")
+        if record.at < self._now:
+            return self._fails(f"time goes back, from {self._now!r} to {record.at!r}")
+        self._now = record.at
+        self._closed = isinstance(record, Closed)
+        self._records.append(record)
+        return True
+
+    def _fails(self, problem: str) -> bool:
+        self.problem = problem
+        return False
+
+    def _begin(self, text: bytes, number: int) -> bool:
+        where = f"trace {self._name!r}, line {number}"
+        try:
+            fields = _any(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            fields = None
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{where}: is no JSON object: a trace, or a recording of Flux, has one on every line")
+        if "trace" not in fields:
+            self._raw = RawReader()
+            if not self._raw.take(text):
+                raise ConfigError(f"{where}: neither the first line of a trace nor a frame of Flux")
+            return True
+        try:
+            self._header = _header(text)
+        except msgspec.DecodeError as error:
+            raise ConfigError(f"{where}: the header does not have the fields it must have: {error}") from None
+        if self._header.trace > VERSION:
+            newer = f"{self._header.trace}, written by turnkit {self._header.turnkit or '?'}"
+            raise ConfigError(f"{where}: a trace of format {newer}; this turnkit reads up to {VERSION}")
+        return True
+
+    def _record(self, line: _Line, text: bytes) -> Record | None:
+        if line.event is not None:
+            return Fed(line.at, _event(text), line.words) if line.event in _EVENTS else None
+        if line.signal is not None:
+            return _signal(text) if line.signal in _SIGNALS else None
+        if line.wake or line.close:
+            return Woken(line.at) if line.wake else Closed(line.at)
+        if line.fact is not None:
+            fields: dict[str, Any] = _any(text)
+            name, at = fields.pop("fact"), float(fields.pop("at"))
+            return Fact(at, name, fields)
+        if bytes(line.frame):
+            message = RawReader.message(bytes(line.frame))
+            return None if message is None else Frame(line.at, message)
+        if line.end is not None:
+            self._ended = line.end
+        return None
+
+    def trace(self) -> Trace:
+        """All that was taken."""
+        if self._raw is not None:
+            return self._raw.trace(self._name)
+        if self._header is None:
+            raise ConfigError(f"trace {self._name!r}: is empty")
+        return Trace(
+            header=self._header,
+            records=tuple(self._records),
+            name=self._name,
+            ended=self._ended,
+            skipped=self._skipped,
+        )

@@ -1,0 +1,40 @@
+"""When to give way, and when to draft: a situation in, a verdict out.
+
+A policy is any callable. A barge-in policy takes an `Overlap` and answers a `Verdict`; a speculation policy takes a
+`Pause` and answers a bool; either may answer `(answer, why)`, and `why` is carried by the signal that follows. The
+machine asks again and again, so a policy keeps no state of its own: all it may go by is what it is handed. One that
+raises, or answers anything else, is noted and overruled: the user gets the floor, and nothing is drafted.
+
+The built-in ones are values: equal settings make equal policies. Their reasons go to the log and quote nobody.
+"""
+
+from __future__ import annotations
+
+from .asking import BargeInPolicy, Overlap, Pause, SpeculationPolicy, Verdict
+from .barge_in import Grace, HoldThenDecide, Immediate, MinDuration, MinWords, Never
+from .composition import all_of
+from .speculation import Budget, MinConfidence, NoSpeculation, OnEager
+from .speech import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS, EchoGuard, IgnoreBackchannels
+
+__all__ = [
+    "ENGLISH_BACKCHANNELS",
+    "NEVER_BACKCHANNELS",
+    "BargeInPolicy",
+    "Budget",
+    "EchoGuard",
+    "Grace",
+    "HoldThenDecide",
+    "IgnoreBackchannels",
+    "Immediate",
+    "MinConfidence",
+    "MinDuration",
+    "MinWords",
+    "Never",
+    "NoSpeculation",
+    "OnEager",
+    "Overlap",
+    "Pause",
+    "SpeculationPolicy",
+    "Verdict",
+    "all_of",
+]
