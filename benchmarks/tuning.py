@@ -23,7 +23,7 @@ from rich.table import Table
 from turnkit.simulator.detector import Detector
 from turnkit.simulator.parameters import Settings
 from turnkit.simulator.script import Script, Utterance, say
-from turnkit.tools.tuner import Conversation, Knowledge, Setting, Thresholds, conversation, tune
+from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, call_silences, tune
 from turnkit.trace import Trace, parse
 
 REPLY_SECONDS = 0.7
@@ -45,14 +45,14 @@ def call(seed: int) -> Script:
     return Script(tuple(utterances), seed=seed)
 
 
-def frames(script: Script, thresholds: Thresholds) -> list[dict[str, Any]]:
+def frames(script: Script, thresholds: FluxThresholds) -> list[dict[str, Any]]:
     """What the simulator says of a call at these thresholds."""
     eager, timeout = thresholds.eager, round(thresholds.timeout * 1000)
     settings = Settings(eot_threshold=thresholds.eot, eager_eot_threshold=eager, eot_timeout_ms=timeout)
     return Detector(script, settings).hear(script.end + 6.5)
 
 
-def recording(script: Script, thresholds: Thresholds, name: str) -> Trace:
+def recording(script: Script, thresholds: FluxThresholds, name: str) -> Trace:
     """The same as a trace, as if the frames had been written down."""
     return parse("\n".join(json.dumps(frame) for frame in frames(script, thresholds)).encode(), name)
 
@@ -90,7 +90,7 @@ def middle(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
-def compare(scripts: list[Script], calls: list[Conversation], settings: list[Setting]) -> list[dict[str, Any]]:
+def compare(scripts: list[Script], calls: list[CallSilences], settings: list[Setting]) -> list[dict[str, Any]]:
     """Predicted and measured, setting by setting."""
     tuning = tune(calls, reply_seconds=REPLY_SECONDS, settings=settings)
     rows = []
@@ -113,9 +113,9 @@ def compare(scripts: list[Script], calls: list[Conversation], settings: list[Set
     return rows
 
 
-RECORDED = Thresholds(0.7, 0.4, 5.0)
+RECORDED = FluxThresholds(0.7, 0.4, 5.0)
 ASKED = [
-    Setting(Thresholds(eot, eager, timeout), drafts)
+    Setting(FluxThresholds(eot, eager, timeout), drafts)
     for eot, eager, timeout, drafts in (
         (0.7, 0.4, 5.0, inf),
         (0.7, 0.5, 5.0, inf),
@@ -141,10 +141,10 @@ def main() -> None:
     parser.add_argument("--eager", type=float, default=RECORDED.eager, help="the eager_eot_threshold to record at")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    recorded = Thresholds(given.eot, given.eager, RECORDED.timeout)
+    recorded = FluxThresholds(given.eot, given.eager, RECORDED.timeout)
     scripts = [call(given.seed + number) for number in range(given.calls)]
     began = perf_counter()
-    calls = [conversation(recording(s, recorded, f"call {i}"), recorded) for i, s in enumerate(scripts)]
+    calls = [call_silences(recording(s, recorded, f"call {i}"), recorded) for i, s in enumerate(scripts)]
     heard = perf_counter() - began
     rows = compare(scripts, calls, ASKED)
     if given.json:

@@ -13,8 +13,7 @@ from tests.session.test_session import kinds, listen, script
 from tests.support.flux_peer import Link, flux_peer
 from turnkit.flux import FluxStream, connect
 from turnkit.session import Reply, Session
-from turnkit.turns.chart import Reply as ReplyState
-from turnkit.turns.chart import User
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     BargeIn,
     Cancel,
@@ -107,7 +106,7 @@ def test_hazard_b_words_before_the_start_of_their_turn_start_none_and_are_not_lo
             )
             fed = to_event(message)
             assert fed is not None
-            assert call.machine.user is User.LISTENING
+            assert call.machine.user is UserState.LISTENING
             call.play(fed, 0.24)
         assert [start.transcript for start in call.of(TurnStarted)] == [started or "We"]
         assert call.of(Note) == []
@@ -272,7 +271,7 @@ def test_hazard_j_confidence_above_the_eager_threshold_is_no_eager_end() -> None
     call.play(StartOfTurn(0, "We, the", 0.1), 0.24, Update(0, "We, the people", 0.6348), 0.08)
     call.play(Update(0, "We, the people of", 0.7773))
     assert call.of(Speculate) == []
-    assert call.machine.user is User.SPEAKING
+    assert call.machine.user is UserState.SPEAKING
 
 
 def test_hazard_k_confidence_above_the_end_threshold_in_silence_is_no_end() -> None:
@@ -505,7 +504,7 @@ def test_hazard_w_a_stale_end_does_not_end_the_turn_that_has_begun_since() -> No
     call.play(StartOfTurn(4, "new"))
     call.play(EndOfTurn(3, "old and more"), EndOfTurn(2, "older"), EagerEndOfTurn(3, "old"))
     assert [note.kind for note in call.of(Note)] == [NoteKind.STALE_TURN] * 3
-    assert (call.machine.turn, call.machine.user) == (1, User.SPEAKING)
+    assert (call.machine.turn, call.machine.user) == (1, UserState.SPEAKING)
     call.play(EndOfTurn(4, "new words"))
     assert [commit.transcript for commit in call.of(Commit)] == ["old", "new words"]
 

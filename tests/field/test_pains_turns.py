@@ -10,8 +10,7 @@ from tests.session.test_replies import Voice, echo, turn
 from tests.session.test_session import listen, script
 from turnkit.session import Reply, Session
 from turnkit.tools.proof import Referee
-from turnkit.turns.chart import Reply as ReplyState
-from turnkit.turns.chart import User
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     BargeIn,
     Commit,
@@ -83,7 +82,7 @@ class Call:
     def rest(self) -> None:
         """Silence brings everything to an end, and soon; nothing is left to wait for."""
         self.play(15.0)
-        assert (self.machine.user, self.machine.draft, self.machine.deadline) == (User.LISTENING, None, None)
+        assert (self.machine.user, self.machine.draft, self.machine.deadline) == (UserState.LISTENING, None, None)
 
     def _wait(self, seconds: float) -> None:
         until = self.at + seconds
@@ -125,7 +124,7 @@ def comes_to_rest(machine: TurnMachine, at: float) -> None:
         at = deadline
         machine.wake(at)
     assert at - began <= 14.0, "hold, grace and stall, one after the other, and no more"
-    assert (machine.user, machine.draft) == (User.LISTENING, None)
+    assert (machine.user, machine.draft) == (UserState.LISTENING, None)
     while machine.floor is not None:
         reply, state = machine.floor
         assert state is not ReplyState.HELD

@@ -18,7 +18,7 @@ from tests.support.flux_peer import Link, opened, polite
 from turnkit.errors import ConnectionFailed, LocalProtocolError
 from turnkit.flux import FluxStream
 from turnkit.flux.bounds import Bounds
-from turnkit.flux.connecting import Line
+from turnkit.flux.connecting import Connector
 from turnkit.timers import on_trio
 from turnkit.wire import Configure, FluxOptions
 
@@ -76,7 +76,7 @@ class Wire:
 async def wired(wire: Wire, options: FluxOptions | None = None) -> AsyncIterator[FluxStream]:
     """A stream that writes to `wire`."""
     bounds = Bounds()
-    line = Line("ws", "host", None, None, bounds)
+    line = Connector("ws", "host", None, None, bounds)
     await line.background.begin()
     try:
         yield FluxStream(wire, options or FluxOptions(), line, bounds, Random(0))

@@ -56,7 +56,7 @@ def _edges() -> Iterator[Mutant]:
     """Every row of the two charts: dropped, and what it says of the destination or the surprise taken back."""
     source = CHART.read_text("utf-8")
     row = re.compile(
-        r"    Edge\((?:User|Reply)Move\.(\w+), (User|Reply)\.(\w+), ((?:\w+\.)?\w+)(, NoteKind\.\w+)?\),\n"
+        r"    Edge\((?:User|Reply)Move\.(\w+), (User|Reply)State\.(\w+), ((?:\w+\.)?\w+)(, NoteKind\.\w+)?\),\n"
     )
     for match in row.finditer(source):
         move, side, state, dest, surprise = match.groups()
@@ -88,11 +88,11 @@ EQUIVALENT: dict[str, str] = {
     "Chart of the user, UPDATE while SPEAKING: an edge": _NOT_ASKED,
     "Chart of the user, UPDATE while ENDING: an edge": _NOT_ASKED,
     "Chart of the reply, CANCEL while DRAFTING: an edge": _NOT_ASKED,
-    "Chart of the reply, CANCEL while DRAFTING: to Reply.CLOSED": _NOT_ASKED,
+    "Chart of the reply, CANCEL while DRAFTING: to ReplyState.CLOSED": _NOT_ASKED,
     "Chart of the reply, STARTED while CLOSED: an edge": _NOT_ASKED,
     "Chart of the reply, ADVANCED while CLOSED: an edge": _NOT_ASKED,
     "Chart of the reply, FINISHED while CLOSED: an edge": _NOT_ASKED,
-    "Chart of the reply, BARGE_IN while AUDIBLE: to Reply.CLOSED": (
+    "Chart of the reply, BARGE_IN while AUDIBLE: to ReplyState.CLOSED": (
         "the reply's id is forgotten with the BargeIn, and nobody asks for the state of no reply unless it says held"
     ),
 }
@@ -136,8 +136,8 @@ def grow(mutant: Mutant) -> type[TurnMachine]:
         raise Refused(str(error)) from error
     module = _module(MACHINE, _source(MACHINE))
     # The names of states are those of the real charts, because who watches compares by identity.
-    module.USER_TABLE = _table(edges.USER_EDGES, chart.User, chart.UserMove)
-    module.REPLY_TABLE = _table(edges.REPLY_EDGES, chart.Reply, chart.ReplyMove)
+    module.USER_TABLE = _table(edges.USER_EDGES, chart.UserState, chart.UserMove)
+    module.REPLY_TABLE = _table(edges.REPLY_EDGES, chart.ReplyState, chart.ReplyMove)
     return _stoppable(module.TurnMachine)
 
 

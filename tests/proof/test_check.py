@@ -22,10 +22,10 @@ from turnkit.errors import ConfigError
 from turnkit.tools.proof import (
     INVARIANTS,
     Configuration,
+    ExplorationProgress,
     Explorer,
     JudgedMachine,
-    Progress,
-    Script,
+    ScriptedPolicy,
     Violation,
     canonical,
     configurations,
@@ -58,7 +58,7 @@ def test_the_machine_keeps_its_invariants_near_the_beginning() -> None:
 
     What is told meanwhile grows, and names the configuration.
     """
-    told: list[Progress] = []
+    told: list[ExplorationProgress] = []
     result = explore(level="quick", progress=told.append)
     assert result.violation is None, result.violation.code
     assert result.states > 900
@@ -101,7 +101,7 @@ def test_levels() -> None:
 
 def test_every_answer_of_every_policy_is_tried() -> None:
     """A script that is asked twice gives every pair of answers, each once."""
-    script, given = Script(), []
+    script, given = ScriptedPolicy(), []
     while True:
         pair: list[object] = []
         for ask in (script.barge_in, script.speculation):
@@ -121,7 +121,7 @@ def test_every_answer_of_every_policy_is_tried() -> None:
 
 def state_after(*steps: tuple[Event, float]) -> Any:
     """The canonical form of where a machine is after these events."""
-    judged = JudgedMachine(TurnMachine, Script(), **SECONDS)
+    judged = JudgedMachine(TurnMachine, ScriptedPolicy(), **SECONDS)
     for event, at in steps:
         judged.feed(event, at)
     return canonical(judged.state, judged.referee.books, {"Tea.": "tea"}, exact=False, unanswered=1, idle=1.0)
@@ -308,7 +308,7 @@ def test_a_line_that_goes_wrong_is_found(old: str, new: str, invariant: int) -> 
 
 
 def judged_after(*events: Event, machine: type[TurnMachine] = TurnMachine) -> JudgedMachine:
-    judged = JudgedMachine(machine, Script(), **SECONDS)
+    judged = JudgedMachine(machine, ScriptedPolicy(), **SECONDS)
     for event in events:
         judged.feed(event, at=0.0)
     return judged

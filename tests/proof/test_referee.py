@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from turnkit.tools.proof import INVARIANTS, Fate, Referee, Violation
-from turnkit.turns.chart import Reply, User
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     BargeIn,
     Cancel,
@@ -192,7 +192,7 @@ def test_a_machine_that_keeps_silent_is_caught(
 def saying(**said: Any) -> Any:
     """A stand-in that says of itself whatever it is told to; what is not told is how a machine begins."""
     fresh: dict[str, Any] = {
-        "user": User.LISTENING,
+        "user": UserState.LISTENING,
         "turn": None,
         "draft": None,
         "floor": None,
@@ -208,18 +208,18 @@ def saying(**said: Any) -> Any:
     ("invariant", "seen", "before", "said"),
     [
         (5, "left unanswered", (), {"unanswered": ("tea",)}),
-        (5, "while another one waits", (START,), {"user": User.SPEAKING, "turn": 0, "suspended": 1}),
+        (5, "while another one waits", (START,), {"user": UserState.SPEAKING, "turn": 0, "suspended": 1}),
         (4, "the user's state", (START,), {"turn": 0}),
-        (1, "outlives the end", DRAFT, {"user": User.SPEAKING, "turn": 0, "draft": 0, "deadline": 99.0}),
-        (6, "lies in the past", (START,), {"user": User.SPEAKING, "turn": 0, "deadline": 9.0}),
-        (6, "no deadline ends", (START,), {"user": User.SPEAKING, "turn": 0}),
+        (1, "outlives the end", DRAFT, {"user": UserState.SPEAKING, "turn": 0, "draft": 0, "deadline": 99.0}),
+        (6, "lies in the past", (START,), {"user": UserState.SPEAKING, "turn": 0, "deadline": 9.0}),
+        (6, "no deadline ends", (START,), {"user": UserState.SPEAKING, "turn": 0}),
         (6, "no deadline ends", (START,), {"suspended": 0}),
-        (2, "another reply or state", HEARD, {"floor": (0, Reply.HELD)}),
-        (2, "another reply or state", PENDING, {"floor": (0, Reply.AUDIBLE)}),
+        (2, "another reply or state", HEARD, {"floor": (0, ReplyState.HELD)}),
+        (2, "another reply or state", PENDING, {"floor": (0, ReplyState.AUDIBLE)}),
         (6, "a closed machine", (), {"closed": True, "deadline": 20.0}),
-        (5, "open after close", (START,), {"closed": True, "user": User.SPEAKING, "turn": 0}),
-        (1, "alive after close", DRAFT, {"closed": True, "user": User.ENDING, "turn": 0, "draft": 0}),
-        (1, "pending after close", PENDING, {"closed": True, "floor": (0, Reply.PENDING)}),
+        (5, "open after close", (START,), {"closed": True, "user": UserState.SPEAKING, "turn": 0}),
+        (1, "alive after close", DRAFT, {"closed": True, "user": UserState.ENDING, "turn": 0, "draft": 0}),
+        (1, "pending after close", PENDING, {"closed": True, "floor": (0, ReplyState.PENDING)}),
     ],
 )
 def test_what_a_machine_says_of_itself_is_judged(
@@ -235,9 +235,9 @@ def test_what_a_machine_says_of_itself_is_judged(
 
 def test_a_hold_has_a_turn_and_a_deadline() -> None:
     """A reply that is held for nobody, or for ever."""
-    for said in ({"user": User.SPEAKING, "turn": 1}, {"deadline": 20.0}):
+    for said in ({"user": UserState.SPEAKING, "turn": 1}, {"deadline": 20.0}):
         referee = referee_after(*OVERLAP, barge_in=holds)
-        referee.machine = saying(floor=(0, Reply.HELD), **said)
+        referee.machine = saying(floor=(0, ReplyState.HELD), **said)
         with pytest.raises(Violation):
             referee.check(None, (), 9.0)
 
@@ -277,7 +277,7 @@ def test_rest_is_judged() -> None:
             referee_after(*OVERLAP, barge_in=holds).rest(steps, seconds)
         assert caught.value.invariant == 6
     referee = referee_after(START)
-    referee.machine = saying(user=User.SPEAKING, turn=0)
+    referee.machine = saying(user=UserState.SPEAKING, turn=0)
     with pytest.raises(Violation, match="no deadline ends"):
         referee.rest()
 

@@ -12,7 +12,7 @@ from tests.session.test_replies import Voice, outcomes, turn
 from tests.session.test_session import script
 from turnkit.errors import LocalProtocolError
 from turnkit.session import Reply, Session
-from turnkit.session.reply import Playback
+from turnkit.session.reply import ReplyPlayback
 from turnkit.turns.events import (
     Cancel,
     Commit,
@@ -88,7 +88,7 @@ async def test_the_key_of_an_answered_turn_is_not_used_again() -> None:
 
 async def test_resumed_and_held_again_in_one_step_is_held() -> None:
     """Whoever waits for the playback to go on still waits."""
-    playback = Playback(lambda: None, lambda text: None)
+    playback = ReplyPlayback(lambda: None, lambda text: None)
     seen: list[bool] = []
 
     async def voice() -> None:

@@ -12,7 +12,7 @@ import structlog
 
 from turnkit.errors import ConfigError, FluxError, LocalProtocolError
 from turnkit.session import Session
-from turnkit.turns.chart import Reply, User
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     SIGNALS,
     BargeIn,
@@ -229,7 +229,7 @@ async def test_reports_from_inside_a_callback_keep_their_order() -> None:
     @session.on(Commit)
     def play(signal: Commit) -> None:
         session.playback_started(signal.reply)
-        assert session.floor == (signal.reply, Reply.AUDIBLE)
+        assert session.floor == (signal.reply, ReplyState.AUDIBLE)
         session.playback_finished(signal.reply)
         if signal.turn is not None:
             session.initiate()
@@ -410,7 +410,7 @@ async def test_protect_and_discard_reach_the_machine() -> None:
     assert next(signal.reason for signal in signals if isinstance(signal, Cancel)) is CancelReason.CONTEXT_CHANGED
     assert "BargeIn" not in kinds(signals)
     assert [signal.turn for signal in signals if isinstance(signal, Commit)] == [0, 1]
-    assert session.user is User.LISTENING
+    assert session.user is UserState.LISTENING
 
 
 async def test_a_wrong_registration_says_what_is_right() -> None:

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 import turnkit.cli.soak as command
 from turnkit.cli import app
 from turnkit.errors import ConfigError
-from turnkit.flux.audio_buffer import Audio
+from turnkit.flux.audio_buffer import AudioBuffer
 from turnkit.testing import virtual_time
 from turnkit.tools.soak import Ledger, Plan, Speech, soak
 from turnkit.tools.soak.gauges import Gauges, Sample, Slice
@@ -85,7 +85,7 @@ async def _without_turn(source: Any, index: int) -> AsyncIterator[object]:
 
 async def test_a_client_that_does_not_send_again_loses_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Audio that was under way when the connection broke, and is not sent again: its words are lost near that fault."""
-    monkeypatch.setattr(Audio, "rewind", lambda self, covered: 0.0)
+    monkeypatch.setattr(AudioBuffer, "rewind", lambda self, covered: 0.0)
     report = await soak(small(named=("stall@turn1.mid/1",)))
     assert not report.holds
     assert report.counts["words_lost"] >= 1
@@ -335,7 +335,7 @@ def test_the_command_for_people(backend: str, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("virtual")
 def test_the_command_fails_if_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1, each lost word with its second and the faults near it, for people and for programs."""
-    monkeypatch.setattr(Audio, "rewind", lambda self, covered: 0.0)
+    monkeypatch.setattr(AudioBuffer, "rewind", lambda self, covered: 0.0)
     arguments = ("--sessions", 2, "--seconds", 30, "--fault", "stall@turn1.mid/1")
     result = invoke(*arguments)
     assert result.exit_code == 1

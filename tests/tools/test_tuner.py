@@ -17,17 +17,17 @@ from tests.tools.test_viewer import needs_browser
 from turnkit import TurnMachine
 from turnkit.cli import app
 from turnkit.tools.tuner import (
-    Conversation,
+    CallSilences,
     Estimate,
+    FluxThresholds,
+    Intent,
     Knowledge,
-    Meant,
     Setting,
-    Thresholds,
     Worth,
     calibrate,
-    conversation,
-    judge,
+    call_silences,
     overlaps,
+    score_policies,
     start_from,
     tune,
 )
@@ -47,7 +47,7 @@ from turnkit.turns.events import (
     Update,
 )
 
-HAD = Thresholds(0.7, 0.5, 5.0)
+HAD = FluxThresholds(0.7, 0.5, 5.0)
 WORDS = (TimedWord("A", 0.0, 0.2), TimedWord("table", 0.2, 0.6), TimedWord("for", 1.4, 1.6), TimedWord("two", 1.6, 2.0))
 PAUSED: tuple[tuple[Event, tuple[TimedWord, ...]], ...] = (
     (StartOfTurn(0, "A table", 0.1, 0.56), ()),
@@ -69,11 +69,11 @@ def trace(events: Iterable[tuple[Event, tuple[TimedWord, ...]]], name: str = "ca
     return Trace(header=Header(options=options), records=records, name=name, ended="closed")
 
 
-def paused() -> Conversation:
-    return conversation(trace(PAUSED))
+def paused() -> CallSilences:
+    return call_silences(trace(PAUSED))
 
 
-def predicted(setting: Setting, calls: list[Conversation] | None = None) -> Any:
+def predicted(setting: Setting, calls: list[CallSilences] | None = None) -> Any:
     (turn,) = Predictor(calls or [paused()], REPLY_SECONDS).turns(setting)[0]
     return turn
 
@@ -116,28 +116,28 @@ def test_another_setting(
     eot: float, eager: float | None, timeout: float, drafts: float, extra: int, cut_offs: int, response: float
 ) -> None:
     """Each knob by itself, worked out by hand."""
-    turn = predicted(Setting(Thresholds(eot, eager, timeout), drafts))
+    turn = predicted(Setting(FluxThresholds(eot, eager, timeout), drafts))
     assert (turn.extra, turn.cut_offs, turn.cut_offs_low) == (extra, cut_offs, cut_offs)
     assert turn.response == pytest.approx(response)
 
 
 def test_above_the_recorded_threshold_only_bounds_are_known() -> None:
     """At best it ends when it did, at worst with the timeout; nothing is claimed in between."""
-    turn = predicted(Setting(Thresholds(0.9, 0.5, 3.0)))
+    turn = predicted(Setting(FluxThresholds(0.9, 0.5, 3.0)))
     assert turn.response_low == pytest.approx(0.8 + REPLY_SECONDS - 0.4)
     assert turn.response == pytest.approx(3.0 + REPLY_SECONDS - REPLY_SECONDS)
-    within = predicted(Setting(Thresholds(0.74, 0.5, 5.0)))
+    within = predicted(Setting(FluxThresholds(0.74, 0.5, 5.0)))
     assert within.response == within.response_low, "the end's own confidence was above this one too"
 
 
 def test_knowledge_is_the_worst_of_all_calls() -> None:
     """Exact above the eager threshold, rough below, bounds above the end's; by the least that was recorded."""
-    known = [HAD, Thresholds(0.8, 0.4, 5.0)]
-    assert knowledge(Setting(Thresholds(0.7, 0.6, 2.0)), [HAD]) is Knowledge.EXACT
-    assert knowledge(Setting(Thresholds(0.7, 0.45, 5.0)), [HAD]) is Knowledge.ROUGH
-    assert knowledge(Setting(Thresholds(0.6, None, 5.0)), [HAD]) is Knowledge.ROUGH
-    assert knowledge(Setting(Thresholds(0.75, 0.6, 5.0)), known) is Knowledge.BOUNDS
-    assert knowledge(Setting(Thresholds(0.7, 0.6, 6.0)), known) is Knowledge.BOUNDS
+    known = [HAD, FluxThresholds(0.8, 0.4, 5.0)]
+    assert knowledge(Setting(FluxThresholds(0.7, 0.6, 2.0)), [HAD]) is Knowledge.EXACT
+    assert knowledge(Setting(FluxThresholds(0.7, 0.45, 5.0)), [HAD]) is Knowledge.ROUGH
+    assert knowledge(Setting(FluxThresholds(0.6, None, 5.0)), [HAD]) is Knowledge.ROUGH
+    assert knowledge(Setting(FluxThresholds(0.75, 0.6, 5.0)), known) is Knowledge.BOUNDS
+    assert knowledge(Setting(FluxThresholds(0.7, 0.6, 6.0)), known) is Knowledge.BOUNDS
 
 
 def test_a_user_who_goes_on_at_once_was_cut_off() -> None:
@@ -146,17 +146,17 @@ def test_a_user_who_goes_on_at_once_was_cut_off() -> None:
         (StartOfTurn(1, "please", 0.1, 3.2), ()),
         (EndOfTurn(1, "please", 0.8, 3.8, "model"), (TimedWord("please", 2.7, 3.2),)),
     )
-    ((_, cut, end),) = conversation(trace((*PAUSED, *again))).utterances
+    ((_, cut, end),) = call_silences(trace((*PAUSED, *again))).utterances
     assert cut.trigger == "model"
     assert cut.seconds == pytest.approx(0.9)
     assert end.seconds == inf
-    turn = predicted(Setting(HAD), [conversation(trace((*PAUSED, *again)))])
+    turn = predicted(Setting(HAD), [call_silences(trace((*PAUSED, *again)))])
     assert (turn.cut_offs, turn.cut_offs_low) == (1, 1)
 
 
 def test_without_times_of_words_a_pause_is_where_they_do_not_change() -> None:
     """It says so, and finds the same drafts."""
-    bare = conversation(trace((event, ()) for event, _ in PAUSED))
+    bare = call_silences(trace((event, ()) for event, _ in PAUSED))
     assert not bare.measured
     assert [len(utterance) for utterance in bare.utterances] == [3]
     assert [draft.confirmed for draft in bare.drafts] == [False, True]
@@ -164,7 +164,7 @@ def test_without_times_of_words_a_pause_is_where_they_do_not_change() -> None:
 
 def test_thresholds_are_read_off_a_recording_that_does_not_name_them(preamble: Path) -> None:
     """The least confidence that was acted on stands for the threshold."""
-    call = conversation(read(preamble))
+    call = call_silences(read(preamble))
     assert call.inferred
     assert call.recorded.eager == pytest.approx(0.7925, abs=1e-3)
     assert call.recorded.eot == pytest.approx(0.9136, abs=1e-3)
@@ -184,7 +184,7 @@ def test_the_gate_is_what_flux_asks_for_beyond_the_number() -> None:
             (TimedWord("We", 0.1, 0.3), TimedWord("the", 0.6, 0.9), TimedWord("people", 0.9, 1.5)),
         ),
     )
-    found = gate([conversation(trace(passed))])
+    found = gate([call_silences(trace(passed))])
     assert 0.16 < found.seconds <= 0.5
     assert found.explained == 1.0
 
@@ -225,17 +225,17 @@ def test_a_draft_pays_from_the_chance_that_its_cost_asks_for() -> None:
 
 
 @pytest.fixture(scope="module")
-def calls() -> list[Conversation]:
-    return [conversation(recording(call(seed), RECORDED, f"call {seed}"), RECORDED) for seed in range(30)]
+def calls() -> list[CallSilences]:
+    return [call_silences(recording(call(seed), RECORDED, f"call {seed}"), RECORDED) for seed in range(30)]
 
 
-def test_predictions_hold_when_the_simulator_is_run_at_other_settings(calls: list[Conversation]) -> None:
+def test_predictions_hold_when_the_simulator_is_run_at_other_settings(calls: list[CallSilences]) -> None:
     """Recorded at one setting, asked about others: within 0.1 s and 0.06 calls and cut-offs a turn of the real run."""
     asked = [
-        Setting(Thresholds(0.7, 0.6, 5.0)),
-        Setting(Thresholds(0.7, 0.5, 1.5)),
-        Setting(Thresholds(0.6, 0.4, 5.0)),
-        Setting(Thresholds(0.75, 0.5, 5.0)),
+        Setting(FluxThresholds(0.7, 0.6, 5.0)),
+        Setting(FluxThresholds(0.7, 0.5, 1.5)),
+        Setting(FluxThresholds(0.6, 0.4, 5.0)),
+        Setting(FluxThresholds(0.75, 0.5, 5.0)),
     ]
     for row in compare([call(seed) for seed in range(30)], calls, asked):
         wait, really = row["mean"]
@@ -248,7 +248,7 @@ def test_predictions_hold_when_the_simulator_is_run_at_other_settings(calls: lis
         assert row["cut_offs"][0] == pytest.approx(row["cut_offs"][1], abs=0.06), row
 
 
-def test_the_recommendation_follows_what_things_are_worth(calls: list[Conversation]) -> None:
+def test_the_recommendation_follows_what_things_are_worth(calls: list[CallSilences]) -> None:
     """Dear calls: drafts are off. Free calls: they begin early. It is judged on calls that had no say in it."""
     dear = tune(calls, worth=Worth(call=1.0)).recommendation
     free = tune(calls, worth=Worth(call=0.0)).recommendation
@@ -261,7 +261,7 @@ def test_the_recommendation_follows_what_things_are_worth(calls: list[Conversati
     assert free.gain.low > 0
 
 
-def test_nothing_on_the_front_is_beaten(calls: list[Conversation]) -> None:
+def test_nothing_on_the_front_is_beaten(calls: list[CallSilences]) -> None:
     """No setting waits less, calls less and cuts off less than one of the front; bounds are never on it."""
     tuning = tune(calls)
     points = [(o.response.value, o.extra.value, o.cut_offs.value) for o in tuning.outcomes if o.knowledge != "bounds"]
@@ -300,8 +300,8 @@ def test_barge_in_policies_are_judged_by_what_was_meant() -> None:
     """A backchannel and an echo stop the eager policy for nothing; a real objection is missed by the deaf one."""
     said = ["Mm-hm.", "for how many people shall it be", "No, wait, I meant Friday."]
     found = [overlaps(overlap(text)) for text in said]
-    assert [spoken.meant for (spoken,) in found] == [Meant.BACKCHANNEL, Meant.ECHO, Meant.FLOOR]
-    judged = {one.policy: one for one in judge(found)}
+    assert [spoken.meant for (spoken,) in found] == [Intent.BACKCHANNEL, Intent.ECHO, Intent.FLOOR]
+    judged = {one.policy: one for one in score_policies(found)}
     assert judged["immediate"].false_stops.high == 1.0
     assert judged["immediate"].reaction == 0.0
     assert judged["never"].missed.value > judged["immediate"].missed.value

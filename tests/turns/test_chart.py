@@ -22,10 +22,10 @@ from turnkit.turns.chart import (
     USER_EDGES,
     USER_TABLE,
     Edge,
-    Reply,
     ReplyMove,
-    User,
+    ReplyState,
     UserMove,
+    UserState,
     compile_chart,
     declare,
     diagrams,
@@ -35,8 +35,8 @@ from turnkit.turns.events import NoteKind
 Table = Mapping[Any, Mapping[Any, tuple[StrEnum, NoteKind | None]]]
 Party = tuple[Machine, Table, type[StrEnum], type[StrEnum], Iterable[Edge]]
 
-USER: Party = (USER_CHART, USER_TABLE, User, UserMove, USER_EDGES)
-REPLY: Party = (REPLY_CHART, REPLY_TABLE, Reply, ReplyMove, REPLY_EDGES)
+USER: Party = (USER_CHART, USER_TABLE, UserState, UserMove, USER_EDGES)
+REPLY: Party = (REPLY_CHART, REPLY_TABLE, ReplyState, ReplyMove, REPLY_EDGES)
 parties = pytest.mark.parametrize("party", [USER, REPLY], ids=["user", "reply"])
 
 
@@ -120,28 +120,30 @@ def reached(table: Table, start: StrEnum) -> set[StrEnum]:
 
 def test_every_state_can_be_reached_and_left_for_rest() -> None:
     """From listening and from drafting every state is reached; from every state, listening or closed is."""
-    assert reached(USER_TABLE, User.LISTENING) == set(User)
-    assert reached(REPLY_TABLE, Reply.DRAFTING) == set(Reply)
-    assert all(User.LISTENING in reached(USER_TABLE, state) for state in User)
-    assert all(Reply.CLOSED in reached(REPLY_TABLE, state) for state in Reply)
-    assert reached(REPLY_TABLE, Reply.CLOSED) == {Reply.CLOSED}
+    assert reached(USER_TABLE, UserState.LISTENING) == set(UserState)
+    assert reached(REPLY_TABLE, ReplyState.DRAFTING) == set(ReplyState)
+    assert all(UserState.LISTENING in reached(USER_TABLE, state) for state in UserState)
+    assert all(ReplyState.CLOSED in reached(REPLY_TABLE, state) for state in ReplyState)
+    assert reached(REPLY_TABLE, ReplyState.CLOSED) == {ReplyState.CLOSED}
 
 
 def test_one_move_ends_an_open_turn_and_a_live_reply() -> None:
     """Whatever is open can be ended at once: a turn by its end, a stall, a lost stream, close; a reply by a signal."""
-    for user in (User.SPEAKING, User.ENDING):
+    for user in (UserState.SPEAKING, UserState.ENDING):
         for end in (UserMove.END, UserMove.MISSED_END, UserMove.STALLED, UserMove.STREAM_LOST, UserMove.CLOSE):
-            assert USER_TABLE[user][end][0] is User.LISTENING
-    for unheard in (Reply.DRAFTING, Reply.PENDING):
-        assert REPLY_TABLE[unheard][ReplyMove.CANCEL][0] is Reply.CLOSED
-    for heard in (Reply.AUDIBLE, Reply.HELD):
-        assert REPLY_TABLE[heard][ReplyMove.BARGE_IN][0] is Reply.CLOSED
+            assert USER_TABLE[user][end][0] is UserState.LISTENING
+    for unheard in (ReplyState.DRAFTING, ReplyState.PENDING):
+        assert REPLY_TABLE[unheard][ReplyMove.CANCEL][0] is ReplyState.CLOSED
+    for heard in (ReplyState.AUDIBLE, ReplyState.HELD):
+        assert REPLY_TABLE[heard][ReplyMove.BARGE_IN][0] is ReplyState.CLOSED
 
 
 def test_draft_is_never_audible_before_its_commit() -> None:
     """The only way out of drafting is Commit or Cancel: no report of playback can make a draft audible."""
-    moved = {move: dest for move, (dest, _) in REPLY_TABLE[Reply.DRAFTING].items() if dest is not Reply.DRAFTING}
-    assert moved == {ReplyMove.COMMIT: Reply.PENDING, ReplyMove.CANCEL: Reply.CLOSED}
+    moved = {
+        move: dest for move, (dest, _) in REPLY_TABLE[ReplyState.DRAFTING].items() if dest is not ReplyState.DRAFTING
+    }
+    assert moved == {ReplyMove.COMMIT: ReplyState.PENDING, ReplyMove.CANCEL: ReplyState.CLOSED}
 
 
 # Charts that must not compile -------------------------------------------------------------------------------------
@@ -235,7 +237,7 @@ def test_unreachable_state_is_refused() -> None:
 def test_diagram_shows_every_state_and_external_edge(party: Party) -> None:
     """Whatever moves is drawn, whatever does not is not."""
     _, _, states, _, edges = party
-    text = diagrams()["user" if states is User else "reply"]
+    text = diagrams()["user" if states is UserState else "reply"]
     drawn = set()
     for line in text.splitlines():
         arrow, _, labels = line.strip().partition(": ")
@@ -257,19 +259,19 @@ def test_module_prints_its_diagrams() -> None:
 @pytest.mark.parametrize("slot", ["prepare_event", "before_state_change", "after_state_change", "finalize_event"])
 def test_callbacks_of_chart_and_states(slot: str) -> None:
     """A callback hides in more places than edges."""
-    machine = chart.declare(chart.User, chart.User.LISTENING, chart.USER_EDGES)
+    machine = chart.declare(chart.UserState, chart.UserState.LISTENING, chart.USER_EDGES)
     setattr(machine, slot, print)
     with pytest.raises(ValueError, match="callback"):
-        chart.compile_chart(machine, chart.User, chart.UserMove, chart.USER_EDGES)
-    machine = chart.declare(chart.User, chart.User.LISTENING, chart.USER_EDGES)
+        chart.compile_chart(machine, chart.UserState, chart.UserMove, chart.USER_EDGES)
+    machine = chart.declare(chart.UserState, chart.UserState.LISTENING, chart.USER_EDGES)
     machine.get_state("speaking").add_callback("enter", print)
     with pytest.raises(ValueError, match="speaking"):
-        chart.compile_chart(machine, chart.User, chart.UserMove, chart.USER_EDGES)
+        chart.compile_chart(machine, chart.UserState, chart.UserMove, chart.USER_EDGES)
 
 
 def test_edge_that_is_not_listed() -> None:
     """An edge of the machine that is not among the rows is named."""
-    machine = chart.declare(chart.User, chart.User.LISTENING, chart.USER_EDGES)
+    machine = chart.declare(chart.UserState, chart.UserState.LISTENING, chart.USER_EDGES)
     machine.add_transition("Close", "listening", "speaking")
     with pytest.raises(ValueError, match="Close from listening to speaking"):
-        chart.compile_chart(machine, chart.User, chart.UserMove, chart.USER_EDGES)
+        chart.compile_chart(machine, chart.UserState, chart.UserMove, chart.USER_EDGES)

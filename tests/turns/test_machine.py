@@ -10,7 +10,7 @@ import pytest
 
 from turnkit import wire
 from turnkit.errors import ConfigError, LocalProtocolError
-from turnkit.turns.chart import Reply, User
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     BargeIn,
     Busy,
@@ -103,7 +103,7 @@ def test_a_turn_goes_from_start_to_commit() -> None:
     assert table.deal(EndOfTurn(0, "I'd like tea.", trigger="model")) == [
         Commit(0, 0, "I'd like tea.", False, "model", (), at=0.3)
     ]
-    assert table.machine.floor == (0, Reply.PENDING)
+    assert table.machine.floor == (0, ReplyState.PENDING)
 
 
 def test_an_eager_end_is_speculated_on_and_its_draft_kept() -> None:
@@ -158,7 +158,7 @@ def test_other_words_after_an_eager_end_are_a_missed_resume() -> None:
         Note(NoteKind.MISSING_RESUME, "while ending", at=0.3),
         TurnUpdated(0, "tea and", 0.0, at=0.3),
     ]
-    assert table.machine.user is User.SPEAKING
+    assert table.machine.user is UserState.SPEAKING
 
 
 def test_punctuation_is_not_news() -> None:
@@ -317,11 +317,11 @@ def test_events_that_mean_nothing_where_they_come() -> None:
     assert table.deal(StartOfTurn(0, "hi")) == [Note(NoteKind.DUPLICATE_START, "while speaking", at=0.5)]
     assert table.deal(TurnResumed(0, "hi")) == [Note(NoteKind.STRAY_RESUME, "while speaking", at=0.6)]
     assert table.deal(EagerEndOfTurn(0, " ")) == [Note(NoteKind.BLANK_EAGER, "while speaking", at=0.7)]
-    assert table.machine.user is User.SPEAKING
+    assert table.machine.user is UserState.SPEAKING
     table.deal(EagerEndOfTurn(0, "hi"))
     assert table.deal(EagerEndOfTurn(0, "")) == [Note(NoteKind.BLANK_EAGER, "while ending", at=0.9)]
     assert kinds(table.deal(StartOfTurn(0, "hi"))) == ["Cancel", "Note"]
-    assert table.machine.user is User.SPEAKING
+    assert table.machine.user is UserState.SPEAKING
 
 
 def test_an_empty_end_without_a_turn_moves_the_index_on() -> None:
@@ -398,7 +398,7 @@ def test_playback_progress_counts_as_the_first_sound() -> None:
     """PlaybackAdvanced of a pending reply makes it audible: the report of its start went missing."""
     table = Table().committed()
     table.deal(PlaybackAdvanced(0, "Good"))
-    assert table.machine.floor == (0, Reply.AUDIBLE)
+    assert table.machine.floor == (0, ReplyState.AUDIBLE)
 
 
 def test_playback_of_a_draft_is_noted_and_refused() -> None:
@@ -447,7 +447,7 @@ def test_an_undecided_overlap_is_a_backchannel_in_the_end() -> None:
     assert table.deal(EndOfTurn(1, "mm-hm")) == [
         TurnDropped(1, "mm-hm", DropReason.OVERLAP_KEPT, "1 word, 3 needed", at=0.5)
     ]
-    assert table.machine.floor == (0, Reply.AUDIBLE)
+    assert table.machine.floor == (0, ReplyState.AUDIBLE)
 
 
 def test_hold_and_resume() -> None:
@@ -530,7 +530,7 @@ def test_protection_given_to_a_draft_holds_after_its_commit() -> None:
     table.deal(StartOfTurn(0, "tea"), EagerEndOfTurn(0, "tea"), Protect(0, True))
     table.deal(EndOfTurn(0, "tea"), PlaybackStarted(0))
     assert kinds(table.deal(StartOfTurn(1, "stop"))) == ["TurnStarted"]
-    assert table.machine.floor == (0, Reply.AUDIBLE)
+    assert table.machine.floor == (0, ReplyState.AUDIBLE)
 
 
 def test_grace_and_duration() -> None:
@@ -692,7 +692,7 @@ def test_a_lost_overlap_is_dropped_at_once_and_the_agent_goes_on() -> None:
         Resume(1, 0, ResumeReason.TURN_LOST, at=0.5),
         TurnDropped(1, "mm", DropReason.STREAM_LOST, at=0.5),
     ]
-    assert table.machine.floor == (0, Reply.AUDIBLE)
+    assert table.machine.floor == (0, ReplyState.AUDIBLE)
 
 
 def test_a_lost_turn_that_was_to_be_answered_is_not_forgotten() -> None:
@@ -727,7 +727,7 @@ def test_a_stalled_turn_is_reported_then_ended_with_the_words_it_had() -> None:
     table.wait(7.0)
     table.deal(Update(0, "Tea."), Update(0, ""))
     assert kinds(table.wait(0.9)) == ["TurnStalled"]
-    assert table.machine.user is User.SPEAKING
+    assert table.machine.user is UserState.SPEAKING
     assert kinds(table.wait(3.0)) == ["Commit"]
 
 
@@ -766,7 +766,7 @@ def test_new_words_of_a_turn_that_was_ended_as_stalled_are_a_fresh_turn() -> Non
     table = Table()
     table.deal(StartOfTurn(0, "tea"))
     table.wait(20.0)
-    assert table.machine.floor == (0, Reply.PENDING)
+    assert table.machine.floor == (0, ReplyState.PENDING)
     assert table.deal(Update(0, "Tea"), Update(0, "")) == []
     assert kinds(table.deal(Update(0, "tea and milk"))) == ["Note", "TurnStarted", "Cancel"]
     assert table.deal(EndOfTurn(0, "tea and milk")) == [Commit(1, 1, "tea and milk", False, "", ("tea",), at=table.at)]

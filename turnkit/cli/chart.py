@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, Reply, User, diagrams
+from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, ReplyState, UserState, diagrams
 from .app import app
 from .output import JsonFlag, say, say_json
 
@@ -34,7 +34,7 @@ def chart(
         drawn = diagrams()
         say("\n\n".join(drawn[one] for one in parties))
         return
-    edges = {Party.USER: (User, USER_EDGES), Party.REPLY: (Reply, REPLY_EDGES)}
+    edges = {Party.USER: (UserState, USER_EDGES), Party.REPLY: (ReplyState, REPLY_EDGES)}
     for one in parties:
         states, rows = edges[one]
         if as_json:

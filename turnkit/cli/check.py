@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..tools.proof import INVARIANTS, Configuration, Explorer, Report, Result, configurations
-from ..tools.proof import Progress as Step
+from ..tools.proof import ExplorationProgress as Step
 from ..turns.machine import TurnMachine
 from .app import app
 from .output import JsonFlag, fail, say, say_json

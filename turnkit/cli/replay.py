@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..trace import Comparison, Course
-from ..trace.summary import Finding, Judged, judge
+from ..trace import Comparison, TurnHistory
+from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .app import app
 from .many_files import each, found
 from .output import JsonFlag, guard, say_json
@@ -56,7 +56,7 @@ def replay(
     settings = {name: value for name, value in settings.items() if value is not None}
     paths = found(traces)
     report = _Lines() if as_json else _Report(Console(emoji=False), alone=len(paths) == 1)
-    for judged in each(partial(judge, settings=settings), paths, jobs, "replaying", quiet=as_json):
+    for judged in each(partial(summarize, settings=settings), paths, jobs, "replaying", quiet=as_json):
         report.take(judged)
     report.end()
     if report.failed:
@@ -68,8 +68,8 @@ class _Lines:
 
     failed = False
 
-    def take(self, judged: Judged) -> None:
-        self.failed = self.failed or judged.finding in (Finding.MISMATCH, Finding.UNREADABLE)
+    def take(self, judged: ReplaySummary) -> None:
+        self.failed = self.failed or judged.finding in (ReplayFinding.MISMATCH, ReplayFinding.UNREADABLE)
         fields = msgspec.to_builtins(judged)
         say_json({"trace": fields.pop("name"), **fields})
 
@@ -83,16 +83,16 @@ class _Report:
     def __init__(self, console: Console, *, alone: bool) -> None:
         self._console = console
         self._alone = alone
-        self._counts: Counter[Finding] = Counter()
+        self._counts: Counter[ReplayFinding] = Counter()
         self._totals: Counter[str] = Counter()
         self._changes: Counter[str] = Counter()
         self._told = 0
 
     @property
     def failed(self) -> bool:
-        return bool(self._counts[Finding.MISMATCH] + self._counts[Finding.UNREADABLE])
+        return bool(self._counts[ReplayFinding.MISMATCH] + self._counts[ReplayFinding.UNREADABLE])
 
-    def take(self, judged: Judged) -> None:
+    def take(self, judged: ReplaySummary) -> None:
         self._counts[judged.finding] += 1
         self._totals.update(
             events=judged.events,
@@ -108,7 +108,7 @@ class _Report:
         if judged.problem:
             self._told += 1
             if self._told <= _SHOWN:
-                style = "bold red" if judged.finding is Finding.MISMATCH else "red"
+                style = "bold red" if judged.finding is ReplayFinding.MISMATCH else "red"
                 self._print(f"[{style}]{judged.finding}[/] {escape(judged.problem)}")
         elif self._alone:
             self._tell_one(judged)
@@ -116,10 +116,10 @@ class _Report:
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _tell_one(self, judged: Judged) -> None:
+    def _tell_one(self, judged: ReplaySummary) -> None:
         how = {"": ", cut off", "full": ", up to the bound of the file"}.get(judged.ended, "")
         length = f"{judged.turns} turns in {judged.seconds:.1f} s{how}"
-        if judged.finding is Finding.SAME:
+        if judged.finding is ReplayFinding.SAME:
             self._print(f"[bold green]same[/] all {judged.signals} signals as recorded; {length}")
             return
         what = "than turnkit's defaults decide" if judged.raw else "than recorded"
@@ -133,13 +133,13 @@ class _Report:
         if self._alone:
             return
         counts, totals = self._counts, self._totals
-        parts = [f"[bold]{counts[finding]}[/] {finding}" for finding in Finding if counts[finding]]
+        parts = [f"[bold]{counts[finding]}[/] {finding}" for finding in ReplayFinding if counts[finding]]
         self._print(f"{counts.total()} traces: {', '.join(parts)}")
         self._print(
             f"{totals['turns']} turns, {totals['events']} events, {totals['signals']} signals in "
             f"{totals['seconds'] / 3600:.1f} hours of talk"
         )
-        if counts[Finding.COMPARED]:
+        if counts[ReplayFinding.COMPARED]:
             self._print(
                 f"[bold]{totals['differing']}[/] turns come out differently"
                 + (f", and {totals['beyond']} more beyond what a recording can tell" if totals["beyond"] else "")
@@ -175,7 +175,7 @@ def _table(turns: tuple[Comparison, ...]) -> Table:
     return table
 
 
-def _cell(course: Course | None) -> str:
+def _cell(course: TurnHistory | None) -> str:
     if course is None:
         return "no turn"
     parts = [course.outcome]

@@ -14,7 +14,7 @@ from ..errors import TurnkitError
 from ..flux import FluxStream, connect
 from ..session import Session
 from ..trace import Recorder
-from ..turns.chart import User
+from ..turns.chart import UserState
 from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .app import app
@@ -124,7 +124,7 @@ class _Call:
 
     def _goes_on(self, seconds: float) -> bool:
         silence = seconds - self._wav.seconds
-        settled = silence >= SETTLED_SECONDS and self._session.user is User.LISTENING
+        settled = silence >= SETTLED_SECONDS and self._session.user is UserState.LISTENING
         return not settled and silence < max(self._max_silence, 0.0)
 
 

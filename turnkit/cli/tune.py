@@ -15,17 +15,17 @@ from rich.table import Table
 
 from ..errors import ConfigError
 from ..tools.tuner import (
-    Conversation,
+    CallSilences,
     Estimate,
-    Judged,
-    Outcome,
-    Spoken,
-    Thresholds,
+    FluxThresholds,
+    Forecast,
+    PolicyScore,
+    RecordedOverlap,
     Tuning,
     Worth,
-    conversation,
-    judge,
+    call_silences,
     overlaps,
+    score_policies,
     tune,
 )
 from ..trace import read
@@ -39,8 +39,8 @@ _ROWS = 14  # of the front
 class _Read(msgspec.Struct):
     """What one file has to say, or why it has nothing to."""
 
-    call: Conversation | None = None
-    spoken: list[Spoken] = []
+    call: CallSilences | None = None
+    spoken: list[RecordedOverlap] = []
     problem: str = ""
 
 
@@ -68,7 +68,7 @@ def tune_calls(
     how many more LLM calls there are, how many turns are cut off. It says which of that it knows: `exact`, `rough`,
     or `bounds` for what no recording can tell. Chosen on one half of the calls, judged on the other.
     """
-    given = None if eot_threshold is None else Thresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
+    given = None if eot_threshold is None else FluxThresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
     paths = found(traces)
     results = list(each(partial(_look, given=given), paths, jobs, "reading", quiet=as_json))
     problems = [result.problem for result in results if result.problem]
@@ -76,7 +76,7 @@ def tune_calls(
     if not calls:
         fail(problems[0] if problems else f"none of {len(paths)} traces has a turn with words that came to its end")
     tuning = tune(calls, worth=Worth(second=second, call=call, cut_off=cut_off), reply_seconds=reply_seconds)
-    judged = judge(result.spoken for result in results)
+    judged = score_policies(result.spoken for result in results)
     if html is not None:
         _draw(tuning, judged, html)
     if as_json:
@@ -85,15 +85,15 @@ def tune_calls(
     _Report(Console(emoji=False)).tell(tuning, judged, problems, html)
 
 
-def _look(path: str, given: Thresholds | None) -> _Read:
+def _look(path: str, given: FluxThresholds | None) -> _Read:
     try:
         trace = read(path)
-        return _Read(conversation(trace, given if trace.options is None else None), overlaps(trace))
+        return _Read(call_silences(trace, given if trace.options is None else None), overlaps(trace))
     except ConfigError as error:
         return _Read(problem=str(error))
 
 
-def _draw(tuning: Tuning, judged: list[Judged], path: Path) -> None:
+def _draw(tuning: Tuning, judged: list[PolicyScore], path: Path) -> None:
     from ..tools.viewer.page import fill
 
     try:
@@ -102,7 +102,7 @@ def _draw(tuning: Tuning, judged: list[Judged], path: Path) -> None:
         fail(f"--html {path}: cannot be written: {error.strerror}")
 
 
-def _fields(tuning: Tuning, judged: list[Judged], problems: list[str]) -> dict[str, object]:
+def _fields(tuning: Tuning, judged: list[PolicyScore], problems: list[str]) -> dict[str, object]:
     """For programs: what is not finite is null."""
 
     def plain(value: object) -> object:
@@ -132,7 +132,7 @@ class _Report:
     def _print(self, text: str = "") -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def tell(self, tuning: Tuning, judged: list[Judged], problems: list[str], html: Path | None) -> None:
+    def tell(self, tuning: Tuning, judged: list[PolicyScore], problems: list[str], html: Path | None) -> None:
         """All of it, the answer first."""
         self._print(f"{tuning.utterances} utterances in {tuning.conversations} calls")
         for problem in problems[:5]:
@@ -199,7 +199,7 @@ def _table(tuning: Tuning) -> Table:
     return table
 
 
-def _thinned(tuning: Tuning) -> list[Outcome]:
+def _thinned(tuning: Tuning) -> list[Forecast]:
     """As many of the front as one reads, evenly, with the one that is run and the one to run."""
     front = list(tuning.front)
     step = max(1, -(-len(front) // _ROWS))
@@ -229,7 +229,7 @@ def _calibration(tuning: Tuning) -> Table:
     return table
 
 
-def _policies(judged: list[Judged]) -> Table:
+def _policies(judged: list[PolicyScore]) -> Table:
     table = Table(
         title=f"Barge-in, on {judged[0].overlaps} overlaps of which {judged[0].meant} were meant for the floor",
         title_justify="left",

@@ -9,15 +9,15 @@ _SILENCE = {"mulaw": 0xFF, "alaw": 0xD5}  # G.711's codes for the smallest posit
 FRAME_SECONDS = 0.08  # what Flux recommends: https://developers.deepgram.com/docs/flux/quickstart
 
 
-def kept(options: FluxOptions, seconds: float) -> Audio | None:
+def kept(options: FluxOptions, seconds: float) -> AudioBuffer | None:
     """What keeps the audio of such a stream; None for containers and Opus, whose bytes do not tell their time."""
     sample = _SAMPLE_BYTES.get(options.encoding or "")
     if sample is None or options.sample_rate is None:
         return None
-    return Audio(options.sample_rate, sample, _SILENCE.get(options.encoding or "", 0), seconds)
+    return AudioBuffer(options.sample_rate, sample, _SILENCE.get(options.encoding or "", 0), seconds)
 
 
-class Audio:
+class AudioBuffer:
     """Raw audio, by its place in bytes since the stream began: some of it sent, the rest about to be.
 
     The places count all that was given, also what was lost, so that they are the stream's time. `first` is the place

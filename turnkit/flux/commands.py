@@ -22,11 +22,11 @@ from ..wire import (
 )
 from .bounds import Bounds
 from .configure import applied, undo
-from .connecting import Line
+from .connecting import Connector
 from .requests import Request, Requests
 
 
-class Commanding:
+class StreamCommands:
     """The commands of a `FluxStream`, which is the rest of itself."""
 
     __slots__ = ()
@@ -37,7 +37,7 @@ class Commanding:
     _closing: bool
     _failure: TurnkitError | None
     _knows_force: bool | None
-    _line: Line
+    _line: Connector
     _over: bool
     _reading: bool
     _requests: Requests

@@ -28,7 +28,7 @@ _MAX_SIZE = 2**20
 _MAX_QUEUE = 1024
 
 
-class Line:
+class Connector:
     """What connections are made from; `background` runs what goes on beside the reader."""
 
     __slots__ = ("_bounds", "_credential", "_scheme", "_ssl", "background", "host")

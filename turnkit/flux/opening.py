@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
 from .bounds import Bounds
-from .connecting import Line, Token, checked_secret, drop
+from .connecting import Connector, Token, checked_secret, drop
 from .stream import FluxStream
 
 _DEFAULTS = FluxOptions()
@@ -85,12 +85,12 @@ def connect(
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    line = Line(parts.scheme, parts.netloc, credential, ssl_context, bounds)
+    line = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
     return _opened(options, line, bounds, _random)
 
 
 @asynccontextmanager
-async def _opened(options: FluxOptions, line: Line, bounds: Bounds, random: Random) -> AsyncIterator[FluxStream]:
+async def _opened(options: FluxOptions, line: Connector, bounds: Bounds, random: Random) -> AsyncIterator[FluxStream]:
     # By hand, because what the body raises comes out as it is; and a context manager more costs memory.
     await line.background.begin()
     try:

@@ -30,13 +30,13 @@ from ..wire import (
 )
 from .audio_buffer import kept
 from .bounds import Bounds
-from .commands import Commanding
-from .connecting import Line, drop
+from .commands import StreamCommands
+from .connecting import Connector, drop
 from .failures import UNPARSABLE, close_code, flux_error, translate
 from .reconnecting import Retries, is_permanent
 from .requests import NO_TURN, Requests
 from .stream_time import shifted
-from .watchdogs import Watch
+from .watchdogs import Watchdogs
 
 StreamItem: TypeAlias = Message | StreamLost | StreamRestored
 """What iterating a `FluxStream` yields."""
@@ -44,7 +44,7 @@ StreamItem: TypeAlias = Message | StreamLost | StreamRestored
 _OURS_TO_END = (1000, 1001, 1005, 1006)  # after CloseStream, Flux closes without a code: 1005, 1006 if TCP is faster
 
 
-class FluxStream(Commanding):
+class FluxStream(StreamCommands):
     """An open stream: iterate it for messages, send it audio and commands. Made by `connect`.
 
     Iterating yields every message as `wire.Message`, Connected first. A frame that cannot be read is yielded as
@@ -102,7 +102,7 @@ class FluxStream(Commanding):
         "request_id",
     )
 
-    def __init__(self, socket: Any, options: FluxOptions, line: Line, bounds: Bounds, random: Random) -> None:
+    def __init__(self, socket: Any, options: FluxOptions, line: Connector, bounds: Bounds, random: Random) -> None:
         self.options = options
         self.request_id = ""
         self.missed_messages = 0
@@ -134,7 +134,7 @@ class FluxStream(Commanding):
         self._requests = Requests()
         self._audio_lock = anyio.Lock()
         self._audio = kept(options, bounds.replay_seconds)
-        self._watch: Watch | None = None
+        self._watch: Watchdogs | None = None
 
     def __repr__(self) -> str:
         state = "closed" if self._closing else "ended" if self._over else "open" if self._up else "lost"
@@ -431,7 +431,7 @@ class FluxStream(Commanding):
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")
         self._check_open()
         if self._watch is None and len(data):
-            self._watch = Watch(self)
+            self._watch = Watchdogs(self)
         if self._audio is None:
             if len(data):
                 await self._pass_on(bytes(data))

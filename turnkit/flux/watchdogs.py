@@ -21,7 +21,7 @@ _TICK = 1e-6  # seconds by which a timer may be early
 _SUSPECT = 0.9
 
 
-class Watch:
+class Watchdogs:
     """The two watchdogs of a stream, on one alarm; made with its first audio."""
 
     __slots__ = (

@@ -30,13 +30,13 @@ from ..turns.events import (
 )
 from ..turns.machine import TurnMachine
 from .history import History, Message
-from .reply import Chunks, Playback, Reply, Respond
+from .reply import Chunks, Reply, ReplyPlayback, Respond
 
 FOLLOWED = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 """The signals that replies live by, once they have begun."""
 
 
-class Running:
+class RunningReply:
     """A reply that is not over: its scope, its playback, and whether something went wrong."""
 
     __slots__ = ("failed", "playback", "reply", "respond", "scope")
@@ -45,7 +45,7 @@ class Running:
         self.reply = reply
         self.respond = respond
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
-        self.playback: Playback | None = None
+        self.playback: ReplyPlayback | None = None
         self.failed = False
 
 
@@ -57,7 +57,7 @@ def _mishap(raised: BaseException) -> Exception | None:
     return raised if isinstance(raised, Exception) else None
 
 
-class Keeper:
+class Replies:
     """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
 
     `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
@@ -107,7 +107,7 @@ class Keeper:
         self._ended = ended
         self._fact = fact
         self._reply_timeout = reply_timeout
-        self._running: dict[int, Running] = {}
+        self._running: dict[int, RunningReply] = {}
         self._owed_since: int | None = None  # the first turn that has not had an audible answer
 
     @property
@@ -130,7 +130,7 @@ class Keeper:
         """What callbacks may rely on: the history has the turn, and there is a reply whose playback they may report."""
         if isinstance(signal, Speculate):
             reply = self._new(signal, self._machine.unanswered, speculative=True)
-            self._start(Running(reply, self._respond))
+            self._start(RunningReply(reply, self._respond))
             return
         if signal.turn is not None:
             self.history.user_said(signal.transcript, signal.unanswered)
@@ -183,7 +183,7 @@ class Keeper:
             respond = self._respond
             if signal.trigger == "initiate" and self.initiative is not None:
                 respond, self.initiative = self.initiative, None
-            running = Running(reply, respond)
+            running = RunningReply(reply, respond)
             self._start(running)
         running.reply.transcript = signal.transcript
         running.reply._set_committed()
@@ -192,7 +192,7 @@ class Keeper:
         if self._owed_since is None and self._machine.unanswered:
             self._owed_since = turn
 
-    def _start(self, running: Running) -> None:
+    def _start(self, running: RunningReply) -> None:
         self._running[running.reply.id] = running
         if self._speak is not None and self.tasks is not None:
             running.reply._open()
@@ -234,7 +234,7 @@ class Keeper:
 
     # The life of a reply ------------------------------------------------------------------------------------------
 
-    async def _live(self, running: Running) -> None:
+    async def _live(self, running: RunningReply) -> None:
         """From its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         reply = running.reply
         assert running.scope is not None
@@ -247,7 +247,7 @@ class Keeper:
         finally:
             reply._close()
 
-    async def _run_respond(self, running: Running) -> None:
+    async def _run_respond(self, running: RunningReply) -> None:
         reply = running.reply
         assert running.respond is not None
         try:
@@ -267,7 +267,7 @@ class Keeper:
             if self._fact is not None:
                 self._fact("RespondEnded", {"reply": reply.id})
 
-    async def _run_speak(self, running: Running) -> None:
+    async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
         assert self._speak is not None
         first = None
@@ -288,7 +288,7 @@ class Keeper:
         if reply.outcome is not None:
             return
         chunks = Chunks(reply, first)
-        playback = running.playback = Playback(
+        playback = running.playback = ReplyPlayback(
             lambda: self.report(PlaybackStarted(reply.id)),
             lambda text: self.report(PlaybackAdvanced(reply.id, text)),
         )

@@ -192,7 +192,7 @@ class Chunks:
         return chunk
 
 
-class Playback:
+class ReplyPlayback:
     """Where `speak` reports what is heard, and learns whether it is to pause."""
 
     def __init__(self, started: Callable[[], None], advance: Callable[[str], None]) -> None:

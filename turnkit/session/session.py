@@ -22,8 +22,7 @@ from ..metrics import Observer
 from ..speaking import Speak
 from ..timers import Alarm, clock
 from ..trace import Recorder
-from ..turns.chart import Reply as ReplyState
-from ..turns.chart import User
+from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
     SIGNALS,
     BargeIn,
@@ -65,7 +64,7 @@ from ..wire import (
 from .history import Message as ChatMessage
 from .observers import Witnesses
 from .recording import Tape
-from .replies import FOLLOWED, Keeper
+from .replies import FOLLOWED, Replies
 from .reply import Reply, Respond
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
@@ -133,7 +132,7 @@ class Session:
         self._witnesses = Witnesses(tape, partial(self._work_failed, tell=False))
         self.notes: Counter[NoteKind] = Counter()
         self._queue: list[Signal | ReplyEnded] = []
-        self._keeper = Keeper(
+        self._keeper = Replies(
             self.id,
             self._machine,
             respond,
@@ -570,7 +569,7 @@ class Session:
             self._feed(event)
 
     @property
-    def user(self) -> User:
+    def user(self) -> UserState:
         """What the user is doing."""
         return self._machine.user
 

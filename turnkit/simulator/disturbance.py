@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .edits import EDITS, HOSTS, Fields, Outgoing
-from .fault_moments import Moment, Progress
+from .fault_moments import ConnectionProgress, Moment
 from .faults import Fault, RandomFaults
 
 _EPSILON = 1e-3  # seconds: recorded windows carry float32 noise
@@ -27,14 +27,14 @@ _REASONS = {
 """Source: https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class OutgoingFrame(msgspec.Struct, frozen=True):
     """A frame to send, or its fragments; `covers` the audio up to that second, for a client that can read it."""
 
     data: str | bytes | list[str]
     covers: float = 0.0
 
 
-class Pause(msgspec.Struct, frozen=True):
+class Wait(msgspec.Struct, frozen=True):
     """Wait so many seconds by the clock, for want of audio to tell the time by."""
 
     seconds: float
@@ -46,7 +46,7 @@ class Cut(msgspec.Struct, frozen=True):
     deaf: float = 0.0
 
 
-Delivery: TypeAlias = "str | Frame | Pause | Cut"
+Delivery: TypeAlias = "str | OutgoingFrame | Wait | Cut"
 Report: TypeAlias = Callable[[Fault, float, int], None]
 
 
@@ -74,7 +74,7 @@ class Disturbance:
         self._armed = [_Armed(fault) for fault in faults]
         self._chances = list(chances)
         self._report = report
-        self._progress = Progress()
+        self._progress = ConnectionProgress()
         # A host that does not know ForceEndTurn does not know the word trigger either.
         older = any(armed.fault.name == "force_end_fatal" for armed in self._armed)
         self._hosts = [HOSTS["no_trigger"]] if older else []
@@ -235,7 +235,7 @@ class Disturbance:
         for item in items:
             late = self._late + item.late
             if not self._opened and late:
-                self._out.append(Pause(late))
+                self._out.append(Wait(late))
                 self._send(item)
                 continue
             due = max(self._now + late, self._hold_until)
@@ -253,7 +253,7 @@ class Disturbance:
             if item.fields["sequence_id"] != self._sequence:
                 item = msgspec.structs.replace(item, fields={**item.fields, "sequence_id": self._sequence}, text="")
         self._messages += 1
-        self._out.append(Frame(item.write(), item.covers))
+        self._out.append(OutgoingFrame(item.write(), item.covers))
 
     # Time, by the audio -------------------------------------------------------------------------------------------
 

@@ -105,7 +105,7 @@ def _number(text: str | None) -> int | None:
     return None if text == "*" else int(text or 1)
 
 
-class Progress:
+class ConnectionProgress:
     """Counts what a connection would have said by now, and names the moments of each message.
 
     Fields: `in_turn`, between StartOfTurn and EndOfTurn; `eager_text`, what the open turn's latest EagerEndOfTurn said,

@@ -25,7 +25,7 @@ from ..errors import ConfigError
 from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
 from .call_registry import Attempt, Calls
-from .disturbance import Cut, Delivery, Disturbance, Pause
+from .disturbance import Cut, Delivery, Disturbance, Wait
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
 from .parameters import Refused, Settings, read_query
@@ -204,7 +204,7 @@ class Simulator:
         for delivery in deliveries:
             if isinstance(delivery, str):
                 await socket.send(delivery)
-            elif isinstance(delivery, Pause):
+            elif isinstance(delivery, Wait):
                 await self._wait(delivery.seconds)
                 continue
             elif isinstance(delivery, Cut):

@@ -77,7 +77,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Line:
+class ScriptLine:
     """When it begins, and what happens then."""
 
     when: When
@@ -85,9 +85,9 @@ class Line:
     number: int
 
 
-def parse(text: str, source: str = "caller") -> tuple[Line, ...]:
+def parse(text: str, source: str = "caller") -> tuple[ScriptLine, ...]:
     """Read a script. Raises ConfigError, with line, value and rule, for one that cannot be played."""
-    lines: list[Line] = []
+    lines: list[ScriptLine] = []
     for number, line in enumerate(text.splitlines(), start=1):
         written = line.partition("#")[0].strip()
         if written:
@@ -100,7 +100,7 @@ def parse(text: str, source: str = "caller") -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def _line(written: str, number: int) -> Line:
+def _line(written: str, number: int) -> ScriptLine:
     match = _LINE.fullmatch(written)
     if match is None:
         raise ConfigError(
@@ -114,7 +114,7 @@ def _line(written: str, number: int) -> Line:
         when = When("speaking" if match["event"] == "speaking" else "done", after)
         if match["heard"] is not None:
             when = When("heard", after, match["heard"])
-    return Line(when, tuple(_completed(list(_steps(match["steps"])))), number)
+    return ScriptLine(when, tuple(_completed(list(_steps(match["steps"])))), number)
 
 
 def _steps(written: str) -> Iterator[Step | None]:

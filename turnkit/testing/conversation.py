@@ -10,7 +10,7 @@ import anyio
 
 from ..errors import ConfigError
 from ..session import Reply, Session
-from ..turns.chart import User
+from ..turns.chart import UserState
 from ..turns.events import (
     BargeIn,
     Cancel,
@@ -28,9 +28,9 @@ from ..turns.words import has_words, same_words
 from .caller import Told
 from .caller_script import When
 from .conversation_rules import broken_rules, out_of_time
-from .happenings import Moment, render
+from .happenings import Happening, render
 from .requirements import RehearsalFailed
-from .scripted import Call, ScriptedFailure, says
+from .scripted import ScriptedFailure, StandInCall, says
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Effect:
     at: float
     tool: str
     key: str | None
-    call: Call
+    call: StandInCall
     too_early: bool
     too_late: bool
 
@@ -60,7 +60,7 @@ class Conversation:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.moments: list[Moment] = []
+        self.moments: list[Happening] = []
         self.signals: list[Signal | ReplyEnded] = []
         self.effects: list[Effect] = []
         self.heard_of: dict[int, str] = {}
@@ -221,23 +221,23 @@ class Conversation:
 
     def told(self, event: Told) -> None:
         """The caller's: Flux says this to the bot, now."""
-        self.moments.append(Moment(self.now(), "caller", event))
+        self.moments.append(Happening(self.now(), "caller", event))
 
     def signalled(self, signal: Signal | ReplyEnded) -> None:
         """Turnkit's, and told by the session."""
-        self.moments.append(Moment(self.now(), "turnkit", signal))
+        self.moments.append(Happening(self.now(), "turnkit", signal))
         self.signals.append(signal)
         if isinstance(signal, ReplyEnded):
             self._ended[signal.reply] = self.now()
         self._stir()
 
-    def happened(self, who: str, what: str, *, tool: str = "", call: Call | None = None) -> None:
+    def happened(self, who: str, what: str, *, tool: str = "", call: StandInCall | None = None) -> None:
         """A stand-in's: `who` did `what`, now."""
-        self.moments.append(Moment(self.now(), who, what))
+        self.moments.append(Happening(self.now(), who, what))
         if call is not None:
             self.effects.append(self._effect(tool, call))
 
-    def _effect(self, tool: str, call: Call) -> Effect:
+    def _effect(self, tool: str, call: StandInCall) -> Effect:
         replies = [reply for reply in self._replies.values() if reply.key == call.key]
         at_work = [call.reply] if call.reply is not None else replies
         final = [reply for reply in at_work if reply.is_committed]
@@ -261,7 +261,7 @@ class Conversation:
         """Of `reply`, `text` has been heard so far; None: its first sound."""
         if reply not in self.heard_of:
             self.heard_of[reply] = ""
-            self.moments.append(Moment(self.now(), "agent", f"is heard: reply {reply}"))
+            self.moments.append(Happening(self.now(), "agent", f"is heard: reply {reply}"))
         self.heard_of[reply] = text or self.heard_of[reply]
         self.sounds.append((self.now(), reply))
         self._stir()
@@ -283,7 +283,7 @@ class Conversation:
             return next((at for at, reply in self.sounds if floor is not None and reply == floor[0]), None)
         if when.after == "done":
             ends = [at for reply, at in self._ended.items() if at >= last and reply in self.heard_of]
-            rests = floor is None and self.session.user is User.LISTENING
+            rests = floor is None and self.session.user is UserState.LISTENING
             return max(ends) if ends and rests else None
         recent = (text for reply, text in self.heard_of.items() if self._ended.get(reply, inf) >= since)
         return self.now() if any(says(text, when.words) for text in recent) else None

@@ -26,7 +26,7 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Moment:
+class Happening:
     """At second `at` of the call `who` (caller, turnkit, agent, llm, tool) did `what`: an event, a signal or words."""
 
     at: float
@@ -37,7 +37,7 @@ class Moment:
         return f"{self.at:8.2f}  {self.who:<8} {_describe(self.what)}"
 
 
-def render(moments: Iterable[Moment]) -> str:
+def render(moments: Iterable[Happening]) -> str:
     """A line a moment; words that only grow are left out, as the next event has them."""
     return "\n".join(
         str(moment) for moment in moments if not isinstance(moment.what, (Update, TurnStarted, TurnUpdated))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule  # noqa: E402
 
 from ..tools.proof import Referee  # noqa: E402
-from ..turns.chart import Reply  # noqa: E402
+from ..turns.chart import ReplyState  # noqa: E402
 from ..turns.events import (  # noqa: E402
     Busy,
     DraftDiscarded,
@@ -129,7 +129,7 @@ class MachineRules(RuleBasedStateMachine):
         """The reply that has the floor is heard, or heard out."""
         assert self.machine.floor is not None
         reply, state = self.machine.floor
-        usual = [PlaybackStarted(reply)] if state is Reply.PENDING else [PlaybackAdvanced(reply, heard)]
+        usual = [PlaybackStarted(reply)] if state is ReplyState.PENDING else [PlaybackAdvanced(reply, heard)]
         self.deal(data.draw(st.sampled_from([*usual, *usual, PlaybackFinished(reply)])), lapse)
 
     @rule(reply=st.integers(-1, 12), heard=texts, on=st.booleans(), data=st.data(), lapse=lapses)
@@ -175,7 +175,7 @@ class MachineRules(RuleBasedStateMachine):
             return
         copy = TurnMachine.restore(self.machine.snapshot(), **self.drawn)
         for _ in range(8):
-            held = copy.floor is not None and copy.floor[1] is Reply.HELD
+            held = copy.floor is not None and copy.floor[1] is ReplyState.HELD
             waits = copy.suspended is not None and copy.floor is None
             if copy.turn is None and not held and not waits:
                 break

@@ -63,7 +63,7 @@ class Pace:
 
 
 @dataclass
-class Call:
+class StandInCall:
     """One call of a stand-in: when, with what, by which reply, what it gave, and how it went.
 
     `asked` is the messages, the words, or the tool's details; `reply` is None where it is not known; `at` and `ended`
@@ -120,14 +120,14 @@ class ScriptedLLM:
     def __init__(
         self, answers: Answers, *, otherwise: Answer = "Pardon?", pace: Pace | Sequence[Pace] = Pace(0.3, 0.05)
     ) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[StandInCall] = []
         self._answers = answers
         self._otherwise = otherwise
         self._paces = _Paces(pace)
 
     def stream(self, messages: Sequence[Mapping[str, Any]]) -> AsyncIterator[Any]:
         """The answer to the conversation so far, token by token."""
-        call = Call(anyio.current_time(), [dict(message) for message in messages], current_reply())
+        call = StandInCall(anyio.current_time(), [dict(message) for message in messages], current_reply())
         self.calls.append(call)
         witness("llm", f"asked “{_last(messages)}”")
         answer = self._answer(messages)
@@ -171,7 +171,7 @@ def _tokens(answer: Answer) -> list[Any]:
 class _Tokens:
     """Not a generator: one that is left half-way would have to be closed by whoever leaves it."""
 
-    def __init__(self, call: Call, tokens: list[Any], pace: Pace) -> None:
+    def __init__(self, call: StandInCall, tokens: list[Any], pace: Pace) -> None:
         self._call = call
         self._tokens = tokens
         self._pace = pace
@@ -203,13 +203,13 @@ class ScriptedVoice:
     """
 
     def __init__(self, *, pace: Pace | Sequence[Pace] = Pace(0.2, 0.3)) -> None:
-        self.calls: list[Call] = []
+        self.calls: list[StandInCall] = []
         self.sounds: list[tuple[float, int, str]] = []
         self._paces = _Paces(pace)
 
     async def __call__(self, reply: Any, chunks: AsyncIterable[str | bytes], playback: Playback, /) -> None:
         """Say one reply; see `turnkit.speaking.Speak`."""
-        call = Call(anyio.current_time(), None, reply)
+        call = StandInCall(anyio.current_time(), None, reply)
         self.calls.append(call)
         try:
             await self._speak(call, reply, chunks, playback, self._paces.of(len(self.calls) - 1))
@@ -219,7 +219,7 @@ class ScriptedVoice:
         call.end()
 
     async def _speak(
-        self, call: Call, reply: Any, chunks: AsyncIterable[str | bytes], playback: Playback, pace: Pace
+        self, call: StandInCall, reply: Any, chunks: AsyncIterable[str | bytes], playback: Playback, pace: Pace
     ) -> None:
         heard = ""
         async for chunk in chunks:
@@ -249,13 +249,13 @@ class ScriptedTool:
 
     def __init__(self, name: str, result: Any = None, *, pace: Pace | Sequence[Pace] = Pace(0.5)) -> None:
         self.name = name
-        self.calls: list[Call] = []
+        self.calls: list[StandInCall] = []
         self._result = result
         self._paces = _Paces(pace)
 
     async def __call__(self, *, key: str | None = None, **details: Any) -> Any:
         """Take effect, under this key; calls under one key are one effect, however often they are made."""
-        call = Call(anyio.current_time(), details, current_reply(), key=key)
+        call = StandInCall(anyio.current_time(), details, current_reply(), key=key)
         self.calls.append(call)
         witness("tool", f"{self.name} begins", tool=self.name, call=call)
         try:

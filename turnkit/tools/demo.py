@@ -47,7 +47,7 @@ _CHUNK = bytes(2560)
 _AFTERWARDS = 3.5  # of silence before the caller hangs up
 
 
-class Observer(Protocol):
+class DemoDisplay(Protocol):
     """Who watches the demo; all times are seconds of the conversation, whatever its speed."""
 
     def show(self, signal: Signal | ReplyEnded, seconds: float) -> None: ...
@@ -58,7 +58,7 @@ class Observer(Protocol):
 class Bot:
     """Answers by keyword, with the delays of an LLM and a TTS: `respond` and `speak`, as any bot has them."""
 
-    def __init__(self, observer: Observer, speed: float, llm_seconds: float, tts_seconds: float) -> None:
+    def __init__(self, observer: DemoDisplay, speed: float, llm_seconds: float, tts_seconds: float) -> None:
         self._observer = observer
         self._speed = speed
         self._llm_seconds = llm_seconds
@@ -91,7 +91,7 @@ def _answer(transcript: str) -> str:
 
 
 async def hold_conversation(
-    observer: Observer,
+    observer: DemoDisplay,
     *,
     speed: float = 1.0,
     llm_seconds: float = LLM_SECONDS,

@@ -38,13 +38,12 @@ from .reader import parse, read
 from .recorder import MAX_BYTES, Recorder
 from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
 from .replay import Replayed, recorded_settings, replay
-from .turn_history import Course, courses
+from .turn_history import TurnHistory, turn_histories
 
 __all__ = [
     "MAX_BYTES",
     "Closed",
     "Comparison",
-    "Course",
     "Fact",
     "Fed",
     "Frame",
@@ -55,13 +54,14 @@ __all__ = [
     "Replayed",
     "TimedWord",
     "Trace",
+    "TurnHistory",
     "Woken",
     "compare",
-    "courses",
     "parse",
     "policy_from_text",
     "policy_to_text",
     "read",
     "recorded_settings",
     "replay",
+    "turn_histories",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..turns.events import Signal
-from .turn_history import Course, courses
+from .turn_history import TurnHistory, turn_histories
 
 SAME = 0.01
 """Seconds: timers ring late, and a recorded deadline was kept as well as a loaded machine could."""
@@ -20,15 +20,15 @@ class Comparison(msgspec.Struct, frozen=True):
     """
 
     turn: int
-    before: Course | None
-    after: Course | None
+    before: TurnHistory | None
+    after: TurnHistory | None
     changes: tuple[str, ...]
     beyond: bool = False
 
 
 def compare(before: Iterable[Signal], after: Iterable[Signal]) -> tuple[Comparison, ...]:
     """Every turn of either course, in order."""
-    ours, theirs = courses(before), courses(after)
+    ours, theirs = turn_histories(before), turn_histories(after)
     compared = []
     parted = False
     for turn in sorted({*ours, *theirs}):
@@ -38,14 +38,14 @@ def compare(before: Iterable[Signal], after: Iterable[Signal]) -> tuple[Comparis
     return tuple(compared)
 
 
-def _parts(one: Course | None, other: Course | None) -> bool:
+def _parts(one: TurnHistory | None, other: TurnHistory | None) -> bool:
     """Whether the user would have heard something else from here on."""
     if one is None or other is None:
         return True
     return one.outcome != other.outcome or (one.barged_in is None) != (other.barged_in is None)
 
 
-def _changes(one: Course | None, other: Course | None) -> Iterator[str]:
+def _changes(one: TurnHistory | None, other: TurnHistory | None) -> Iterator[str]:
     if one is None or other is None:
         yield "would not have been a turn" if other is None else "would have been a turn"
         return

@@ -14,7 +14,7 @@ from .reader import read
 from .replay import replay
 
 
-class Finding(StrEnum):
+class ReplayFinding(StrEnum):
     """What came of replaying a trace."""
 
     SAME = "same"  # under the recorded settings, the recorded signals
@@ -23,7 +23,7 @@ class Finding(StrEnum):
     UNREADABLE = "unreadable"  # no trace, or one that needs something that was not given
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
     """A trace, summed up.
 
     Fields: `name` of the file; `finding`; `problem` in a sentence, or more; `raw` whether only frames were recorded;
@@ -32,7 +32,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    finding: Finding
+    finding: ReplayFinding
     problem: str = ""
     raw: bool = False
     ended: str = ""
@@ -47,18 +47,18 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
         return f"<Judged {self.name!r}: {self.finding}>"
 
 
-def judge(path: str, settings: Mapping[str, Any]) -> Judged:
+def summarize(path: str, settings: Mapping[str, Any]) -> ReplaySummary:
     """Read and replay the trace at `path`, under its own settings or with `settings` in place of some of them."""
     try:
         trace = read(path)
         replayed = replay(trace, **settings)
     except TraceMismatch as error:
-        return Judged(name=path, finding=Finding.MISMATCH, problem=str(error))
+        return ReplaySummary(name=path, finding=ReplayFinding.MISMATCH, problem=str(error))
     except ConfigError as error:
-        return Judged(name=path, finding=Finding.UNREADABLE, problem=str(error))
-    return Judged(
+        return ReplaySummary(name=path, finding=ReplayFinding.UNREADABLE, problem=str(error))
+    return ReplaySummary(
         name=path,
-        finding=Finding.SAME if replayed.verified else Finding.COMPARED,
+        finding=ReplayFinding.SAME if replayed.verified else ReplayFinding.COMPARED,
         raw=trace.raw,
         ended=trace.ended,
         events=len(trace.inputs()),

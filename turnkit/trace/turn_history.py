@@ -10,7 +10,7 @@ import msgspec
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, Hold, Speculate, TurnDropped, TurnStarted, TurnUpdated
 
 
-class Course(msgspec.Struct, kw_only=True):
+class TurnHistory(msgspec.Struct, kw_only=True):
     """One turn of the user's; times are monotonic seconds, None where there is no such moment.
 
     Fields: `turn`; `transcript` the last words it had; `started`; `drafts` begun for it, `withdrawn` of them;
@@ -50,9 +50,9 @@ class Course(msgspec.Struct, kw_only=True):
         return None if self.drafted is None or self.committed is None else self.committed - self.drafted
 
 
-def courses(signals: Iterable[Any]) -> dict[int, Course]:
+def turn_histories(signals: Iterable[Any]) -> dict[int, TurnHistory]:
     """The course of every turn, in the order in which they began."""
-    turns: dict[int, Course] = {}
+    turns: dict[int, TurnHistory] = {}
     drafted: dict[int, float] = {}
     for signal in signals:
         turn = getattr(signal, "turn", None)
@@ -60,7 +60,7 @@ def courses(signals: Iterable[Any]) -> dict[int, Course]:
             continue
         course = turns.get(turn)
         if course is None:
-            course = turns[turn] = Course(turn=turn)
+            course = turns[turn] = TurnHistory(turn=turn)
         if isinstance(signal, (TurnStarted, TurnUpdated, Speculate, Commit, TurnDropped)):
             course.transcript = signal.transcript
         match signal:

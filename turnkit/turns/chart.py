@@ -24,7 +24,7 @@ from transitions import Machine
 from .events import NoteKind
 
 
-class User(StrEnum):
+class UserState(StrEnum):
     """What the user is doing, as far as Flux tells."""
 
     LISTENING = "listening"  # no turn is open
@@ -32,7 +32,7 @@ class User(StrEnum):
     ENDING = "ending"  # a turn is open and has probably ended
 
 
-class Reply(StrEnum):
+class ReplyState(StrEnum):
     """What has become of a reply."""
 
     DRAFTING = "drafting"  # made on speculation; may come to nothing
@@ -83,61 +83,61 @@ class Edge(NamedTuple):
 
 
 USER_EDGES = (
-    Edge(UserMove.UPDATE, User.LISTENING, None),
-    Edge(UserMove.UPDATE, User.SPEAKING, None),
-    Edge(UserMove.UPDATE, User.ENDING, None),
-    Edge(UserMove.START, User.LISTENING, User.SPEAKING),
-    Edge(UserMove.START, User.SPEAKING, None, NoteKind.DUPLICATE_START),
-    Edge(UserMove.START, User.ENDING, User.SPEAKING, NoteKind.DUPLICATE_START),
-    Edge(UserMove.MISSING_START, User.LISTENING, User.SPEAKING, NoteKind.MISSING_START),
-    Edge(UserMove.LATE_WORDS, User.LISTENING, User.SPEAKING, NoteKind.LATE_WORDS),
-    Edge(UserMove.EAGER, User.SPEAKING, User.ENDING),
-    Edge(UserMove.EAGER, User.ENDING, None),
-    Edge(UserMove.BLANK_EAGER, User.LISTENING, None, NoteKind.BLANK_EAGER),
-    Edge(UserMove.BLANK_EAGER, User.SPEAKING, None, NoteKind.BLANK_EAGER),
-    Edge(UserMove.BLANK_EAGER, User.ENDING, None, NoteKind.BLANK_EAGER),
-    Edge(UserMove.RESUMED, User.LISTENING, None, NoteKind.STRAY_RESUME),
-    Edge(UserMove.RESUMED, User.SPEAKING, None, NoteKind.STRAY_RESUME),
-    Edge(UserMove.RESUMED, User.ENDING, User.SPEAKING),
-    Edge(UserMove.MISSING_RESUME, User.ENDING, User.SPEAKING, NoteKind.MISSING_RESUME),
-    Edge(UserMove.END, User.LISTENING, None),
-    Edge(UserMove.END, User.SPEAKING, User.LISTENING),
-    Edge(UserMove.END, User.ENDING, User.LISTENING),
-    Edge(UserMove.MISSED_END, User.SPEAKING, User.LISTENING, NoteKind.MISSED_END),
-    Edge(UserMove.MISSED_END, User.ENDING, User.LISTENING, NoteKind.MISSED_END),
-    Edge(UserMove.STALLED, User.SPEAKING, User.LISTENING),
-    Edge(UserMove.STALLED, User.ENDING, User.LISTENING),
-    Edge(UserMove.STREAM_LOST, User.SPEAKING, User.LISTENING),
-    Edge(UserMove.STREAM_LOST, User.ENDING, User.LISTENING),
-    Edge(UserMove.CLOSE, User.SPEAKING, User.LISTENING),
-    Edge(UserMove.CLOSE, User.ENDING, User.LISTENING),
+    Edge(UserMove.UPDATE, UserState.LISTENING, None),
+    Edge(UserMove.UPDATE, UserState.SPEAKING, None),
+    Edge(UserMove.UPDATE, UserState.ENDING, None),
+    Edge(UserMove.START, UserState.LISTENING, UserState.SPEAKING),
+    Edge(UserMove.START, UserState.SPEAKING, None, NoteKind.DUPLICATE_START),
+    Edge(UserMove.START, UserState.ENDING, UserState.SPEAKING, NoteKind.DUPLICATE_START),
+    Edge(UserMove.MISSING_START, UserState.LISTENING, UserState.SPEAKING, NoteKind.MISSING_START),
+    Edge(UserMove.LATE_WORDS, UserState.LISTENING, UserState.SPEAKING, NoteKind.LATE_WORDS),
+    Edge(UserMove.EAGER, UserState.SPEAKING, UserState.ENDING),
+    Edge(UserMove.EAGER, UserState.ENDING, None),
+    Edge(UserMove.BLANK_EAGER, UserState.LISTENING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.BLANK_EAGER, UserState.SPEAKING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.BLANK_EAGER, UserState.ENDING, None, NoteKind.BLANK_EAGER),
+    Edge(UserMove.RESUMED, UserState.LISTENING, None, NoteKind.STRAY_RESUME),
+    Edge(UserMove.RESUMED, UserState.SPEAKING, None, NoteKind.STRAY_RESUME),
+    Edge(UserMove.RESUMED, UserState.ENDING, UserState.SPEAKING),
+    Edge(UserMove.MISSING_RESUME, UserState.ENDING, UserState.SPEAKING, NoteKind.MISSING_RESUME),
+    Edge(UserMove.END, UserState.LISTENING, None),
+    Edge(UserMove.END, UserState.SPEAKING, UserState.LISTENING),
+    Edge(UserMove.END, UserState.ENDING, UserState.LISTENING),
+    Edge(UserMove.MISSED_END, UserState.SPEAKING, UserState.LISTENING, NoteKind.MISSED_END),
+    Edge(UserMove.MISSED_END, UserState.ENDING, UserState.LISTENING, NoteKind.MISSED_END),
+    Edge(UserMove.STALLED, UserState.SPEAKING, UserState.LISTENING),
+    Edge(UserMove.STALLED, UserState.ENDING, UserState.LISTENING),
+    Edge(UserMove.STREAM_LOST, UserState.SPEAKING, UserState.LISTENING),
+    Edge(UserMove.STREAM_LOST, UserState.ENDING, UserState.LISTENING),
+    Edge(UserMove.CLOSE, UserState.SPEAKING, UserState.LISTENING),
+    Edge(UserMove.CLOSE, UserState.ENDING, UserState.LISTENING),
 )
 
 REPLY_EDGES = (
     # A reply that was not speculated on is drafted and committed in one step.
-    Edge(ReplyMove.COMMIT, Reply.DRAFTING, Reply.PENDING),
-    Edge(ReplyMove.CANCEL, Reply.DRAFTING, Reply.CLOSED),
-    Edge(ReplyMove.CANCEL, Reply.PENDING, Reply.CLOSED),
-    Edge(ReplyMove.STARTED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
-    Edge(ReplyMove.STARTED, Reply.PENDING, Reply.AUDIBLE),
-    Edge(ReplyMove.STARTED, Reply.AUDIBLE, None),
-    Edge(ReplyMove.STARTED, Reply.HELD, None),
-    Edge(ReplyMove.STARTED, Reply.CLOSED, None),
-    Edge(ReplyMove.ADVANCED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    Edge(ReplyMove.COMMIT, ReplyState.DRAFTING, ReplyState.PENDING),
+    Edge(ReplyMove.CANCEL, ReplyState.DRAFTING, ReplyState.CLOSED),
+    Edge(ReplyMove.CANCEL, ReplyState.PENDING, ReplyState.CLOSED),
+    Edge(ReplyMove.STARTED, ReplyState.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    Edge(ReplyMove.STARTED, ReplyState.PENDING, ReplyState.AUDIBLE),
+    Edge(ReplyMove.STARTED, ReplyState.AUDIBLE, None),
+    Edge(ReplyMove.STARTED, ReplyState.HELD, None),
+    Edge(ReplyMove.STARTED, ReplyState.CLOSED, None),
+    Edge(ReplyMove.ADVANCED, ReplyState.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
     # What has been heard up to here has been heard: the report of the first sound went missing.
-    Edge(ReplyMove.ADVANCED, Reply.PENDING, Reply.AUDIBLE),
-    Edge(ReplyMove.ADVANCED, Reply.AUDIBLE, None),
-    Edge(ReplyMove.ADVANCED, Reply.HELD, None),
-    Edge(ReplyMove.ADVANCED, Reply.CLOSED, None),
-    Edge(ReplyMove.FINISHED, Reply.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
-    Edge(ReplyMove.FINISHED, Reply.PENDING, Reply.CLOSED),
-    Edge(ReplyMove.FINISHED, Reply.AUDIBLE, Reply.CLOSED),
-    Edge(ReplyMove.FINISHED, Reply.HELD, Reply.CLOSED),
-    Edge(ReplyMove.FINISHED, Reply.CLOSED, None),
-    Edge(ReplyMove.HOLD, Reply.AUDIBLE, Reply.HELD),
-    Edge(ReplyMove.RESUME, Reply.HELD, Reply.AUDIBLE),
-    Edge(ReplyMove.BARGE_IN, Reply.AUDIBLE, Reply.CLOSED),
-    Edge(ReplyMove.BARGE_IN, Reply.HELD, Reply.CLOSED),
+    Edge(ReplyMove.ADVANCED, ReplyState.PENDING, ReplyState.AUDIBLE),
+    Edge(ReplyMove.ADVANCED, ReplyState.AUDIBLE, None),
+    Edge(ReplyMove.ADVANCED, ReplyState.HELD, None),
+    Edge(ReplyMove.ADVANCED, ReplyState.CLOSED, None),
+    Edge(ReplyMove.FINISHED, ReplyState.DRAFTING, None, NoteKind.EARLY_PLAYBACK),
+    Edge(ReplyMove.FINISHED, ReplyState.PENDING, ReplyState.CLOSED),
+    Edge(ReplyMove.FINISHED, ReplyState.AUDIBLE, ReplyState.CLOSED),
+    Edge(ReplyMove.FINISHED, ReplyState.HELD, ReplyState.CLOSED),
+    Edge(ReplyMove.FINISHED, ReplyState.CLOSED, None),
+    Edge(ReplyMove.HOLD, ReplyState.AUDIBLE, ReplyState.HELD),
+    Edge(ReplyMove.RESUME, ReplyState.HELD, ReplyState.AUDIBLE),
+    Edge(ReplyMove.BARGE_IN, ReplyState.AUDIBLE, ReplyState.CLOSED),
+    Edge(ReplyMove.BARGE_IN, ReplyState.HELD, ReplyState.CLOSED),
 )
 
 
@@ -160,8 +160,8 @@ def declare(states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> M
     )
 
 
-USER_CHART = declare(User, User.LISTENING, USER_EDGES)
-REPLY_CHART = declare(Reply, Reply.DRAFTING, REPLY_EDGES)
+USER_CHART = declare(UserState, UserState.LISTENING, USER_EDGES)
+REPLY_CHART = declare(ReplyState, ReplyState.DRAFTING, REPLY_EDGES)
 
 State = TypeVar("State", bound=StrEnum)
 Move = TypeVar("Move", bound=StrEnum)
@@ -212,8 +212,8 @@ def _check_reachable(table: Mapping[State, Mapping[Move, tuple[State, object]]],
         raise ValueError(f"states that cannot be reached from {initial}: {', '.join(sorted(lost))}")
 
 
-USER_TABLE = compile_chart(USER_CHART, User, UserMove, USER_EDGES)
-REPLY_TABLE = compile_chart(REPLY_CHART, Reply, ReplyMove, REPLY_EDGES)
+USER_TABLE = compile_chart(USER_CHART, UserState, UserMove, USER_EDGES)
+REPLY_TABLE = compile_chart(REPLY_CHART, ReplyState, ReplyMove, REPLY_EDGES)
 
 
 def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> str:
@@ -235,8 +235,8 @@ def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable
 def diagrams() -> dict[str, str]:
     """Both charts as Mermaid text, by name; internal edges are left out."""
     return {
-        "user": mermaid("The user, moved by Flux", User, User.LISTENING, USER_EDGES),
-        "reply": mermaid("A reply, moved by signals and playback", Reply, Reply.DRAFTING, REPLY_EDGES),
+        "user": mermaid("The user, moved by Flux", UserState, UserState.LISTENING, USER_EDGES),
+        "reply": mermaid("A reply, moved by signals and playback", ReplyState, ReplyState.DRAFTING, REPLY_EDGES),
     }
 
 

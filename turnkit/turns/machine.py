@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError
-from .chart import REPLY_TABLE, USER_TABLE, Reply, ReplyMove, User, UserMove
+from .chart import REPLY_TABLE, USER_TABLE, ReplyMove, ReplyState, UserMove, UserState
 from .events import (
     BargeIn,
     Busy,
@@ -83,8 +83,8 @@ class _Floor(StrEnum):
 
 
 # Bound once: before Python 3.12 looking up an enum's member costs more than a call.
-_LISTENING, _SPEAKING, _ENDING = User
-_DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = Reply
+_LISTENING, _SPEAKING, _ENDING = UserState
+_DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = ReplyState
 _FREE, _DISPUTED, _KEPT, _DEFERRED = _Floor
 
 
@@ -97,7 +97,7 @@ class _State(msgspec.Struct, kw_only=True):
     next_turn: int = 0
     next_reply: int = 0
     # The user
-    user: User = User.LISTENING
+    user: UserState = UserState.LISTENING
     turn: int = _NONE  # the open turn; of use only while one is open, like the fields up to `why`
     index: int | None = None  # Flux's count of it
     text: str = ""  # empty as long as the turn has no words
@@ -117,7 +117,7 @@ class _State(msgspec.Struct, kw_only=True):
     draft: int = _NONE
     draft_protected: bool = False
     reply: int = _NONE  # the one that has the floor; of use only while there is one, like the fields up to `heard`
-    reply_is: Reply = Reply.CLOSED
+    reply_is: ReplyState = ReplyState.CLOSED
     reply_turn: int = _NONE
     reply_text: str = ""
     protected: bool = False
@@ -288,7 +288,7 @@ class TurnMachine:
         return self._s.closed
 
     @property
-    def user(self) -> User:
+    def user(self) -> UserState:
         """What the user is doing."""
         return self._s.user
 
@@ -303,7 +303,7 @@ class TurnMachine:
         return None if self._s.draft == _NONE else self._s.draft
 
     @property
-    def floor(self) -> tuple[int, Reply] | None:
+    def floor(self) -> tuple[int, ReplyState] | None:
         """The reply that has the floor and its state: pending, audible or held."""
         return None if self._s.reply == _NONE else (self._s.reply, self._s.reply_is)
 

@@ -44,27 +44,27 @@ from ...turns.machine import TurnMachine
 from .canonical import canonical
 from .configuration import LEVELS, Configuration, configurations
 from .counterexample import Counterexample
-from .explorer import Explorer, Progress, Report, Result
+from .explorer import ExplorationProgress, Explorer, Report, Result
 from .invariants import INVARIANTS, Violation
 from .judged_machine import JudgedMachine
 from .referee import Referee
-from .referee_memory import Books, Fate
-from .scripted_policy import Script
+from .referee_memory import Fate, RefereeMemory
+from .scripted_policy import ScriptedPolicy
 
 __all__ = [
     "INVARIANTS",
     "LEVELS",
-    "Books",
     "Configuration",
     "Counterexample",
+    "ExplorationProgress",
     "Explorer",
     "Fate",
     "JudgedMachine",
-    "Progress",
     "Referee",
+    "RefereeMemory",
     "Report",
     "Result",
-    "Script",
+    "ScriptedPolicy",
     "Violation",
     "canonical",
     "configurations",
@@ -79,8 +79,8 @@ def explore(
 
     `machine` is the class to be judged: TurnMachine, a subclass, or the TurnMachine of a modified copy of
     `turnkit.turns.machine`. `level` is `quick` (about a second), `default` (about a minute) or `deep` (minutes).
-    `progress` is called now and then with a `Progress`. A machine that loops for ever is not interrupted: run one
-    that may in a process that you can end. Raises ConfigError for another level.
+    `progress` is called now and then with an `ExplorationProgress`. A machine that loops for ever is not interrupted:
+    run one that may in a process that you can end. Raises ConfigError for another level.
     """
     result = Result()
     for configuration in configurations(level):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from ...turns.chart import User
-from .referee_memory import Books
+from ...turns.chart import UserState
+from .referee_memory import RefereeMemory
 
-_LISTENING = User.LISTENING
+_LISTENING = UserState.LISTENING
 
 
 def canonical(
-    state: Any, books: Books, same: Mapping[str, str], *, exact: bool, unanswered: int, idle: float
+    state: Any, books: RefereeMemory, same: Mapping[str, str], *, exact: bool, unanswered: int, idle: float
 ) -> Hashable:
     """Equal for two states which differ in nothing that decides what comes next.
 

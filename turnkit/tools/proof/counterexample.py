@@ -12,7 +12,7 @@ from ...turns.machine import TurnMachine
 from .configuration import Configuration
 from .invariants import INVARIANTS, Violation
 from .judged_machine import JudgedMachine
-from .scripted_policy import Answer, Script
+from .scripted_policy import Answer, ScriptedPolicy
 
 Step: TypeAlias = tuple[str, Event | None, float | None, tuple[Answer, ...]]
 """A method of JudgedMachine, its event and second (None where it takes none), and what the policies answer in it."""
@@ -40,7 +40,7 @@ def _head(machine: type[TurnMachine], configuration: Configuration, steps: Seque
     events = sorted({type(event).__name__ for _, event, _, _ in steps if event is not None})
     answers = [answer for *_, given in steps for answer in given]
     said = [answer.__name__ if isinstance(answer, type) else repr(answer) for answer in answers]
-    lines = ["from turnkit.tools.proof import JudgedMachine, Script"]
+    lines = ["from turnkit.tools.proof import JudgedMachine, ScriptedPolicy"]
     if events:
         lines.append(f"from turnkit.turns.events import {', '.join(events)}")
     if any(word.startswith("Verdict.") for word in said):
@@ -48,7 +48,7 @@ def _head(machine: type[TurnMachine], configuration: Configuration, steps: Seque
     lines.append(f"from {machine.__module__} import {machine.__qualname__}")
     lines.sort(key=lambda line: line.split()[1])
     seconds = "".join(f"    {name}={value!r},\n" for name, value in configuration.seconds.items())
-    script = f"script = Script({', '.join(said)})"
+    script = f"script = ScriptedPolicy({', '.join(said)})"
     if said:
         script += "  # what the policies answer, each time that one is asked"
     built = f"machine = JudgedMachine(\n    {machine.__qualname__},\n    script,\n{seconds})"
@@ -57,7 +57,7 @@ def _head(machine: type[TurnMachine], configuration: Configuration, steps: Seque
 
 def _lines(machine: type[TurnMachine], configuration: Configuration, steps: Sequence[Step]) -> list[str]:
     """A line a step, with the signals it was met with."""
-    script = Script(*(answer for *_, given in steps for answer in given))
+    script = ScriptedPolicy(*(answer for *_, given in steps for answer in given))
     judged = JudgedMachine(machine, script, **configuration.seconds)
     lines = []
     for number, (call, event, at, _) in enumerate(steps, 1):

@@ -16,13 +16,13 @@ from .configuration import Configuration
 from .counterexample import Counterexample, Step, counterexample
 from .invariants import INVARIANTS, Violation
 from .judged_machine import JudgedMachine
-from .referee_memory import Books
-from .scripted_policy import Answer, Script
+from .referee_memory import RefereeMemory
+from .scripted_policy import Answer, ScriptedPolicy
 
 EVERY = 256  # states between two reports of progress
 
 
-class Progress(msgspec.Struct, frozen=True):
+class ExplorationProgress(msgspec.Struct, frozen=True):
     """How far one exploration is: states found, states expanded, transitions taken."""
 
     configuration: str
@@ -31,7 +31,7 @@ class Progress(msgspec.Struct, frozen=True):
     transitions: int
 
 
-Report: TypeAlias = Callable[[Progress], None]
+Report: TypeAlias = Callable[[ExplorationProgress], None]
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -78,14 +78,14 @@ class Explorer:
         self._configuration = configuration
         self._class = machine
         self._progress = progress
-        self._script = Script()
+        self._script = ScriptedPolicy()
         self._judged = JudgedMachine(machine, self._script, **configuration.seconds)
         texts = configuration.texts
         self._same = {text: next(one for one in texts if same_words(one, text)) for text in texts}
         self._idle = configuration.idle_timeout or 1.0
         self._seen: set[Hashable] = set()
         self._nodes: list[_Node] = []
-        self._frontier: list[tuple[Any, Books] | None] = []
+        self._frontier: list[tuple[Any, RefereeMemory] | None] = []
         self._transitions = 0
         self._doing: tuple[str, Event | None, float | None] = ("", None, None)
 
@@ -98,7 +98,7 @@ class Explorer:
             for expanded in self._expand():
                 if self._progress is not None and expanded % EVERY == 0:
                     name, states = self._configuration.name, len(self._nodes)
-                    self._progress(Progress(name, states, expanded, self._transitions))
+                    self._progress(ExplorationProgress(name, states, expanded, self._transitions))
         except Violation as error:
             violation = self._explain(max(expanded, 0), error)
         judged = self._judged.referee.judged
@@ -149,7 +149,7 @@ class Explorer:
             self._leave(number, *here)
             number += 1
 
-    def _leave(self, number: int, state: Any, books: Books) -> None:
+    def _leave(self, number: int, state: Any, books: RefereeMemory) -> None:
         judged, script = self._judged, self._script
         judged.load(state, books)
         self._doing = ("cut", None, None)
@@ -176,7 +176,7 @@ class Explorer:
                     script.forget()
                     judged.feed_late(event, late)
 
-    def _judge(self, state: Any, books: Books, cut: Any) -> None:
+    def _judge(self, state: Any, books: RefereeMemory, cut: Any) -> None:
         """What must hold in every state."""
         judged, script = self._judged, self._script
         for judge in (judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed):

@@ -12,8 +12,8 @@ from ...turns.events import Event, Signal, StreamRestored, Update
 from ...turns.machine import TurnMachine
 from .invariants import Violation
 from .referee import Referee
-from .referee_memory import Books
-from .scripted_policy import Script
+from .referee_memory import RefereeMemory
+from .scripted_policy import ScriptedPolicy
 
 STEPS = 8  # wakes that may pass until silence has brought a machine to rest
 _AHEAD = 2**40  # a turn_index that no connection has reached
@@ -27,7 +27,7 @@ class JudgedMachine:
     `Violation`; `feed`, `wake` and `close` step the machine, all else leaves it as it was.
     """
 
-    def __init__(self, machine: type[TurnMachine], script: Script, **seconds: float | None) -> None:
+    def __init__(self, machine: type[TurnMachine], script: ScriptedPolicy, **seconds: float | None) -> None:
         self.script = script
         self._class = machine
         self._settings: dict[str, Any] = {
@@ -49,7 +49,7 @@ class JudgedMachine:
         """The machine's own memory; to be copied, not kept."""
         return self.machine._s
 
-    def load(self, state: Any, books: Books, cut: Any = None) -> None:
+    def load(self, state: Any, books: RefereeMemory, cut: Any = None) -> None:
         """Go to a state that was reached before; `cut` is what its snapshot is restored to, if that is known."""
         self.machine._s = state.__copy__()
         self.referee.books = books.__copy__()  # type: ignore[attr-defined]  # msgspec does not declare it

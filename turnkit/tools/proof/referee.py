@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from ...errors import LocalProtocolError
-from ...turns.chart import Reply, User
+from ...turns.chart import ReplyState, UserState
 from ...turns.events import (
     BargeIn,
     Cancel,
@@ -42,7 +42,7 @@ from ...turns.events import (
 from ...turns.machine import TurnMachine
 from ...turns.words import has_words, same_words
 from .invariants import CAUSES, DRAFT_CANCELS, DROPS, INVARIANTS, ON_CLOSING, PLAYBACK, RESUMES, TURN_EVENTS, Violation
-from .referee_memory import NONE, Books, Fate
+from .referee_memory import NONE, Fate, RefereeMemory
 
 
 class Referee:
@@ -64,11 +64,11 @@ class Referee:
         machine: TurnMachine,
         at: float = -inf,
         *,
-        books: Books | None = None,
+        books: RefereeMemory | None = None,
         judged: list[int] | None = None,
     ) -> None:
         self.machine = machine
-        self.books = Books(at=at) if books is None else books
+        self.books = RefereeMemory(at=at) if books is None else books
         self.judged = [0] * (len(INVARIANTS) + 1) if judged is None else judged
         self._forget()
 
@@ -193,14 +193,14 @@ class Referee:
         elif isinstance(event, EndOfTurn):
             need(5, machine.turn is None, "a turn outlives its end")
         elif isinstance(event, StartOfTurn):
-            need(4, machine.user is User.SPEAKING, "StartOfTurn, and the user does not speak")
+            need(4, machine.user is UserState.SPEAKING, "StartOfTurn, and the user does not speak")
         elif isinstance(event, TurnResumed):
-            need(4, machine.user is not User.ENDING, "TurnResumed, and the user is about to end")
+            need(4, machine.user is not UserState.ENDING, "TurnResumed, and the user is about to end")
         elif isinstance(event, Update):
             changed = any(isinstance(signal, TurnUpdated) for signal in self._signals)
-            need(4, not changed or machine.user is User.SPEAKING, "new words, and the user does not speak")
+            need(4, not changed or machine.user is UserState.SPEAKING, "new words, and the user does not speak")
         elif isinstance(event, EagerEndOfTurn) and has_words(event.transcript):
-            need(4, machine.user is User.ENDING, "EagerEndOfTurn with words, and the user is not about to end")
+            need(4, machine.user is UserState.ENDING, "EagerEndOfTurn with words, and the user is not about to end")
 
     def _stalls(self) -> bool:
         return any(isinstance(signal, TurnStalled) for signal in self._signals)
@@ -438,19 +438,21 @@ class Referee:
         need(5, turn is None or waits is None, "a turn is open while another one waits")
         alive = waits if turn is None else turn
         need(5, books.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
-        need(4, (machine.user is User.LISTENING) == (turn is None), "the user's state is not that of the turn")
+        need(4, (machine.user is UserState.LISTENING) == (turn is None), "the user's state is not that of the turn")
         self._compare_words(waits is not None)
         if turn is not None:
             need(4, books.fate is not Fate.PENDING, "a reply is about to be heard while the user has a turn")
         if draft is not None:
             need(
-                1, machine.user is User.ENDING and turn == books.draft_turn, "a draft outlives the end it was made for"
+                1,
+                machine.user is UserState.ENDING and turn == books.draft_turn,
+                "a draft outlives the end it was made for",
             )
             need(3, same_words(books.draft_text, books.words), "a draft outlives the words it was made for")
         deadline = machine.deadline
         need(6, deadline is None or deadline > books.at, "a deadline lies in the past")
         if not books.closed:
-            if floor is not None and floor[1] is Reply.HELD:
+            if floor is not None and floor[1] is ReplyState.HELD:
                 need(6, turn is not None and deadline is not None, "a hold without a turn, or without a deadline")
             if turn is not None or (waits is not None and floor is None):
                 need(6, deadline is not None, "a turn that no deadline ends")

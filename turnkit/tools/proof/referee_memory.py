@@ -19,7 +19,7 @@ class Fate(StrEnum):
     OVER = "over"  # no reply has the floor
 
 
-class Books(msgspec.Struct):
+class RefereeMemory(msgspec.Struct):
     """All that a referee remembers; -1 is no turn and no reply. Copy it with `copy.copy`."""
 
     at: float = -inf

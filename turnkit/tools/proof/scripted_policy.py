@@ -13,7 +13,7 @@ BARGE_IN: tuple[Answer, ...] = (*Verdict, RuntimeError)
 SPECULATION: tuple[Answer, ...] = (True, False, RuntimeError)
 
 
-class Script:
+class ScriptedPolicy:
     """Barge-in and speculation policy in one: gives the `answers` in their order, to whichever of the two is asked.
 
     Once they are used up it gives the first of all answers possible and notes it; `turn_over` then goes on to the

@@ -31,7 +31,7 @@ _WORD_SECONDS = 0.3
 _ANSWERS = ("Well, that is good to know.", "I see what you mean, thank you. Shall we go on with the rest of it?")
 
 
-class Call:
+class SoakCall:
     """One call, from dialling to hanging up, which says the speech from its second `begin` to its second `length`.
 
     `ledger` is its account, `failure` what ended it for good.
@@ -47,7 +47,7 @@ class Call:
         length: float,
         audio: bool,
         stopping: Callable[[], bool],
-        connected: Callable[[str, Call], object],
+        connected: Callable[[str, SoakCall], object],
     ) -> None:
         self._first = round(begin / FRAME_SECONDS)  # frame
         begin = self._first * FRAME_SECONDS

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from ...errors import ConnectionFailed, TurnkitError
-from .call import Call, Through
+from .call import SoakCall, Through
 from .gauges import Gauges, Slice
 from .peer import PULSE_SECONDS, Peer, Task, inside, outside
 from .plan import OUTAGE_SECONDS, Plan, allow_descriptors
@@ -69,9 +69,9 @@ class Soak:
         # Callers that wait for an answer go on speaking meanwhile: the script must not end before they hang up.
         self._speech = Speech(plan.length + OUTAGE_SECONDS + 10.0, plan.seed)
         self._began = 0.0
-        self._calls: dict[str, Call] = {}  # by the id of each of its connections
+        self._calls: dict[str, SoakCall] = {}  # by the id of each of its connections
         self._early: dict[str, list[tuple[str, float]]] = {}  # faults of connections that no call has had yet
-        self._over: deque[tuple[float, Call, bool]] = deque()
+        self._over: deque[tuple[float, SoakCall, bool]] = deque()
         self._flux_cpu: dict[str, float] = {}
         self.flux_resident: dict[str, int] = {}
         self._deserted = False  # a simulator has died
@@ -136,7 +136,7 @@ class Soak:
 
     async def _call(self, number: str, url: str, begin: float) -> bool:
         """One call; whether it came about."""
-        call = Call(
+        call = SoakCall(
             number,
             self._speech,
             self.tally,
@@ -168,7 +168,7 @@ class Soak:
             self._over.append((self.at, call, finished))
         return True
 
-    def _connected(self, request_id: str, call: Call) -> None:
+    def _connected(self, request_id: str, call: SoakCall) -> None:
         self._calls[request_id] = call
         for name, second in self._early.pop(request_id, ()):
             call.ledger.struck(request_id, name, second)

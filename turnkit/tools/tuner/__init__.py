@@ -1,36 +1,36 @@
 """Which thresholds to run, answered from your own recorded calls."""
 
 from .calibration import Bin, Calibration, calibrate, start_from
-from .overlaps import POLICIES, Judged, Meant, Spoken, judge, overlaps
+from .overlaps import POLICIES, Intent, PolicyScore, RecordedOverlap, overlaps, score_policies
 from .prediction import Gate, Knowledge, Setting
-from .recommendation import Outcome, Recommendation, Tuning, Worth, grid, tune
-from .silences import Conversation, Draft, Pause, Thresholds, conversation
+from .recommendation import Forecast, Recommendation, Tuning, Worth, grid, tune
+from .silences import CallSilences, Draft, FluxThresholds, Silence, call_silences
 from .statistics import Estimate
 
 __all__ = [
     "POLICIES",
     "Bin",
     "Calibration",
-    "Conversation",
+    "CallSilences",
     "Draft",
     "Estimate",
+    "FluxThresholds",
+    "Forecast",
     "Gate",
-    "Judged",
+    "Intent",
     "Knowledge",
-    "Meant",
-    "Outcome",
-    "Pause",
+    "PolicyScore",
     "Recommendation",
+    "RecordedOverlap",
     "Setting",
-    "Spoken",
-    "Thresholds",
+    "Silence",
     "Tuning",
     "Worth",
     "calibrate",
-    "conversation",
+    "call_silences",
     "grid",
-    "judge",
     "overlaps",
+    "score_policies",
     "start_from",
     "tune",
 ]

@@ -11,7 +11,7 @@ from math import inf
 
 import msgspec
 
-from .silences import Conversation, Draft
+from .silences import CallSilences, Draft
 from .statistics import Estimate, share
 
 _WIDTH = 0.05
@@ -38,7 +38,7 @@ class Calibration(msgspec.Struct, frozen=True):
     brier: float | None
 
 
-def calibrate(conversations: Sequence[Conversation]) -> Calibration:
+def calibrate(conversations: Sequence[CallSilences]) -> Calibration:
     """Count what became of every eager end of turn, call by call."""
     halves = conversations[0::2], conversations[1::2]
     learnt = _bins(halves[0])
@@ -62,7 +62,7 @@ def start_from(calibration: Calibration, call_cost: float, second_value: float, 
     return 0.0 if paying[0] is calibration.bins[0] else paying[0].low
 
 
-def _bins(conversations: Sequence[Conversation]) -> tuple[Bin, ...]:
+def _bins(conversations: Sequence[CallSilences]) -> tuple[Bin, ...]:
     places = sorted({_place(draft) for conversation in conversations for draft in conversation.drafts})
     rows = []
     for place in places:

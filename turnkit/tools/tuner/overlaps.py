@@ -55,7 +55,7 @@ POLICIES: Mapping[str, BargeInPolicy] = {
 }
 
 
-class Meant(StrEnum):
+class Intent(StrEnum):
     """What the user wanted, as far as their words tell."""
 
     FLOOR = "floor"
@@ -64,16 +64,16 @@ class Meant(StrEnum):
     ECHO = "echo"
 
 
-class Spoken(msgspec.Struct):
+class RecordedOverlap(msgspec.Struct):
     """An overlap: from the first sound of the reply on, what happened and when (seconds), and what was `meant`."""
 
     events: list[tuple[float, Event]]
     began: float
-    meant: Meant
+    meant: Intent
     final: str
 
 
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyScore(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy makes of the overlaps.
 
     `false_stops`: the share of those not meant for the floor in which the agent was stopped; `missed`: the share of
@@ -90,12 +90,12 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     pauses: int
 
 
-def overlaps(trace: Trace) -> list[Spoken]:
+def overlaps(trace: Trace) -> list[RecordedOverlap]:
     """The overlaps of a trace, those without an end left out; raw frames of Flux have none."""
-    found: list[Spoken] = []
+    found: list[RecordedOverlap] = []
     playing: list[tuple[float, Event]] = []
     heard = ""
-    current: Spoken | None = None
+    current: RecordedOverlap | None = None
     for record in () if trace.raw else trace.records:
         if isinstance(record, BargeIn):
             playing = []
@@ -108,7 +108,7 @@ def overlaps(trace: Trace) -> list[Spoken]:
             playing.append((at, event))
             heard = event.heard
         elif isinstance(event, StartOfTurn) and playing and current is None:
-            current = Spoken([*playing], at, Meant.FLOOR, "")
+            current = RecordedOverlap([*playing], at, Intent.FLOOR, "")
         if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
             current.events.append((at, event))
             if isinstance(event, EndOfTurn):
@@ -120,28 +120,30 @@ def overlaps(trace: Trace) -> list[Spoken]:
     return found
 
 
-def _meant(text: str, heard: str) -> Meant:
+def _meant(text: str, heard: str) -> Intent:
     if not has_words(text):
-        return Meant.NOTHING
+        return Intent.NOTHING
     whole = Overlap(text, 10.0, 10.0, heard, False, True)
-    for policy, meaning in ((EchoGuard(), Meant.ECHO), (IgnoreBackchannels(), Meant.BACKCHANNEL)):
+    for policy, meaning in ((EchoGuard(), Intent.ECHO), (IgnoreBackchannels(), Intent.BACKCHANNEL)):
         verdict = policy(whole)
         if (verdict[0] if isinstance(verdict, tuple) else verdict) is Verdict.KEEP:
             return meaning
-    return Meant.FLOOR
+    return Intent.FLOOR
 
 
-def judge(calls: Iterable[list[Spoken]], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Judged]:
+def score_policies(
+    calls: Iterable[list[RecordedOverlap]], policies: Mapping[str, BargeInPolicy] = POLICIES
+) -> list[PolicyScore]:
     """What each policy makes of the overlaps, call by call."""
     known = [call for call in calls if call]
     judged = []
     for name, policy in policies.items():
         stops = [[(spoken, *_stopped(spoken, policy)) for spoken in call] for call in known]
-        reactions = [at for call in stops for spoken, at, _ in call if at is not None and spoken.meant is Meant.FLOOR]
-        idle = [[at is not None for spoken, at, _ in call if spoken.meant is not Meant.FLOOR] for call in stops]
-        right = [[at is None for spoken, at, _ in call if spoken.meant is Meant.FLOOR] for call in stops]
+        reactions = [at for call in stops for spoken, at, _ in call if at is not None and spoken.meant is Intent.FLOOR]
+        idle = [[at is not None for spoken, at, _ in call if spoken.meant is not Intent.FLOOR] for call in stops]
+        right = [[at is None for spoken, at, _ in call if spoken.meant is Intent.FLOOR] for call in stops]
         judged.append(
-            Judged(
+            PolicyScore(
                 policy=name,
                 overlaps=sum(map(len, stops)),
                 meant=sum(map(len, right)),
@@ -154,7 +156,7 @@ def judge(calls: Iterable[list[Spoken]], policies: Mapping[str, BargeInPolicy] =
     return judged
 
 
-def _stopped(spoken: Spoken, policy: BargeInPolicy) -> tuple[float | None, bool]:
+def _stopped(spoken: RecordedOverlap, policy: BargeInPolicy) -> tuple[float | None, bool]:
     """How many seconds after the turn began the agent is stopped, None if not before its end; whether it was held."""
     machine = TurnMachine(barge_in=policy)
     begin = spoken.events[0][0]

@@ -20,7 +20,7 @@ from math import inf
 
 import msgspec
 
-from .silences import Conversation, Pause, Thresholds
+from .silences import CallSilences, FluxThresholds, Silence
 
 _NOISE = 1e-6
 
@@ -36,7 +36,7 @@ class Knowledge(StrEnum):
 class Setting(msgspec.Struct, frozen=True):
     """What could be run: thresholds of Flux, and how many drafts a turn may have (`drafts`, inf: any number)."""
 
-    thresholds: Thresholds
+    thresholds: FluxThresholds
     drafts: float = inf
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class Gate(msgspec.Struct, frozen=True):
     explained: float | None
 
 
-class Turn(msgspec.Struct, gc=False):
+class PredictedTurn(msgspec.Struct, gc=False):
     """What a setting makes of one utterance.
 
     Fields, in seconds from the end of the last word where they are times: `response`, until the first sound of the
@@ -69,7 +69,7 @@ class Turn(msgspec.Struct, gc=False):
     cut_offs_low: int
 
 
-def gate(conversations: Iterable[Conversation]) -> Gate:
+def gate(conversations: Iterable[CallSilences]) -> Gate:
     """Estimate the gate from what Flux did in these calls."""
     acted: list[float] = []
     reached: list[float] = []  # the first silence at which the number was there, acted on or not
@@ -97,7 +97,7 @@ def gate(conversations: Iterable[Conversation]) -> Gate:
     return Gate(max(seconds, 0.0), 1 - errors[seconds] / (len(acted) + len(ignored)))
 
 
-def knowledge(setting: Setting, recorded: Iterable[Thresholds]) -> Knowledge:
+def knowledge(setting: Setting, recorded: Iterable[FluxThresholds]) -> Knowledge:
     """How much calls that were recorded with these thresholds can say about a setting, at worst."""
     worst = Knowledge.EXACT
     asked = setting.thresholds
@@ -113,7 +113,7 @@ def knowledge(setting: Setting, recorded: Iterable[Thresholds]) -> Knowledge:
 class Predictor:
     """Answers for many settings; what does not depend on them is worked out once."""
 
-    def __init__(self, conversations: Sequence[Conversation], reply_seconds: float) -> None:
+    def __init__(self, conversations: Sequence[CallSilences], reply_seconds: float) -> None:
         self.gate = gate(conversations)
         self._reply_seconds = reply_seconds
         self._conversations = conversations
@@ -128,7 +128,7 @@ class Predictor:
             ]
         return self._crossings[level]
 
-    def turns(self, setting: Setting) -> list[list[Turn]]:
+    def turns(self, setting: Setting) -> list[list[PredictedTurn]]:
         """What the setting makes of each utterance, conversation by conversation."""
         asked = setting.thresholds
         ends = self._crossed(asked.eot)
@@ -143,7 +143,7 @@ class Predictor:
         ]
 
 
-def _crossing(pause: Pause, level: float, gate_seconds: float) -> float:
+def _crossing(pause: Silence, level: float, gate_seconds: float) -> float:
     for silence, confidence in pause.samples:
         if confidence >= level - _NOISE and silence >= gate_seconds - _NOISE:
             return silence
@@ -151,8 +151,13 @@ def _crossing(pause: Pause, level: float, gate_seconds: float) -> float:
 
 
 def _turn(
-    pauses: Sequence[Pause], ends: list[float], eager: list[float], timeout: float, drafts: float, reply_seconds: float
-) -> Turn:
+    pauses: Sequence[Silence],
+    ends: list[float],
+    eager: list[float],
+    timeout: float,
+    drafts: float,
+    reply_seconds: float,
+) -> PredictedTurn:
     left = drafts
     extra = cut_offs = cut_offs_low = 0
     for pause, crossed, early in zip(pauses[:-1], ends, eager, strict=False):
@@ -176,7 +181,7 @@ def _turn(
     saved = None
     if left >= 1 and early <= end:
         saved = min(end - early, reply_seconds)
-    return Turn(
+    return PredictedTurn(
         end + reply_seconds - (saved or 0.0),
         low + reply_seconds - (0.0 if saved is None else min(max(low - early, 0.0), reply_seconds)),
         saved,

@@ -9,8 +9,8 @@ from math import inf
 import msgspec
 
 from .calibration import Calibration, calibrate, start_from
-from .prediction import Gate, Knowledge, Predictor, Setting, Turn, knowledge
-from .silences import Conversation, Thresholds
+from .prediction import Gate, Knowledge, PredictedTurn, Predictor, Setting, knowledge
+from .silences import CallSilences, FluxThresholds
 from .statistics import Estimate, mean, quantile
 
 EOT = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
@@ -30,7 +30,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     cut_off: float = 3.0
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a setting would bring, in seconds and per turn.
 
     `response`: from the last word to the first sound of the reply, with `median` and `p95`; `best_response` and
@@ -77,14 +77,14 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     worth: Worth
     reply_seconds: float
     gate: Gate
-    outcomes: tuple[Outcome, ...]
-    current: Outcome
+    outcomes: tuple[Forecast, ...]
+    current: Forecast
     recommendation: Recommendation | None
     calibration: Calibration
     caveats: tuple[str, ...]
 
     @property
-    def front(self) -> tuple[Outcome, ...]:
+    def front(self) -> tuple[Forecast, ...]:
         """The settings that no other one beats in waiting, calls and cut-offs alike, quickest first."""
         return tuple(sorted((o for o in self.outcomes if o.on_front), key=lambda o: o.response.value))
 
@@ -101,12 +101,12 @@ def grid(current: Setting) -> list[Setting]:
                 continue
             for timeout in timeouts:
                 drafts = DRAFTS if eager is not None else (inf,)
-                settings += [Setting(Thresholds(eot, eager, timeout), number) for number in drafts]
+                settings += [Setting(FluxThresholds(eot, eager, timeout), number) for number in drafts]
     return settings
 
 
 def tune(
-    conversations: Iterable[Conversation],
+    conversations: Iterable[CallSilences],
     *,
     worth: Worth | None = None,
     reply_seconds: float = 0.7,
@@ -142,21 +142,21 @@ def tune(
     )
 
 
-def _usual(calls: Sequence[Conversation]) -> Thresholds:
+def _usual(calls: Sequence[CallSilences]) -> FluxThresholds:
     counted = Counter(call.recorded for call in calls)
-    return counted.most_common(1)[0][0] if counted else Thresholds(0.7, None, 5.0)
+    return counted.most_common(1)[0][0] if counted else FluxThresholds(0.7, None, 5.0)
 
 
-def _cost(turn: Turn, worth: Worth) -> float:
+def _cost(turn: PredictedTurn, worth: Worth) -> float:
     return worth.second * (turn.response + worth.cut_off * turn.cut_offs) + worth.call * (1 + turn.extra)
 
 
-def _outcome(setting: Setting, calls: list[list[Turn]], known: Knowledge, worth: Worth) -> Outcome:
+def _outcome(setting: Setting, calls: list[list[PredictedTurn]], known: Knowledge, worth: Worth) -> Forecast:
     turns = [turn for call in calls for turn in call]
     responses = [turn.response for turn in turns]
     saved = [turn.saved for turn in turns if turn.saved is not None]
     count = max(len(turns), 1)
-    return Outcome(
+    return Forecast(
         setting=setting,
         knowledge=known,
         response=mean([[turn.response for turn in call] for call in calls]),
@@ -173,7 +173,7 @@ def _outcome(setting: Setting, calls: list[list[Turn]], known: Knowledge, worth:
     )
 
 
-def _with_front(outcomes: list[Outcome]) -> list[Outcome]:
+def _with_front(outcomes: list[Forecast]) -> list[Forecast]:
     """Mark those that no other one beats, among those that the calls can tell about."""
     known = [outcome for outcome in outcomes if outcome.knowledge is not Knowledge.BOUNDS]
     points = sorted({_point(outcome) for outcome in known})
@@ -182,7 +182,7 @@ def _with_front(outcomes: list[Outcome]) -> list[Outcome]:
         if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other in best):
             best.append(point)
     front = set(best)
-    marked: list[Outcome] = []
+    marked: list[Forecast] = []
     for outcome in outcomes:
         unique = outcome.knowledge is not Knowledge.BOUNDS and _point(outcome) in front
         if unique:
@@ -191,13 +191,13 @@ def _with_front(outcomes: list[Outcome]) -> list[Outcome]:
     return marked
 
 
-def _point(outcome: Outcome) -> tuple[float, float, float]:
+def _point(outcome: Forecast) -> tuple[float, float, float]:
     return round(outcome.response.value, 3), round(outcome.extra.value, 3), round(outcome.cut_offs.value, 3)
 
 
 def _recommend(
-    turns: dict[Setting, list[list[Turn]]],
-    outcomes: list[Outcome],
+    turns: dict[Setting, list[list[PredictedTurn]]],
+    outcomes: list[Forecast],
     current: Setting,
     calibration: Calibration,
     worth: Worth,
@@ -230,7 +230,7 @@ def _recommend(
     )
 
 
-def _caveats(calls: Sequence[Conversation], utterances: int, gate: Gate) -> Iterable[str]:
+def _caveats(calls: Sequence[CallSilences], utterances: int, gate: Gate) -> Iterable[str]:
     if utterances < _ENOUGH:
         yield f"{utterances} utterances are too few to recommend anything: record at least {_ENOUGH}"
     elif len(calls) < 8:

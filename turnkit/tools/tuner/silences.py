@@ -28,7 +28,7 @@ SHORTEST = 0.1
 """Seconds below which the space between two words is no pause: their times lie on a grid of 0.08 s."""
 
 
-class Pause(msgspec.Struct, gc=False):
+class Silence(msgspec.Struct, gc=False):
     """A silence of the user's.
 
     Fields: `seconds` until they went on, inf if they did not; `samples`, silence so far and confidence, in order;
@@ -43,7 +43,7 @@ class Pause(msgspec.Struct, gc=False):
     eager: float | None = None
 
 
-class Thresholds(msgspec.Struct, frozen=True):
+class FluxThresholds(msgspec.Struct, frozen=True):
     """Settings of Flux: `eot_threshold`, `eager_eot_threshold` (None: off), `eot_timeout` in seconds."""
 
     eot: float
@@ -58,7 +58,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     confirmed: bool
 
 
-class Conversation(msgspec.Struct):
+class CallSilences(msgspec.Struct):
     """What one trace has to say: its utterances, each a list of pauses of which the last one is the end.
 
     Fields: `name` of the trace; `recorded`, the thresholds in force; `inferred`, whether those had to be read off the
@@ -67,9 +67,9 @@ class Conversation(msgspec.Struct):
     """
 
     name: str
-    recorded: Thresholds
+    recorded: FluxThresholds
     inferred: bool
-    utterances: list[list[Pause]]
+    utterances: list[list[Silence]]
     drafts: list[Draft]
     measured: bool
 
@@ -80,11 +80,11 @@ class _FluxTurn(msgspec.Struct):
     unheard: bool = False  # the user went on before anything of the reply was heard
 
 
-def conversation(trace: Trace, thresholds: Thresholds | None = None) -> Conversation:
+def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> CallSilences:
     """What a trace has to say; `thresholds` are those it was recorded with, if it does not name them itself."""
     turns = _flux_turns(trace)
     recorded, inferred = _recorded(trace, turns, thresholds)
-    utterances: list[list[Pause]] = []
+    utterances: list[list[Silence]] = []
     last_end = -inf
     unheard = False
     measured = True
@@ -101,7 +101,7 @@ def conversation(trace: Trace, thresholds: Thresholds | None = None) -> Conversa
             utterances.append(pauses)
         last_end, unheard = end, turn.unheard
     drafts = [draft for turn in turns for draft in _drafts(turn)]
-    return Conversation(trace.name, recorded, inferred, utterances, drafts, measured and bool(utterances))
+    return CallSilences(trace.name, recorded, inferred, utterances, drafts, measured and bool(utterances))
 
 
 def _flux_turns(trace: Trace) -> list[_FluxTurn]:
@@ -130,20 +130,20 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     return turns
 
 
-def _recorded(trace: Trace, turns: list[_FluxTurn], given: Thresholds | None) -> tuple[Thresholds, bool]:
+def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None) -> tuple[FluxThresholds, bool]:
     if given is not None:
         return given, False
     options = trace.options
     if options is not None:
         timeout = 5000 if options.eot_timeout_ms is None else options.eot_timeout_ms
         eot = 0.7 if options.eot_threshold is None else options.eot_threshold
-        return Thresholds(eot, options.eager_eot_threshold, timeout / 1000), False
+        return FluxThresholds(eot, options.eager_eot_threshold, timeout / 1000), False
     ends = [turn.events[-1].confidence for turn in turns if getattr(turn.events[-1], "trigger", "") in ("model", "")]
     eager = [e.confidence for turn in turns for e in turn.events if isinstance(e, EagerEndOfTurn)]
-    return Thresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
+    return FluxThresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
 
 
-def _pauses(turn: _FluxTurn) -> tuple[list[Pause], float, float, bool]:
+def _pauses(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     """The pauses of a turn, the audio seconds at which its first word begins and its last one ends, and whether Flux
     gave these."""
     spoken = [(word.start, word.end) for word in turn.words if word.start is not None and word.end is not None]
@@ -151,7 +151,7 @@ def _pauses(turn: _FluxTurn) -> tuple[list[Pause], float, float, bool]:
     silences = _between(spoken) if timed else _unchanged(turn.events)
     pauses = []
     for begin, end in silences:
-        pause = Pause(end - begin, [], end - begin)
+        pause = Silence(end - begin, [], end - begin)
         for event in turn.events:
             silence = event.audio_end - begin
             if silence > 0 and event.audio_end <= end + 1e-6:

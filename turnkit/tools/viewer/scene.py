@@ -39,7 +39,7 @@ _TELLING = 2.0  # seconds of audio that tell how fast it ran
 _DRIFT = 0.2  # what clocks and a stalled network may account for
 
 
-class Word(msgspec.Struct, array_like=True):
+class DrawnWord(msgspec.Struct, array_like=True):
     """A word of the user's, from second to second; `measured` by Flux, or only known to have come in between."""
 
     start: float
@@ -48,7 +48,7 @@ class Word(msgspec.Struct, array_like=True):
     measured: bool
 
 
-class Turn(msgspec.Struct):
+class DrawnTurn(msgspec.Struct):
     """A turn of the user's: when, what, and what came of it.
 
     `fate` is `answered`, `dropped` or `open`; `trigger` or `reason` say how. `gap`: from the Commit to the first sound
@@ -70,10 +70,10 @@ class Turn(msgspec.Struct):
     wait: float | None = None
     lead: float | None = None
     saved: float | None = None
-    words: list[Word] = []
+    words: list[DrawnWord] = []
 
 
-class Phase(msgspec.Struct, array_like=True):
+class ReplyPhase(msgspec.Struct, array_like=True):
     """What a reply was from second to second: `draft`, `withdrawn`, `pending`, `audible` or `held`."""
 
     start: float
@@ -81,15 +81,15 @@ class Phase(msgspec.Struct, array_like=True):
     kind: str
 
 
-class Reply(msgspec.Struct):
+class DrawnReply(msgspec.Struct):
     """A reply of the agent's: its phases, how it ended, and what of it was heard, in pieces with their times."""
 
     reply: int
     turn: int | None
-    phases: list[Phase] = []
+    phases: list[ReplyPhase] = []
     outcome: str = ""
     heard: str = ""
-    pieces: list[Word] = []
+    pieces: list[DrawnWord] = []
     drafted: float | None = None
 
 
@@ -112,12 +112,12 @@ class Scene(msgspec.Struct):
     settings: dict[str, str]
     thresholds: dict[str, float]
     offset: float = 0.0
-    turns: list[Turn] = []
-    replies: list[Reply] = []
+    turns: list[DrawnTurn] = []
+    replies: list[DrawnReply] = []
     flux: list[Mark] = []
     signals: list[Mark] = []
     confidence: list[tuple[float, float]] = []
-    lost: list[Phase] = []
+    lost: list[ReplyPhase] = []
     tallies: list[tuple[str, str]] = []
 
 
@@ -155,10 +155,10 @@ class _Drawing:
             settings={name: str(value) for name, value in trace.header.settings.items() if value is not None},
             thresholds={name: float(options[name]) for name in names if isinstance(options.get(name), (int, float))},
         )
-        self._turns: dict[int, Turn] = {}
-        self._replies: dict[int, Reply] = {}
+        self._turns: dict[int, DrawnTurn] = {}
+        self._replies: dict[int, DrawnReply] = {}
         self._now: dict[int, tuple[str, float]] = {}  # what each living reply is, and since when
-        self._open: Turn | None = None
+        self._open: DrawnTurn | None = None
         self._first_chunks: dict[object, float] = {}  # when each reply began to say something, held back or not
         self._timed: dict[int, tuple[TimedWord, ...]] = {}
         self._lost_at: float | None = None
@@ -216,7 +216,7 @@ class _Drawing:
 
     def _restored(self, at: float) -> None:
         if self._lost_at is not None:
-            self.scene.lost.append(Phase(self._lost_at, at, self._lost_why or "lost"))
+            self.scene.lost.append(ReplyPhase(self._lost_at, at, self._lost_why or "lost"))
             self._lost_at = None
 
     def _sound(self, event: PlaybackStarted | PlaybackAdvanced, at: float) -> None:
@@ -229,10 +229,10 @@ class _Drawing:
         if isinstance(event, PlaybackAdvanced) and event.heard != reply.heard:
             fresh = event.heard[len(reply.heard) :] if event.heard.startswith(reply.heard) else event.heard
             since = reply.pieces[-1].end if reply.pieces else self._now[event.reply][1]
-            reply.pieces.append(Word(min(since, at), at, fresh.strip(), True))
+            reply.pieces.append(DrawnWord(min(since, at), at, fresh.strip(), True))
             reply.heard = event.heard
 
-    def _first_sound(self, reply: Reply, at: float) -> None:
+    def _first_sound(self, reply: DrawnReply, at: float) -> None:
         turn = None if reply.turn is None else self._turns.get(reply.turn)
         if turn is None or turn.reply != reply.reply:
             return
@@ -247,12 +247,12 @@ class _Drawing:
     def _see_signal(self, signal: Signal | ReplyEnded, at: float) -> None:
         match signal:
             case TurnStarted(turn=turn, transcript=text):
-                self._open = self._turns[turn] = Turn(turn, at, self.scene.seconds, text, words=[])
+                self._open = self._turns[turn] = DrawnTurn(turn, at, self.scene.seconds, text, words=[])
                 self._hear(text, at)
             case TurnUpdated(transcript=text):
                 self._hear(text, at)
             case Speculate(turn=turn, reply=reply):
-                self._replies[reply] = Reply(reply, turn, [], pieces=[], drafted=at)
+                self._replies[reply] = DrawnReply(reply, turn, [], pieces=[], drafted=at)
                 self._now[reply] = ("draft", at)
             case Cancel(reply=reply):
                 self._cancelled(signal, at)
@@ -290,11 +290,11 @@ class _Drawing:
         fresh = text.split()[len(turn.text.split()) if turn.words else 0 :]
         since = turn.words[-1].end if turn.words else max(0.0, at - 0.25)
         step = (at - since) / max(len(fresh), 1)
-        turn.words += [Word(since + i * step, since + (i + 1) * step, word, False) for i, word in enumerate(fresh)]
+        turn.words += [DrawnWord(since + i * step, since + (i + 1) * step, word, False) for i, word in enumerate(fresh)]
         turn.text = text
 
     def _committed(self, signal: Commit, at: float) -> None:
-        reply = self._replies.setdefault(signal.reply, Reply(signal.reply, signal.turn, [], pieces=[]))
+        reply = self._replies.setdefault(signal.reply, DrawnReply(signal.reply, signal.turn, [], pieces=[]))
         if signal.turn is not None:
             self._end_turn(signal.turn, at, signal.transcript, "answered")
             turn = self._turns[signal.turn]
@@ -304,13 +304,13 @@ class _Drawing:
         self._phase(signal.reply, "pending", at)
 
     def _cancelled(self, signal: Cancel, at: float) -> None:
-        reply = self._replies.setdefault(signal.reply, Reply(signal.reply, signal.turn, [], pieces=[]))
+        reply = self._replies.setdefault(signal.reply, DrawnReply(signal.reply, signal.turn, [], pieces=[]))
         kind, since = self._now.pop(signal.reply, ("withdrawn", at))
-        reply.phases.append(Phase(since, at, "withdrawn" if kind == "draft" else kind))
+        reply.phases.append(ReplyPhase(since, at, "withdrawn" if kind == "draft" else kind))
         reply.outcome = f"cancelled: {signal.reason.value}"
 
     def _end_turn(self, turn: int, at: float, text: str, fate: str) -> None:
-        ended = self._turns.setdefault(turn, Turn(turn, at, at, words=[]))
+        ended = self._turns.setdefault(turn, DrawnTurn(turn, at, at, words=[]))
         if ended is self._open:
             self._hear(text, at)
             self._open = None
@@ -319,13 +319,13 @@ class _Drawing:
     def _phase(self, reply: int, kind: str, at: float) -> None:
         before = self._now.get(reply)
         if before is not None:
-            self._replies[reply].phases.append(Phase(before[1], at, before[0]))
+            self._replies[reply].phases.append(ReplyPhase(before[1], at, before[0]))
         self._now[reply] = (kind, at)
 
     def _over(self, reply: int, at: float) -> None:
         if reply in self._now and self._now[reply][0] != "draft":
             kind, since = self._now.pop(reply)
-            self._replies[reply].phases.append(Phase(since, at, kind))
+            self._replies[reply].phases.append(ReplyPhase(since, at, kind))
 
     # The end ------------------------------------------------------------------------------------------------------
 
@@ -333,23 +333,23 @@ class _Drawing:
         """What was open is open to the end."""
         self._restored(self.scene.seconds)
         for reply, (kind, since) in self._now.items():
-            self._replies[reply].phases.append(Phase(since, self.scene.seconds, kind))
+            self._replies[reply].phases.append(ReplyPhase(since, self.scene.seconds, kind))
         for number, words in self._timed.items():
             self._measure(self._turns[number], words)
         for turn in self._turns.values():
-            turn.words = [Word(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
+            turn.words = [DrawnWord(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
         self.scene.turns = list(self._turns.values())
         self.scene.replies = list(self._replies.values())
         self.scene.tallies = _tallies(self.scene)
         return self.scene
 
-    def _measure(self, turn: Turn, words: tuple[TimedWord, ...]) -> None:
+    def _measure(self, turn: DrawnTurn, words: tuple[TimedWord, ...]) -> None:
         """Flux says when each word was spoken: on the audio's clock, shifted to the call's."""
         timed = [(w.word, w.start, w.end) for w in words if w.start is not None and w.end is not None]
         if len(timed) < len(words):
             return
         offset, pace = self.scene.offset, self._pace
-        turn.words = [Word(start * pace + offset, end * pace + offset, word, True) for word, start, end in timed]
+        turn.words = [DrawnWord(start * pace + offset, end * pace + offset, word, True) for word, start, end in timed]
         turn.last_word = round(turn.words[-1].end, _DECIMALS)
         if turn.sound is not None:
             turn.wait = round(turn.sound - turn.last_word, _DECIMALS)
