@@ -95,7 +95,7 @@ class _Counterfactual:
         self._last_recorded_drop = self._last_drop = -1  # the latest turn that was dropped
 
     def look_ahead(self, reply: int, following: Iterable[object]) -> None:
-        """Note a Commit that only follows in the trace: a report may come in the same step as the Commit it is about."""
+        """Note a Commit that only follows in the trace: a report may come in the same step as its Commit."""
         if reply not in self._recorded_purposes:
             step = takewhile(lambda record: not isinstance(record, (Fed, Woken, Closed)), following)
             for record in step:
