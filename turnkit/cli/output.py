@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -97,6 +98,14 @@ def guard(work: Callable[[], T]) -> T:
         return work()
     except TurnkitError as error:
         fail(str(error))
+
+
+def write_file(path: Path, data: bytes, option: str = "") -> None:
+    """Write a file that an option names; if it cannot be written, that is said, and the command is over."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
 
 
 def fail(message: str) -> NoReturn:

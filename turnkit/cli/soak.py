@@ -25,7 +25,7 @@ from ..tools.soak.plan import allow_descriptors
 from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
 from ..tools.soak.run import Soak
 from .app import app
-from .output import JsonFlag, fail, guard, run_async, say, say_json
+from .output import JsonFlag, guard, run_async, say, say_json, write_file
 
 _SHOWN = 10  # slices in a live view
 
@@ -219,7 +219,4 @@ def _tell(console: Console, report: Report, as_json: bool) -> None:
 
 def _write(path: Path, report: Report) -> None:
     data = msgspec.json.encode(report) if path.suffix == ".json" else markdown(report).encode()
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        fail(f"--report {path}: cannot be written: {error.strerror}")
+    write_file(path, data, "--report")

@@ -33,7 +33,7 @@ from ..tools.tuner import (
 from ..trace import read
 from .app import app
 from .many_files import each, found
-from .output import JsonFlag, fail, say_json
+from .output import JsonFlag, fail, say_json, write_file
 
 _ROWS = 14  # of the front
 
@@ -98,10 +98,8 @@ def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:
 def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
     from ..tools.viewer.page import fill
 
-    try:
-        path.write_text(fill("tuning", _fields(tuning, scores, []), "Thresholds · turnkit"), encoding="utf-8")
-    except OSError as error:
-        fail(f"--html {path}: cannot be written: {error.strerror}")
+    page = fill("tuning", _fields(tuning, scores, []), "Thresholds · turnkit")
+    write_file(path, page.encode(), "--html")
 
 
 def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, object]:
