@@ -94,7 +94,7 @@ def compare(scripts: list[Script], calls: list[CallSilences], settings: list[Set
     """Predicted and measured, setting by setting."""
     tuning = tune(calls, reply_seconds=REPLY_SECONDS, settings=settings)
     rows = []
-    for outcome in tuning.outcomes:
+    for outcome in tuning.forecasts:
         if outcome.setting not in settings:
             continue
         real = [turn for script in scripts for turn in measured(script, outcome.setting)]

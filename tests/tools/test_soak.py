@@ -184,20 +184,20 @@ def test_a_word_is_settled_by_a_commit_as_unanswered_or_by_a_drop(speech: Speech
     ledger = Ledger(speech, "7.1")
     a, b, c, d = (word.text for word in speech.words[:4])
     until = speech.words[3].end
-    ledger.told(TurnStarted(0, a, at=1.0))
+    ledger.take_signal(TurnStarted(0, a, at=1.0))
     assert ledger.turns_open == 1
-    ledger.told(Commit(0, 0, f"{a}.", False, "model", (b,), at=2.0))
-    ledger.told(TurnStarted(1, c, at=3.0))
-    ledger.told(TurnDropped(1, c, DropReason.OVERLAP_KEPT, at=4.0))
-    judgement = ledger.judge(until)
+    ledger.take_signal(Commit(0, 0, f"{a}.", False, "model", (b,), at=2.0))
+    ledger.take_signal(TurnStarted(1, c, at=3.0))
+    ledger.take_signal(TurnDropped(1, c, DropReason.OVERLAP_KEPT, at=4.0))
+    judgement = ledger.account(until)
     assert [(lost.word, lost.heard) for lost in judgement.lost] == [(d, False)]
     assert not ledger.settled(until)
     assert (judgement.said, judgement.twice, ledger.turns_open, ledger.turns_wrong) == (4, 0, 0, 0)
-    ledger.told(TurnStarted(2, d, at=5.0))
-    ledger.told(Commit(2, 1, f"{a} {d}", False, "model", at=6.0))
+    ledger.take_signal(TurnStarted(2, d, at=5.0))
+    ledger.take_signal(Commit(2, 1, f"{a} {d}", False, "model", at=6.0))
     assert ledger.settled(until)
-    assert ledger.judge(until).twice == 1
-    ledger.told(Commit(2, 2, d, False, "model", at=6.0))
+    assert ledger.account(until).twice == 1
+    ledger.take_signal(Commit(2, 2, d, False, "model", at=6.0))
     assert ledger.turns_wrong == 1
 
 
@@ -205,15 +205,15 @@ def test_words_that_flux_takes_back_are_its_own(speech: Speech) -> None:
     """Gone from EndOfTurn, or from the Updates before any turn: taken back. Said again after that: owed."""
     ledger = Ledger(speech, "7.1")
     a, b, c = (word.text for word in speech.words[:3])
-    ledger.took(told(0, "Update", 1.2, a))
-    ledger.took(told(0, "Update", 1.4))
-    ledger.took(told(0, "StartOfTurn", 2.0, b, c))
-    ledger.took(told(0, "EndOfTurn", 2.5, "otherwise", c))
-    judgement = ledger.judge(speech.words[2].end)
+    ledger.take_message(told(0, "Update", 1.2, a))
+    ledger.take_message(told(0, "Update", 1.4))
+    ledger.take_message(told(0, "StartOfTurn", 2.0, b, c))
+    ledger.take_message(told(0, "EndOfTurn", 2.5, "otherwise", c))
+    judgement = ledger.account(speech.words[2].end)
     assert judgement.taken_back == 2
     assert [lost.word for lost in judgement.lost] == [c]
-    ledger.took(told(1, "StartOfTurn", 3.0, a))
-    assert [lost.word for lost in ledger.judge(speech.words[2].end).lost] == [a, c]
+    ledger.take_message(told(1, "StartOfTurn", 3.0, a))
+    assert [lost.word for lost in ledger.account(speech.words[2].end).lost] == [a, c]
 
 
 def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> None:
@@ -223,12 +223,12 @@ def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> No
 
     def lost(name: str, *heard: str) -> set[str]:
         ledger = Ledger(speech, "7.1")
-        ledger.connected(Connected(request_id="one"))
-        ledger.struck("one", name, first.end)
-        ledger.struck("another", "lose", later.start)
+        ledger.add_connection(Connected(request_id="one"))
+        ledger.add_fault("one", name, first.end)
+        ledger.add_fault("another", "lose", later.start)
         for word in heard:
-            ledger.took(told(0, "StartOfTurn", first.end, word))
-        return {lost.word for lost in ledger.judge(until).lost}
+            ledger.take_message(told(0, "StartOfTurn", first.end, word))
+        return {lost.word for lost in ledger.account(until).lost}
 
     assert first.text not in lost("lose")
     assert later.text in lost("lose")

@@ -264,7 +264,7 @@ def test_the_recommendation_follows_what_things_are_worth(calls: list[CallSilenc
 def test_nothing_on_the_front_is_beaten(calls: list[CallSilences]) -> None:
     """No setting waits less, calls less and cuts off less than one of the front; bounds are never on it."""
     tuning = tune(calls)
-    points = [(o.response.value, o.extra.value, o.cut_offs.value) for o in tuning.outcomes if o.knowledge != "bounds"]
+    points = [(o.response.value, o.extra.value, o.cut_offs.value) for o in tuning.forecasts if o.knowledge != "bounds"]
     for one in tuning.front:
         mine = (one.response.value - 2e-3, one.extra.value - 2e-3, one.cut_offs.value - 2e-3)
         assert not any(all(a < b for a, b in zip(other, mine, strict=True)) for other in points)

@@ -30,7 +30,7 @@ from turnkit import (
     all_of,
 )
 from turnkit.trace import Recorder, Trace, parse, read, replay
-from turnkit.trace.counterfactual import play
+from turnkit.trace.counterfactual import replay_under
 from turnkit.turns.events import (
     Busy,
     Commit,
@@ -160,7 +160,7 @@ def test_any_ordering_can_be_played_under_other_settings(
     with TemporaryDirectory() as folder:
         trace = parse(record(Path(folder) / "a", timed(events), settings))
     replay(trace, **others)
-    assert play(trace, TurnMachine(**settings)) == trace.signals()
+    assert replay_under(trace, TurnMachine(**settings)) == trace.signals()
 
 
 @given(st.lists(st.tuples(LAPSES, EVENTS), max_size=20), st.data())
@@ -327,13 +327,13 @@ def test_a_late_report_of_an_earlier_draft_is_of_no_other() -> None:
     """The reply for the same turn that is here now is not the one it was about."""
     drafts: Steps = [(1.5, EagerEndOfTurn(0, "tea", 0.6)), (1.6, TurnResumed(0, "tea for"))]
     trace = call([TWO_TURNS[0], *drafts, (1.8, EagerEndOfTurn(0, "tea for two", 0.6)), (1.9, PlaybackStarted(0))])
-    assert play(trace, TurnMachine()) == trace.signals()
+    assert replay_under(trace, TurnMachine()) == trace.signals()
 
 
 def test_a_report_at_the_second_of_its_commit_is_about_that_reply() -> None:
     """The deadline and the report fall together: in both calls the Commit comes first."""
     trace = call([(0.0, StartOfTurn(0, "tea")), (0.0, StreamLost("gone")), (2.0, PlaybackStarted(0)), (2.0, False)])
-    assert play(trace, TurnMachine()) == trace.signals()
+    assert replay_under(trace, TurnMachine()) == trace.signals()
 
 
 def test_what_a_noise_left_unanswered_is_no_initiative_of_the_agents() -> None:
@@ -351,8 +351,8 @@ def test_what_a_noise_left_unanswered_is_no_initiative_of_the_agents() -> None:
     ]
     trace = call(steps)
     assert [one.trigger for one in trace.signals() if isinstance(one, Commit)] == ["initiate", "", "unanswered"]
-    assert play(trace, TurnMachine()) == trace.signals()
-    without = play(trace, TurnMachine(speculation=NoSpeculation()))
+    assert replay_under(trace, TurnMachine()) == trace.signals()
+    without = replay_under(trace, TurnMachine(speculation=NoSpeculation()))
     assert [one.trigger for one in without if isinstance(one, Commit)] == ["initiate", "", "unanswered"]
 
 
@@ -360,7 +360,7 @@ def test_time_passes_also_with_reports_that_are_about_nothing() -> None:
     """What is due at that very moment is dealt with."""
     trace = call([(1.0, PlaybackStarted(7))], idle_timeout=1.0)
     assert [type(signal).__name__ for signal in trace.signals()] == ["UserIdle"]
-    assert play(trace, TurnMachine(idle_timeout=1.0)) == trace.signals()
+    assert replay_under(trace, TurnMachine(idle_timeout=1.0)) == trace.signals()
 
 
 def test_a_barge_in_that_would_have_been() -> None:

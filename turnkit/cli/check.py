@@ -43,7 +43,7 @@ def check(
     chosen = configurations("quick" if quick else "deep" if deep else "default")
     begun = time.monotonic()
     results: list[tuple[Configuration, Result, float]] = []
-    with _watch(len(chosen), as_json) as (report, done):
+    with _shown_progress(len(chosen), as_json) as (report, done):
 
         def finished(configuration: Configuration, result: Result, seconds: float) -> None:
             results.append((configuration, result, seconds))
@@ -79,35 +79,35 @@ def _explore(chosen: Sequence[Configuration], report: Report, finished: _Done, *
             return
 
 
-# What a worker process has to know.
-_told: Any = None
+# In a worker process: where its progress is sent.
+_steps: Any = None
 
 
-def _begin_work(told: Any) -> None:
-    global _told
-    _told = told
+def _begin_work(steps: Any) -> None:
+    global _steps
+    _steps = steps
     # Ctrl-C in a terminal reaches the workers too; they have nothing to say about it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _work(configuration: Configuration) -> tuple[Result, float]:
     begun = time.monotonic()
-    result = Explorer(configuration, TurnMachine, lambda step: _told.put(step)).run()
+    result = Explorer(configuration, TurnMachine, lambda step: _steps.put(step)).run()
     return result, time.monotonic() - begun
 
 
 def _explore_side_by_side(chosen: Sequence[Configuration], workers: int, report: Report, finished: _Done) -> None:
     """A process a core. Spawned, not forked: whoever calls this may have threads."""
     context = multiprocessing.get_context("spawn")
-    told = context.SimpleQueue()
+    steps = context.SimpleQueue()
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, _begin_work, (told,))
+    pool = ProcessPoolExecutor(workers, context, _begin_work, (steps,))
     try:
         waiting: dict[Future[tuple[Result, float]], Configuration] = {pool.submit(_work, one): one for one in chosen}
         while waiting:
             done, _ = wait(waiting, _POLL, FIRST_COMPLETED)
-            while not told.empty():
-                report(told.get())
+            while not steps.empty():
+                report(steps.get())
             for future in done:
                 result, seconds = future.result()
                 finished(waiting.pop(future), result, seconds)
@@ -121,8 +121,8 @@ def _explore_side_by_side(chosen: Sequence[Configuration], workers: int, report:
 
 
 @contextmanager
-def _watch(count: int, as_json: bool) -> Iterator[tuple[Report, _Done]]:
-    """What is told while it lasts: a bar where a terminal is there, else a line a configuration."""
+def _shown_progress(count: int, as_json: bool) -> Iterator[tuple[Report, _Done]]:
+    """Show progress: a bar where there is a terminal, else a line a configuration."""
     console = Console(stderr=True, emoji=False)
     if as_json:
         yield (lambda step: None), _say_fields
@@ -182,13 +182,13 @@ def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result,
         console.print(f"[bold red]Invariant {found.invariant} is broken[/bold red] by {steps}:\n", highlight=False)
         say(found.code)
         return
-    judged = Table(box=None, pad_edge=False)
-    judged.add_column("", justify="right")
-    judged.add_column("invariant")
-    judged.add_column("judged", justify="right", no_wrap=True)
+    invariants = Table(box=None, pad_edge=False)
+    invariants.add_column("", justify="right")
+    invariants.add_column("invariant")
+    invariants.add_column("judged", justify="right", no_wrap=True)
     for number, sentence in INVARIANTS.items():
-        judged.add_row(str(number), sentence, f"{total.checks.get(number, 0):,}")
-    console.print(judged)
+        invariants.add_row(str(number), sentence, f"{total.checks.get(number, 0):,}")
+    console.print(invariants)
     console.print()
     if total.complete:
         console.print("[green]No violation[/green]: every state that can be reached within these bounds was visited.")

@@ -46,7 +46,7 @@ def demo(
     from ..trace import Recorder
 
     out = JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")
-    tally = _Tally(out, llm)
+    tally = _DemoTally(out, llm)
     recorder = None
     if record is not None or not as_json:
         target = record or Path(mkdtemp(prefix="turnkit-")) / "demo.jsonl"
@@ -72,8 +72,8 @@ def _hint(console: Console, recorder: Recorder) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-class _Tally:
-    """Passes everything on to a view and counts what was decided."""
+class _DemoTally:
+    """Passes everything on to a view, and counts what was decided."""
 
     def __init__(self, view: View | JsonLines, llm_seconds: float) -> None:
         self._view = view
@@ -101,7 +101,7 @@ class _Tally:
         self._view.show(signal, seconds)
 
     def report(self, console: Console) -> None:
-        """What it came to."""
+        """Print the counts."""
         table = Table.grid(padding=(0, 2))
         for what in ("turns answered", "drafts kept", "drafts withdrawn", "barge-ins", "backchannels, talked over"):
             table.add_row(f"  {what}", f"[bold]{self._counts[what]}[/bold]")

@@ -1,4 +1,4 @@
-"""What a person sees of a conversation: a line a signal, and below them who has the floor, live.
+"""Live view of a conversation: a line a signal, and below them who has the floor.
 
 Without a terminal it is the lines alone, in plain text.
 """
@@ -48,7 +48,7 @@ _STYLES: dict[type, str] = {
 
 
 def describe(signal: Signal | ReplyEnded) -> str:
-    """A signal in a few words, its name and time aside."""
+    """Describe a signal in a few words, without its name and time."""
     match signal:
         case TurnStarted() | TurnUpdated() | TurnStalled():
             return f"turn {signal.turn}  “{signal.transcript}”"
@@ -86,7 +86,7 @@ def _of(turn: int | None) -> str:
 
 
 class View:
-    """The conversation on a console; used as a context manager, fed every signal and every report of playback."""
+    """Shows the conversation on a console; used as a context manager, fed every signal and every report of playback."""
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
@@ -115,24 +115,24 @@ class View:
             self._live.stop()
 
     def tick(self, seconds: float) -> None:
-        """Time has passed: the clock of the view reads `seconds`."""
+        """Set the clock of the view to `seconds`."""
         self._seconds = seconds
         if self._live is not None:
             self._live.refresh()
 
     def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
-        """A signal, at this second of the conversation."""
-        told = isinstance(signal, TurnUpdated) or (
+        """Show a signal, at this second of the conversation."""
+        silent = isinstance(signal, TurnUpdated) or (
             # The Cancel has said it.
             isinstance(signal, ReplyEnded) and signal.outcome is Outcome.CANCELLED
         )
-        if not told:
+        if not silent:
             self._print(seconds, type(signal).__name__, _STYLES[type(signal)], describe(signal))
         self._follow(signal)
         self.tick(seconds)
 
     def play(self, heard: str, rest: str) -> None:
-        """The agent's reply: what of it has been heard, and what is to come."""
+        """Show the agent's reply: what of it has been heard, and what is to come."""
         if not heard:
             self._print(None, "", "", f"agent   “{rest}”")
         self._heard, self._rest = heard, rest

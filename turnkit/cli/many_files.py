@@ -1,4 +1,4 @@
-"""Many files at a time: found by name, directory or pattern, worked on by all cores, with progress."""
+"""Work on many files: found by name, directory or pattern, worked on by all cores, with progress."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .output import fail
 T = TypeVar("T")
 _SUFFIXES = ("*.jsonl", "*.jsonl.gz")
 ALONE = 16
-"""Files that are done before other processes would have begun."""
+"""How many files are done before other processes would have begun."""
 
 
 def found(arguments: Iterable[str]) -> list[str]:
-    """The files that are meant, each once, in order; none for an argument is the end of the command."""
+    """Find the files that are meant, each once, in order; fail if there is none for an argument."""
     paths: dict[str, None] = {}
     for argument in arguments:
         path = Path(argument)
@@ -40,7 +40,18 @@ def found(arguments: Iterable[str]) -> list[str]:
 
 
 def each(work: Callable[[str], T], paths: list[str], jobs: int | None, doing: str, *, quiet: bool) -> Iterator[T]:
-    """What `work` makes of each path, in order; `doing` is what the progress is called, `quiet` leaves it out."""
+    """Work on each path, in several processes if there are many.
+
+    Args:
+        work: What to do with a path; a function that can be pickled.
+        paths: The files.
+        jobs: Number of processes; None for one a core.
+        doing: Name of the progress that is shown.
+        quiet: Whether to show none.
+
+    Yields:
+        What `work` makes of each path, in order.
+    """
     jobs = min(jobs or _cores(), max(1, len(paths) // 4))
     console = Console(stderr=True, emoji=False)
     hidden = quiet or len(paths) < ALONE or not console.is_terminal

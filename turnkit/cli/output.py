@@ -1,4 +1,4 @@
-"""What every command does in the same way: lines out, errors said in a sentence, async work run."""
+"""Output and errors of every command: lines out, errors said in a sentence, async work run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -23,7 +24,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a 
 
 
 def say(text: str) -> None:
-    """Plain text on standard output; if whoever read it has gone, the command is over."""
+    """Print plain text on standard output; if its reader has gone, the command is over."""
     try:
         print(text, flush=True)  # noqa: T201
     except BrokenPipeError:
@@ -33,12 +34,12 @@ def say(text: str) -> None:
 
 
 def say_json(fields: object) -> None:
-    """One JSON object on a line of its own."""
+    """Print one JSON object on a line of its own."""
     say(msgspec.json.encode(fields).decode())
 
 
 class JsonLines:
-    """Signals as JSON, one a line; `at` counts from the beginning."""
+    """Prints signals as JSON, one a line; `at` counts from the beginning."""
 
     def __init__(self, audio_end: Callable[[], float] | None = None) -> None:
         self._audio_end = audio_end
@@ -52,16 +53,17 @@ class JsonLines:
         pass
 
     def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        """Print a signal, at this second of the conversation."""
         fields = msgspec.to_builtins(msgspec.structs.replace(signal, at=round(seconds, 3)))
         if self._audio_end is not None:
             fields["audio_end"] = round(self._audio_end(), 2)
         say_json(fields)
 
     def play(self, heard: str, rest: str) -> None:
-        pass
+        """Print nothing: ReplyEnded says what was heard."""
 
     def tick(self, seconds: float) -> None:
-        pass
+        """Print nothing: each signal has its time."""
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, None]], backend: str = "asyncio") -> None:
@@ -91,11 +93,19 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def guard(work: Callable[[], T]) -> T:
-    """What `work` gives; what goes wrong is said, and the command is over."""
+    """Return what `work` gives; what goes wrong is said, and the command is over."""
     try:
         return work()
     except TurnkitError as error:
         fail(str(error))
+
+
+def write_file(path: Path, data: bytes, option: str = "") -> None:
+    """Write a file that an option names; if it cannot be written, that is said, and the command is over."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
 
 
 def fail(message: str) -> NoReturn:

@@ -55,30 +55,30 @@ def replay(
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     paths = found(traces)
-    report = _Lines() if as_json else _Report(Console(emoji=False), alone=len(paths) == 1)
-    for judged in each(partial(summarize, settings=settings), paths, jobs, "replaying", quiet=as_json):
-        report.take(judged)
+    report = _ReplayJson() if as_json else _ReplayReport(Console(emoji=False), alone=len(paths) == 1)
+    for summary in each(partial(summarize, settings=settings), paths, jobs, "replaying", quiet=as_json):
+        report.take(summary)
     report.end()
     if report.failed:
         raise typer.Exit(1)
 
 
-class _Lines:
-    """For programs: an object a trace."""
+class _ReplayJson:
+    """Prints a JSON object a trace, for programs."""
 
     failed = False
 
-    def take(self, judged: ReplaySummary) -> None:
-        self.failed = self.failed or judged.finding in (ReplayFinding.MISMATCH, ReplayFinding.UNREADABLE)
-        fields = msgspec.to_builtins(judged)
+    def take(self, summary: ReplaySummary) -> None:
+        self.failed = self.failed or summary.finding in (ReplayFinding.MISMATCH, ReplayFinding.UNREADABLE)
+        fields = msgspec.to_builtins(summary)
         say_json({"trace": fields.pop("name"), **fields})
 
     def end(self) -> None:
         pass
 
 
-class _Report:
-    """For people: what there is to see of each trace, and a summary of many."""
+class _ReplayReport:
+    """Prints what there is to see of a trace, or the totals of many, for people."""
 
     def __init__(self, console: Console, *, alone: bool) -> None:
         self._console = console
@@ -86,50 +86,50 @@ class _Report:
         self._counts: Counter[ReplayFinding] = Counter()
         self._totals: Counter[str] = Counter()
         self._changes: Counter[str] = Counter()
-        self._told = 0
+        self._problems_told = 0
 
     @property
     def failed(self) -> bool:
         return bool(self._counts[ReplayFinding.MISMATCH] + self._counts[ReplayFinding.UNREADABLE])
 
-    def take(self, judged: ReplaySummary) -> None:
-        self._counts[judged.finding] += 1
+    def take(self, summary: ReplaySummary) -> None:
+        self._counts[summary.finding] += 1
         self._totals.update(
-            events=judged.events,
-            signals=judged.signals,
-            turns=judged.turns,
-            differing=sum(not turn.beyond for turn in judged.differing),
-            beyond=sum(turn.beyond for turn in judged.differing),
-            seconds=round(judged.seconds),
+            events=summary.events,
+            signals=summary.signals,
+            turns=summary.turns,
+            differing=sum(not turn.beyond for turn in summary.differing),
+            beyond=sum(turn.beyond for turn in summary.differing),
+            seconds=round(summary.seconds),
         )
-        for turn in judged.differing:
+        for turn in summary.differing:
             if not turn.beyond:
                 self._changes.update(_kind(change) for change in turn.changes)
-        if judged.problem:
-            self._told += 1
-            if self._told <= _SHOWN:
-                style = "bold red" if judged.finding is ReplayFinding.MISMATCH else "red"
-                self._print(f"[{style}]{judged.finding}[/] {escape(judged.problem)}")
+        if summary.problem:
+            self._problems_told += 1
+            if self._problems_told <= _SHOWN:
+                style = "bold red" if summary.finding is ReplayFinding.MISMATCH else "red"
+                self._print(f"[{style}]{summary.finding}[/] {escape(summary.problem)}")
         elif self._alone:
-            self._tell_one(judged)
+            self._tell_one(summary)
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _tell_one(self, judged: ReplaySummary) -> None:
-        how = {"": ", cut off", "full": ", up to the bound of the file"}.get(judged.ended, "")
-        length = f"{judged.turns} turns in {judged.seconds:.1f} s{how}"
-        if judged.finding is ReplayFinding.SAME:
-            self._print(f"[bold green]same[/] all {judged.signals} signals as recorded; {length}")
+    def _tell_one(self, summary: ReplaySummary) -> None:
+        how = {"": ", cut off", "full": ", up to the bound of the file"}.get(summary.ended, "")
+        length = f"{summary.turns} turns in {summary.seconds:.1f} s{how}"
+        if summary.finding is ReplayFinding.SAME:
+            self._print(f"[bold green]same[/] all {summary.signals} signals as recorded; {length}")
             return
-        what = "than turnkit's defaults decide" if judged.raw else "than recorded"
-        self._print(f"[bold]{len(judged.differing)}[/] of {length} come out differently {what}")
-        if judged.differing:
-            self._console.print(_table(judged.differing))
+        what = "than turnkit's defaults decide" if summary.raw else "than recorded"
+        self._print(f"[bold]{len(summary.differing)}[/] of {length} come out differently {what}")
+        if summary.differing:
+            self._console.print(_table(summary.differing))
 
     def end(self) -> None:
-        if self._told > _SHOWN:
-            self._print(f"... and {self._told - _SHOWN} more")
+        if self._problems_told > _SHOWN:
+            self._print(f"... and {self._problems_told - _SHOWN} more")
         if self._alone:
             return
         counts, totals = self._counts, self._totals
@@ -159,8 +159,8 @@ def _kind(change: str) -> str:
 def _table(turns: tuple[Comparison, ...]) -> Table:
     table = Table("turn", "words", "before", "after", "different", box=None, header_style="bold", pad_edge=False)
     for turn in turns[:_ROWS]:
-        course = turn.after or turn.before
-        words = "" if course is None else course.transcript
+        history = turn.after or turn.before
+        words = "" if history is None else history.transcript
         style = "dim" if turn.beyond else ""
         table.add_row(
             f"{turn.turn}{' ?' if turn.beyond else ''}",
@@ -175,14 +175,14 @@ def _table(turns: tuple[Comparison, ...]) -> Table:
     return table
 
 
-def _cell(course: TurnHistory | None) -> str:
-    if course is None:
+def _cell(history: TurnHistory | None) -> str:
+    if history is None:
         return "no turn"
-    parts = [course.outcome]
-    if course.lead is not None:
-        parts.append(f"{course.lead * 1000:.0f} ms ahead")
-    if course.drafts:
-        parts.append(f"{course.drafts} draft{'' if course.drafts == 1 else 's'}")
-    if course.barged_in is not None:
+    parts = [history.outcome]
+    if history.lead is not None:
+        parts.append(f"{history.lead * 1000:.0f} ms ahead")
+    if history.drafts:
+        parts.append(f"{history.drafts} draft{'' if history.drafts == 1 else 's'}")
+    if history.barged_in is not None:
         parts.append("barge-in")
     return ", ".join(parts)

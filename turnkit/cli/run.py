@@ -74,14 +74,14 @@ def run(
             record=None if record is None else Recorder(record, options=options),
         )
     )
-    call = _Call(session, wav, max_silence)
+    call = _FileCall(session, wav, max_silence)
     view = JsonLines(lambda: call.audio_end) if as_json else View(Console(emoji=False), f"turnkit run {audio.name}")
     with view:
         run_async(lambda: call.hold(options, url, view))
 
 
-class _Call:
-    """One file, streamed as a caller would be; nobody speaks for the agent."""
+class _FileCall:
+    """A call whose caller is one file; nobody speaks for the agent."""
 
     def __init__(self, session: Session, wav: Wav, max_silence: float) -> None:
         self.audio_end = 0.0
@@ -98,7 +98,7 @@ class _Call:
             began = anyio.current_time()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._speak, stream, view)
-                await self._session.run(_Followed(stream, self))
+                await self._session.run(_ObservedStream(stream, self))
                 tasks.cancel_scope.cancel()
 
     def _answer(self, commit: Commit) -> None:
@@ -128,15 +128,15 @@ class _Call:
         return not settled and silence < max(self._max_silence, 0.0)
 
 
-class _Followed:
-    """The stream as the session reads it; the call learns on the way how far Flux has heard."""
+class _ObservedStream:
+    """The stream as the session reads it; it tells the call how far Flux has heard."""
 
-    def __init__(self, stream: FluxStream, call: _Call) -> None:
+    def __init__(self, stream: FluxStream, call: _FileCall) -> None:
         self.send_force_end_turn = stream.send_force_end_turn
         self._stream = stream
         self._call = call
 
-    def __aiter__(self) -> _Followed:
+    def __aiter__(self) -> _ObservedStream:
         return self
 
     async def __anext__(self) -> object:

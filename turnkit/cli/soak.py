@@ -25,7 +25,7 @@ from ..tools.soak.plan import allow_descriptors
 from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
 from ..tools.soak.run import Soak
 from .app import app
-from .output import JsonFlag, fail, guard, run_async, say, say_json
+from .output import JsonFlag, guard, run_async, say, say_json, write_file
 
 _SHOWN = 10  # slices in a live view
 
@@ -86,13 +86,13 @@ def soak_command(
     if not as_json:
         _announce(console, plan, limit)
     done: list[Report] = []
-    shown = _Json() if as_json else _Lines(console) if not console.is_terminal else _View(console, plan)
+    shown = _SoakJson() if as_json else _SoakLines(console) if not console.is_terminal else _SoakView(console, plan)
 
     async def hold() -> None:
         stop = anyio.Event()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_heed_interrupts, stop)
-            done.append(await soak(plan, stop=stop, on_slice=shown.over, on_look=shown.look))
+            done.append(await soak(plan, stop=stop, on_slice=shown.on_slice, on_progress=shown.on_progress))
             tasks.cancel_scope.cancel()
 
     with shown.open():
@@ -126,36 +126,36 @@ def _announce(console: Console, plan: Plan, limit: int) -> None:
 # While it goes on ---------------------------------------------------------------------------------------------------
 
 
-class _Json:
-    """A line of JSON a slice."""
+class _SoakJson:
+    """Prints a line of JSON a slice, for programs."""
 
     @contextmanager
     def open(self) -> Iterator[None]:
         yield
 
-    def over(self, part: Slice) -> None:
+    def on_slice(self, part: Slice) -> None:
         say_json({"slice": part})
 
-    def look(self, _soak: Soak) -> None:
+    def on_progress(self, _soak: Soak) -> None:
         pass
 
 
-class _Lines(_Json):
-    """A line of text a slice, where there is no terminal."""
+class _SoakLines(_SoakJson):
+    """Prints a line of text a slice, where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun = False
 
-    def over(self, part: Slice) -> None:
+    def on_slice(self, part: Slice) -> None:
         if not self._begun:
             self._begun = True
             say("  ".join(f"{heading:>10}" for heading in HEADINGS))
         say("  ".join(f"{cell:>10}" for cell in cells(part)))
 
 
-class _View(_Json):
-    """A table that goes on, and the state of things below it."""
+class _SoakView(_SoakJson):
+    """Shows the latest slices as a table, and the state of things below it."""
 
     def __init__(self, console: Console, plan: Plan) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -166,10 +166,10 @@ class _View(_Json):
         with self._live:
             yield
 
-    def over(self, part: Slice) -> None:
+    def on_slice(self, part: Slice) -> None:
         pass
 
-    def look(self, soak: Soak) -> None:
+    def on_progress(self, soak: Soak) -> None:
         self._live.update(Group(_slices(soak.slices[-_SHOWN:]), _state(soak)), refresh=True)
 
 
@@ -219,7 +219,4 @@ def _tell(console: Console, report: Report, as_json: bool) -> None:
 
 def _write(path: Path, report: Report) -> None:
     data = msgspec.json.encode(report) if path.suffix == ".json" else markdown(report).encode()
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        fail(f"--report {path}: cannot be written: {error.strerror}")
+    write_file(path, data, "--report")

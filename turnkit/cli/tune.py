@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf, isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import typer
@@ -21,6 +22,7 @@ from ..tools.tuner import (
     Forecast,
     PolicyScore,
     RecordedOverlap,
+    Setting,
     Tuning,
     Worth,
     call_silences,
@@ -31,16 +33,16 @@ from ..tools.tuner import (
 from ..trace import read
 from .app import app
 from .many_files import each, found
-from .output import JsonFlag, fail, say_json
+from .output import JsonFlag, fail, say_json, write_file
 
 _ROWS = 14  # of the front
 
 
-class _Read(msgspec.Struct):
-    """What one file has to say, or why it has nothing to."""
+class _FileFindings(msgspec.Struct):
+    """The silences and overlaps of one file, or the problem with it."""
 
     call: CallSilences | None = None
-    spoken: list[RecordedOverlap] = []
+    overlaps: list[RecordedOverlap] = []
     problem: str = ""
 
 
@@ -70,40 +72,38 @@ def tune_calls(
     """
     given = None if eot_threshold is None else FluxThresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
     paths = found(traces)
-    results = list(each(partial(_look, given=given), paths, jobs, "reading", quiet=as_json))
+    results = list(each(partial(_read_file, given=given), paths, jobs, "reading", quiet=as_json))
     problems = [result.problem for result in results if result.problem]
     calls = [result.call for result in results if result.call is not None and result.call.utterances]
     if not calls:
         fail(problems[0] if problems else f"none of {len(paths)} traces has a turn with words that came to its end")
     tuning = tune(calls, worth=Worth(second=second, call=call, cut_off=cut_off), reply_seconds=reply_seconds)
-    judged = score_policies(result.spoken for result in results)
+    scores = score_policies(result.overlaps for result in results)
     if html is not None:
-        _draw(tuning, judged, html)
+        _draw(tuning, scores, html)
     if as_json:
-        say_json(_fields(tuning, judged, problems))
+        say_json(_fields(tuning, scores, problems))
         return
-    _Report(Console(emoji=False)).tell(tuning, judged, problems, html)
+    _TuneReport(Console(emoji=False)).tell(tuning, scores, problems, html)
 
 
-def _look(path: str, given: FluxThresholds | None) -> _Read:
+def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:
     try:
         trace = read(path)
-        return _Read(call_silences(trace, given if trace.options is None else None), overlaps(trace))
+        return _FileFindings(call_silences(trace, given if trace.options is None else None), overlaps(trace))
     except ConfigError as error:
-        return _Read(problem=str(error))
+        return _FileFindings(problem=str(error))
 
 
-def _draw(tuning: Tuning, judged: list[PolicyScore], path: Path) -> None:
+def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
     from ..tools.viewer.page import fill
 
-    try:
-        path.write_text(fill("tuning", _fields(tuning, judged, []), "Thresholds · turnkit"), encoding="utf-8")
-    except OSError as error:
-        fail(f"--html {path}: cannot be written: {error.strerror}")
+    page = fill("tuning", _fields(tuning, scores, []), "Thresholds · turnkit")
+    write_file(path, page.encode(), "--html")
 
 
-def _fields(tuning: Tuning, judged: list[PolicyScore], problems: list[str]) -> dict[str, object]:
-    """For programs: what is not finite is null."""
+def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, object]:
+    """The tuning as plain fields for programs; what is not finite is null."""
 
     def plain(value: object) -> object:
         if isinstance(value, float):
@@ -112,9 +112,9 @@ def _fields(tuning: Tuning, judged: list[PolicyScore], problems: list[str]) -> d
             return {key: plain(one) for key, one in value.items()}
         return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
-    fields = msgspec.to_builtins({"tuning": tuning, "barge_in": judged, "unreadable": problems})
-    for row, outcome in zip(fields["tuning"]["outcomes"], tuning.outcomes, strict=True):
-        row["name"] = str(outcome.setting)
+    fields = msgspec.to_builtins({"tuning": tuning, "barge_in": scores, "unreadable": problems})
+    for row, forecast in zip(fields["tuning"]["outcomes"], tuning.forecasts, strict=True):
+        row["name"] = str(forecast.setting)
     fields["tuning"]["current"]["name"] = str(tuning.current.setting)
     if tuning.recommendation is not None:
         fields["tuning"]["recommendation"]["name"] = str(tuning.recommendation.setting)
@@ -123,8 +123,8 @@ def _fields(tuning: Tuning, judged: list[PolicyScore], problems: list[str]) -> d
     return result
 
 
-class _Report:
-    """For people."""
+class _TuneReport:
+    """Prints a tuning for people."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -132,17 +132,17 @@ class _Report:
     def _print(self, text: str = "") -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def tell(self, tuning: Tuning, judged: list[PolicyScore], problems: list[str], html: Path | None) -> None:
-        """All of it, the answer first."""
-        self._print(f"{tuning.utterances} utterances in {tuning.conversations} calls")
+    def tell(self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None) -> None:
+        """Print all of it, the answer first."""
+        self._print(f"{tuning.utterances} utterances in {tuning.calls} calls")
         for problem in problems[:5]:
             self._print(f"[red]left out[/] {escape(problem)}")
         self._recommend(tuning)
-        self._console.print(_table(tuning))
+        self._console.print(_forecasts(tuning))
         if tuning.calibration.bins:
             self._console.print(_calibration(tuning))
-        if judged and judged[0].overlaps:
-            self._console.print(_policies(judged))
+        if scores and scores[0].overlaps:
+            self._console.print(_policies(scores))
         for caveat in tuning.caveats:
             self._print(f"[yellow]note[/] {escape(caveat)}")
         if html is not None:
@@ -166,84 +166,92 @@ class _Report:
         self._print()
 
 
-def _table(tuning: Tuning) -> Table:
-    table = Table(
-        title="Worth running: no other waits, calls and cuts off less (ms, a turn)",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
+_Columns: TypeAlias = Sequence[tuple[str, Callable[[Any], str]]]
+"""Of a table: the heading of each column, and how to get its cell from the row's value."""
+
+_FORECAST_COLUMNS: _Columns = (
+    ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
+    ("eager", lambda one: "off" if one.setting.thresholds.eager is None else f"{one.setting.thresholds.eager:.2f}"),
+    ("drafts", lambda one: _drafts(one.setting)),
+    ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
+    ("p50", lambda one: _ms(one.median)),
+    ("p95", lambda one: _ms(one.p95)),
+    ("saved", lambda one: f"{_ms(one.saved_median)}/{_ms(one.saved_p95)}"),
+    ("calls +", lambda one: _with_reach(one.extra)),
+    ("cut off", lambda one: _with_reach(one.cut_offs)),
+    ("cost", lambda one: f"{one.cost:.4f}"),
+    ("", lambda one: one.knowledge.value),
+)
+_BIN_COLUMNS: _Columns = (
+    ("confidence", lambda one: f"{one.low:.2f}–{one.high:.2f}"),
+    ("eager ends", lambda one: str(one.drafts)),
+    ("were the end", lambda one: f"{one.confirmed.value:.0%}"),
+    ("95 % interval", lambda one: f"{one.confirmed.low:.0%} – {one.confirmed.high:.0%}"),
+    ("", lambda one: "█" * round(one.rising * 20)),
+)
+_POLICY_COLUMNS: _Columns = (
+    ("policy", lambda one: one.policy),
+    ("stopped for nothing", lambda one: _share(one.false_stops) if one.overlaps > one.meant else "–"),
+    ("not stopped", lambda one: _share(one.missed) if one.meant else "–"),
+    ("reaction ms", lambda one: _ms(one.reaction)),
+    ("paused", lambda one: str(one.pauses)),
+)
+
+
+def _table(title: str, columns: _Columns, rows: Iterable[Any], *, left: str | None = None, bold: Any = None) -> Table:
+    """A row a value; the column headed `left` is the one that is not aligned to the right, `bold` the row that is."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for heading, _ in columns:
+        table.add_column(heading, justify="left" if heading == left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell(row) for _, cell in columns), style="bold" if row is bold else "")
+    return table
+
+
+def _forecasts(tuning: Tuning) -> Table:
+    advised = None if tuning.recommendation is None else tuning.recommendation.setting
+    shown = _thinned(tuning)
+
+    def mark(one: Forecast) -> str:
+        return "→" if one.setting == advised else "·" if one.setting == tuning.current.setting else ""
+
+    table = _table(
+        "Worth running: no other waits, calls and cuts off less (ms, a turn)",
+        (("", mark), *_FORECAST_COLUMNS),
+        shown,
+        bold=next((one for one in shown if one.setting == advised), None),
     )
-    for name in ("", "eot", "eager", "drafts", "timeout", "p50", "p95", "saved", "calls +", "cut off", "cost", ""):
-        table.add_column(name, justify="right", no_wrap=True)
-    for outcome in _thinned(tuning):
-        recommended = tuning.recommendation is not None and outcome.setting == tuning.recommendation.setting
-        running = outcome.setting == tuning.current.setting
-        asked, drafts = outcome.setting.thresholds, outcome.setting.drafts
-        table.add_row(
-            "→" if recommended else "·" if running else "",
-            f"{asked.eot:.2f}",
-            "off" if asked.eager is None else f"{asked.eager:.2f}",
-            "–" if asked.eager is None else "any" if drafts == inf else f"{drafts:.0f}",
-            f"{asked.timeout:g} s",
-            _ms(outcome.median),
-            _ms(outcome.p95),
-            f"{_ms(outcome.saved_median)}/{_ms(outcome.saved_p95)}",
-            _with_reach(outcome.extra),
-            _with_reach(outcome.cut_offs),
-            f"{outcome.cost:.4f}",
-            outcome.knowledge.value,
-            style="bold" if recommended else "",
-        )
+    table.padding = (0, 1, 0, 0)
     return table
 
 
 def _thinned(tuning: Tuning) -> list[Forecast]:
-    """As many of the front as one reads, evenly, with the one that is run and the one to run."""
+    """As many forecasts of the front as one reads, evenly, with those of the running and the recommended setting."""
     front = list(tuning.front)
     step = max(1, -(-len(front) // _ROWS))
-    wanted = {outcome.setting for outcome in front[::step]} | {tuning.current.setting}
+    wanted = {forecast.setting for forecast in front[::step]} | {tuning.current.setting}
     if tuning.recommendation is not None:
         wanted.add(tuning.recommendation.setting)
-    chosen = [outcome for outcome in tuning.outcomes if outcome.setting in wanted]
-    return sorted(chosen, key=lambda outcome: outcome.response.value)
+    chosen = [forecast for forecast in tuning.forecasts if forecast.setting in wanted]
+    return sorted(chosen, key=lambda forecast: forecast.response.value)
 
 
 def _calibration(tuning: Tuning) -> Table:
     calibration = tuning.calibration
     brier = "" if calibration.brier is None else f", Brier score {calibration.brier:.3f} on calls not counted"
-    table = Table(
-        title=f"Eager ends that were the end: {_share(calibration.confirmed)} of {calibration.drafts}{brier}",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    for name in ("confidence", "eager ends", "were the end", "95 % interval", ""):
-        table.add_column(name, justify="left" if not name else "right", no_wrap=True)
-    for one in calibration.bins:
-        bar = "█" * round(one.rising * 20)
-        interval = f"{one.confirmed.low:.0%} – {one.confirmed.high:.0%}"
-        table.add_row(f"{one.low:.2f}–{one.high:.2f}", str(one.drafts), f"{one.confirmed.value:.0%}", interval, bar)
-    return table
+    title = f"Eager ends that were the end: {_share(calibration.confirmed)} of {calibration.drafts}{brier}"
+    return _table(title, _BIN_COLUMNS, calibration.bins, left="")
 
 
-def _policies(judged: list[PolicyScore]) -> Table:
-    table = Table(
-        title=f"Barge-in, on {judged[0].overlaps} overlaps of which {judged[0].meant} were meant for the floor",
-        title_justify="left",
-        box=None,
-        header_style="bold",
-        pad_edge=False,
-    )
-    for name in ("policy", "stopped for nothing", "not stopped", "reaction ms", "paused"):
-        table.add_column(name, justify="left" if name == "policy" else "right", no_wrap=True)
-    for one in judged:
-        stops = _share(one.false_stops) if one.overlaps > one.meant else "–"
-        missed = _share(one.missed) if one.meant else "–"
-        table.add_row(one.policy, stops, missed, _ms(one.reaction), str(one.pauses))
-    return table
+def _policies(scores: list[PolicyScore]) -> Table:
+    title = f"Barge-in, on {scores[0].overlaps} overlaps of which {scores[0].meant} were meant for the floor"
+    return _table(title, _POLICY_COLUMNS, scores, left="policy")
+
+
+def _drafts(setting: Setting) -> str:
+    if setting.thresholds.eager is None:
+        return "–"
+    return "any" if setting.drafts == inf else f"{setting.drafts:.0f}"
 
 
 def _share(estimate: Estimate) -> str:

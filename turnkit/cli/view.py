@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from ..errors import ConfigError
 from .app import app
-from .output import fail, guard
+from .output import fail, guard, write_file
 
 _BROWSERS = ("chromium", "google-chrome", "chrome", "chromium-browser", "microsoft-edge", "msedge")
 _PNG_SECONDS = 60.0
@@ -53,24 +53,17 @@ def view(
     if page_path.resolve() == trace.resolve():
         fail(f"--out {page_path}: is the trace itself")
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
-    _write(page_path, page(seen, chosen).encode())
+    write_file(page_path, page(seen, chosen).encode())
     console = Console(emoji=False)
     console.print(f"wrote [bold]{escape(str(page_path))}[/bold]", highlight=False, soft_wrap=True)
     if perfetto is not None:
-        _write(perfetto, for_perfetto(seen))
+        write_file(perfetto, for_perfetto(seen))
         console.print(f"wrote [bold]{escape(str(perfetto))}[/bold]", highlight=False, soft_wrap=True)
     if png is not None:
         guard(lambda: picture(page_path, png))
         console.print(f"wrote [bold]{escape(str(png))}[/bold]", highlight=False, soft_wrap=True)
     if show and not _opened(page_path):
         console.print("No browser was found here; open the file yourself.")
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        fail(f"{path}: cannot be written: {error.strerror}")
 
 
 def _opened(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""A WAV file as Flux wants its audio: mono, linear16, at one of its sample rates."""
+"""Reader of WAV files as Flux wants its audio: mono, linear16, at one of its sample rates."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from ..wire import SAMPLE_RATES
 
 
 class Wav(NamedTuple):
-    """Audio in memory: `sample_rate` in Hz, `audio` as little-endian 16-bit samples of one channel."""
+    """Audio in memory.
+
+    Attributes:
+        sample_rate: Samples a second, in Hz.
+        audio: Little-endian 16-bit samples of one channel.
+    """
 
     sample_rate: int
     audio: bytes
 
     @property
     def seconds(self) -> float:
-        """How long it is."""
+        """Seconds that it lasts."""
         return len(self.audio) / 2 / self.sample_rate
 
 

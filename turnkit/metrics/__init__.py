@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from .collector import Metrics, end_of_words, measure
 from .figures import DURATIONS, CallMetrics, FalseBargeIn, TurnMetrics, summary
-from .rows import seconds
 from .samples import EXACT, Samples
+from .texts import seconds
 from .watch import Observable, Observer, Watch
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""From what happens, in order, to figures: what is open is remembered, what is over is handed out and forgotten."""
+"""Metrics of a running call: events and signals in, figures of each turn out as it is over, and of the call."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ from ..turns.events import (
 )
 from ..turns.policy import ENGLISH_BACKCHANNELS, EchoGuard, IgnoreBackchannels, Overlap, Verdict
 from .figures import CallMetrics, FalseBargeIn, TurnMetrics
-from .unfinished import Heard, OpenReply, OpenTurn
+from .unfinished import LastMessage, OpenReply, OpenTurn
 
 REMEMBERED = 64
-"""Turns, and replies, that are remembered at most: a machine keeps three open, all more is a damaged record, or waits
-for a late report."""
+"""How many turns, and how many replies, are remembered at most: a machine keeps three open, and the rest are of a
+damaged record or wait for a late report."""
 
 _TRIGGERS = frozenset({"model", "manual", "timeout", "missed", "stalled", "stream_lost", "initiate", ""})
 _EMPTY = frozenset({DropReason.EMPTY, DropReason.STALLED})  # stalled turns with words are committed
@@ -60,8 +60,10 @@ class Metrics:
     signals. Time that goes back counts as standing still. Memory is bounded however long the call: a turn is handed
     out once and forgotten, and `call` only counts (see `Samples`).
 
-    `backchannels` are the phrases that make a barge-in look false (`FalseBargeIn.BACKCHANNEL`); a user who answers
-    "yes" to a question while it is still being asked looks the same. Words that were redacted are not recognised.
+    Args:
+        backchannels: Phrases that make a barge-in look false (`FalseBargeIn.BACKCHANNEL`); those of English by
+            default. A user who answers "yes" to a question while it is still being asked looks the same. Words that
+            were redacted are not recognised.
     """
 
     def __init__(self, *, backchannels: Iterable[str] = ENGLISH_BACKCHANNELS) -> None:
@@ -74,20 +76,26 @@ class Metrics:
         self._turns: dict[int, OpenTurn] = {}
         self._replies: dict[int, OpenReply] = {}
         self._open: OpenTurn | None = None  # the turn that events belong to
-        self._latest: Heard | None = None
+        self._last_message: LastMessage | None = None
         self._held: tuple[OpenTurn, int, float] | None = None
         self._lost_at: float | None = None
         self._settled: list[TurnMetrics] = []
 
-    # What the caller may do ---------------------------------------------------------------------------------------
+    # For callers ---------------------------------------------------------------------------------------------------
 
     def take(self, item: object, at: float | None = None, *, last_word: float | None = None) -> tuple[TurnMetrics, ...]:
-        """Take what happened next, and answer the turns that are over with it, each once.
+        """Take what happened next; an event comes before the signals it led to.
 
-        `item` is an event, with the engine time `at` at which the machine was fed it; a signal or ReplyEnded, which
-        carry their own; or a record of a trace (`turnkit.trace`), which does too. `last_word` is the second of stream
-        audio at which the last word of a turn event ends, if Flux said. The event comes before the signals it led to.
-        Raises LocalProtocolError, changing nothing, for anything else, or a time that is none.
+        Args:
+            item: An event, a signal, ReplyEnded, or a record of a trace (`turnkit.trace`).
+            at: Engine time, in seconds, at which the machine was fed the event; all others carry their own.
+            last_word: Second of stream audio at which the last word of a turn event ends, if Flux said.
+
+        Returns:
+            The turns that are over with it, each once.
+
+        Raises:
+            LocalProtocolError: The item is none of these, or its time is no finite number; nothing is changed.
         """
         handler = _HANDLERS.get(type(item))
         if handler is None:
@@ -102,8 +110,8 @@ class Metrics:
     def fact(self, at: float, name: str, fields: Mapping[str, Any]) -> tuple[TurnMetrics, ...]:
         """Take something that the machine is not told: `FirstChunk` (`reply`) or `TokensUsed` (`reply`, `tokens`).
 
-        Others, and fields that do not fit, change nothing, because a host has facts of its own. Answers and raises as
-        `take` does.
+        Other facts, and fields that do not fit, change nothing, because a host has facts of its own. It returns and
+        raises what `take` does.
         """
         self._pass_time(name, at)
         number = fields.get("reply")
@@ -115,13 +123,20 @@ class Metrics:
         return self._hand_out()
 
     def wake(self, at: float) -> None:
-        """Nothing has happened up to `at`, but time has passed. Raises as `take` does."""
+        """Let time pass up to `at`, although nothing has happened. It raises what `take` does."""
         self._pass_time("wake", at)
 
     def close(self, at: float | None = None) -> tuple[TurnMetrics, ...]:
-        """The call is over, at `at` or with the last thing taken: answer the turns that are still open, as they stand.
+        """End the call, at `at` or with the last thing taken; harmless when called again.
 
-        Harmless when called again. Raises LocalProtocolError, changing nothing, for a time that is none.
+        Args:
+            at: Engine time in seconds; None for that of the last thing taken.
+
+        Returns:
+            The turns that were still open, as they stand.
+
+        Raises:
+            LocalProtocolError: The time is no finite number; nothing is changed.
         """
         if at is not None:
             self._pass_time("close", at)
@@ -133,7 +148,7 @@ class Metrics:
 
     @property
     def call(self) -> CallMetrics:
-        """The call so far: a copy, which does not change any more."""
+        """The figures of the call so far, as a copy that does not change any more."""
         copy = self._call + CallMetrics()
         if self._first is not None:
             copy.duration.add(self._now - self._first)
@@ -150,7 +165,7 @@ class Metrics:
             self._first = self._now
 
     def _take_record(self, item: object) -> tuple[TurnMetrics, ...]:
-        """A record of a trace, known by its fields: traces are a floor above."""
+        """Take a record of a trace, known by its fields: metrics do not know traces."""
         event, name = getattr(item, "event", None), getattr(item, "name", None)
         at: Any = getattr(item, "at", None)
         if type(event) in _HANDLERS:
@@ -165,7 +180,7 @@ class Metrics:
     # Turns --------------------------------------------------------------------------------------------------------
 
     def _turn(self, number: int) -> OpenTurn:
-        """The turn of that id; one that began before the record did counts from here."""
+        """The turn of that id; one that began before the recording counts from here."""
         turn = self._turns.get(number)
         if turn is None:
             turn = self._turns[number] = OpenTurn(number)
@@ -187,7 +202,7 @@ class Metrics:
         return settled
 
     def _measure(self, turn: OpenTurn | None, name: str, seconds: float | None) -> None:
-        """A duration is known: the turn's, and one more of the call's."""
+        """Note a duration of the turn, and add it to those of the call."""
         if seconds is not None:
             if turn is not None:
                 turn.known[name] = seconds
@@ -196,15 +211,16 @@ class Metrics:
     def _on_turn_event(self, event: TurnEvent, last_word: float | None) -> None:
         self._end_outage()
         open_ = self._open
-        before = self._latest if self._latest is not None and self._latest.index == event.turn_index else None
-        self._latest = Heard.after(before, event, self._now, last_word)
+        last = self._last_message
+        before = last if last is not None and last.index == event.turn_index else None
+        self._last_message = LastMessage.after(before, event, self._now, last_word)
         if open_ is not None and open_.index == event.turn_index:
-            open_.heard = self._latest
+            open_.last_message = self._last_message
 
     def _on_turn_started(self, signal: TurnStarted) -> None:
         turn = self._turn(signal.turn)
         turn.started_at = self._now
-        turn.heard = self._latest
+        turn.last_message = self._last_message
         self._open = turn
 
     def _on_turn_dropped(self, signal: TurnDropped) -> None:
@@ -213,7 +229,7 @@ class Metrics:
             turn.ended_at = self._now
             turn.known["dropped"] = signal.reason
             self._call.dropped[signal.reason] += 1
-            self._judge(turn, signal.reason, "")
+            self._check_barge_in(turn, signal.reason, "")
             self._settle(turn)
 
     def _on_turn_stalled(self, signal: TurnStalled) -> None:
@@ -271,11 +287,11 @@ class Metrics:
         call.triggers[trigger] += 1
         if reply.drafted_at is not None:
             self._measure(turn, "lead", self._now - reply.drafted_at)
-        if turn.heard is not None:
-            self._measure(turn, "words_to_commit", turn.heard.since_last_word(self._now))
-            self._measure(turn, "news_to_commit", turn.heard.since_news(self._now))
-            self._measure(turn, "end_to_commit", turn.heard.since_end(self._now))
-        self._judge(turn, None, signal.transcript)
+        if (last := turn.last_message) is not None:
+            self._measure(turn, "words_to_commit", last.since_last_word(self._now))
+            self._measure(turn, "news_to_commit", last.since_news(self._now))
+            self._measure(turn, "end_to_commit", last.since_end(self._now))
+        self._check_barge_in(turn, None, signal.transcript)
 
     def _on_first_chunk(self, reply: OpenReply) -> None:
         began = reply.committed_at if reply.drafted_at is None else reply.drafted_at
@@ -307,7 +323,7 @@ class Metrics:
             self._end_reply(reply, signal.outcome)
 
     def _end_reply(self, reply: OpenReply, outcome: Outcome) -> None:
-        """A reply that was committed is over, and with it the turn it was the answer to."""
+        """End a reply that was committed, and with it the turn that it answered."""
         if reply.over:
             return
         reply.over = True
@@ -362,17 +378,17 @@ class Metrics:
         self._end_hold()
         reply = self._replies.get(signal.reply)
         if reply is not None and not reply.over:
-            turn.over = reply.heard
+            turn.talked_over = reply.heard
             reply.cut_at, reply.cut_by = self._now, turn
             self._end_reply(reply, Outcome.INTERRUPTED)
 
-    def _judge(self, turn: OpenTurn, dropped: DropReason | None, words: str) -> None:
-        """Whether the turn, if it took the floor, should have: what can be told now that its words are final."""
+    def _check_barge_in(self, turn: OpenTurn, dropped: DropReason | None, words: str) -> None:
+        """Count whether the turn, if it took the floor, should have, now that its words are final."""
         if "barged_in" not in turn.known or (dropped is not None and dropped not in _EMPTY):
             return
         self._call.judged += 1
         turn.known["judged"] = True
-        overlap = Overlap(words, 0.0, 0.0, turn.over, False, True)
+        overlap = Overlap(words, 0.0, 0.0, turn.talked_over, False, True)
         if dropped is not None:
             kind = FalseBargeIn.EMPTY
         elif self._is_backchannel(overlap)[0] is Verdict.KEEP:
@@ -408,7 +424,7 @@ class Metrics:
             self._call.stream_losses += 1
             self._lost_at = self._now
         # Flux counts turns anew, so what comes belongs to none that there was.
-        self._latest = self._open = None
+        self._last_message = self._open = None
 
     def _on_restored(self, event: StreamRestored) -> None:
         self._end_outage()
@@ -425,7 +441,7 @@ class Metrics:
         self._call.notes[signal.kind] += 1
 
     def _on_nothing(self, item: object) -> None:
-        """Nothing is counted of it."""
+        """Count nothing."""
 
 
 def end_of_words(words: object) -> float | None:

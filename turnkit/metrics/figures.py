@@ -1,4 +1,4 @@
-"""What is known of a turn, of a call, and of many calls.
+"""Figures of a turn, of a call, and of many calls.
 
 Two clocks are in play. *Engine time* is the `at` of events and signals: the monotonic clock of whoever runs the
 machine. *Audio time* is Flux's, seconds of the stream's audio. Nothing ties them together (audio may be sent late,
@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from ..turns.events import CancelReason, DropReason, NoteKind, Outcome, ResumeReason
-from .rows import rows_of
 from .samples import Samples
+from .texts import NONE, kinds, seconds, share, split, spread, times
 
 
 class FalseBargeIn(StrEnum):
@@ -33,47 +33,53 @@ class FalseBargeIn(StrEnum):
 
 
 class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn of the user's, and what came of it; durations are seconds, None where there is none or none is known.
+    """One turn of the user's, and what came of it.
 
-    Of the turn:
+    Durations are seconds, and None where there is none or none is known. Those of the reply and of the overlap (a turn
+    that began while the agent was heard) are all engine time.
 
-    - `turn`: its id. `started_at`: engine time of its TurnStarted (None: before the record began). `ended_at`: of its
-      Commit or TurnDropped (None: still open at the end of the record).
-    - `trigger`: of its Commit, None if it got none. `dropped`: why it got none, None if it did or is open.
-    - `words_to_commit`: from the end of its last word to its Commit. The end of the word is Flux's own, known only
-      where word times came with the message (`last_word`); from there to the `audio_end` of the turn's last message is
-      audio time, from the arrival of that message to the Commit engine time (none, unless the turn had to wait).
-    - `news_to_commit`: the same from the `audio_end` of the message that brought its last new words: a lower bound, for
-      want of word times, because those words ended at or before it. None if the last message itself brought new ones.
-    - `end_to_commit`: engine time from its EndOfTurn to its Commit: 0.0, except for a turn that had to wait for the
-      floor. None if no EndOfTurn came.
-
-    Of the reply to it, all in engine time:
-
-    - `reply`: its id, None without a Commit. `outcome`: how it ended, None if that is not known.
-    - `drafts`: how many were begun; `wasted`: how many of them were cancelled before a Commit.
-    - `lead`: from Speculate to Commit, of the draft that was kept; None if none was.
-    - `first_chunk`: from the reply's beginning (Speculate, else Commit) to the fact `FirstChunk`: how long the bot
-      thought. None if that is not reported.
-    - `saved`: how much later the first sound would have come had the bot begun at the Commit: the lesser of `lead` and
-      `first_chunk`, because a draft that is ready before the Commit has to wait for it. None unless a draft was kept,
-      `FirstChunk` is reported, and a first sound was heard.
-    - `response_gap`: from the Commit to the first sound of the reply. None if no playback was reported.
-    - `words_to_sound`: `words_to_commit` and `response_gap` together.
-    - `tokens`: those the bot reported for replies to this turn (fact `TokensUsed`), `wasted_tokens`: those of its
-      wasted drafts among them; None if it reported none.
-
-    Of the overlap, if the turn began while the agent was heard, all in engine time:
-
-    - `barged_in`: the id of the reply that it cut off, None if it did not take the floor.
-    - `reaction`: from its TurnStarted to its BargeIn: what the barge-in policy took to decide; 0.0 for the first word.
-    - `released`: from the BargeIn to ReplyEnded: what the callbacks for it took. Says nothing about the loudspeaker.
-    - `silence`: from the BargeIn to PlaybackFinished of that reply, if the host reports when its player fell silent.
-    - `held`: how long playback was held for it, all times together.
-    - `false_barge_in`: why it should not have taken the floor. None if it rightly did, or did not, or if that cannot be
-      told, because the turn was lost before its words were final: `judged` says whether it can.
-
-    `stalled`: whether it was reported as making no progress.
+    Attributes:
+        turn: Id of the turn.
+        started_at: Engine time of its TurnStarted; None if it began before the record did.
+        ended_at: Engine time of its Commit or TurnDropped; None if it was open at the end of the record.
+        trigger: Trigger of its Commit; None if it got none.
+        dropped: Reason for which it got no Commit; None if it did, or is open.
+        words_to_commit: Seconds from the end of its last word to its Commit. The end of the word is Flux's own, known
+            only where word times came with the message (`last_word`). From there to the `audio_end` of the turn's last
+            message is audio time; from the arrival of that message to the Commit is engine time (0, unless the turn
+            had to wait).
+        news_to_commit: The same from the `audio_end` of the message that brought its last new words: a lower bound for
+            want of word times, because those words ended at or before it. None if the last message itself brought new
+            words.
+        end_to_commit: Seconds of engine time from its EndOfTurn to its Commit: 0.0, except for a turn that had to wait
+            for the floor. None if no EndOfTurn came.
+        reply: Id of the reply to it; None without a Commit.
+        outcome: How that reply ended; None if it is not known.
+        drafts: Number of drafts begun for it.
+        wasted: Number of those drafts that were cancelled before a Commit.
+        lead: Seconds from Speculate to Commit, of the draft that was kept; None if none was.
+        first_chunk: Seconds from the reply's beginning (Speculate, else Commit) to the fact `FirstChunk`: how long the
+            bot thought. None if that is not reported.
+        saved: Seconds by which the first sound would have come later had the bot begun at the Commit: the lesser of
+            `lead` and `first_chunk`, because a draft that is ready before the Commit has to wait for it. None unless a
+            draft was kept, `FirstChunk` is reported, and a first sound was heard.
+        response_gap: Seconds from the Commit to the first sound of the reply; None if no playback was reported.
+        words_to_sound: Seconds of `words_to_commit` and `response_gap` together.
+        tokens: Tokens that the bot reported for replies to this turn (fact `TokensUsed`); None if it reported none.
+        wasted_tokens: Tokens of its wasted drafts among them; None if it reported none.
+        barged_in: Id of the reply that the turn cut off; None if it did not take the floor.
+        reaction: Seconds from its TurnStarted to its BargeIn, in which the barge-in policy decided; 0.0 if the first
+            word did.
+        released: Seconds from the BargeIn to ReplyEnded, which the callbacks for it took. It says nothing about the
+            loudspeaker.
+        silence: Seconds from the BargeIn to PlaybackFinished of that reply, if the host reports when its player fell
+            silent.
+        held: Seconds for which playback was held for it, all times together.
+        judged: Whether its barge-in can be told right from wrong; not if the turn was lost before its words were
+            final.
+        false_barge_in: Why it should not have taken the floor; None if it rightly did, or did not, or if that cannot
+            be told.
+        stalled: Whether it was reported as making no progress.
     """
 
     turn: int
@@ -133,17 +139,47 @@ def _counter() -> Any:
 class CallMetrics(msgspec.Struct, kw_only=True):
     """One call, or several put together with `+`: counts, and durations in seconds.
 
-    The durations are `Samples` of what `TurnMetrics` calls by the same names, one value a turn that has one, and:
-    `duration` of the calls, from the first thing taken to the last; `offline`, each time without a stream, from
-    StreamLost to StreamRestored, the next turn event, or the end. `held` has one value a hold.
+    The durations of turns are `Samples` of what `TurnMetrics` calls by the same names, one value for each turn that
+    has one.
 
-    Counts: `calls`; `turns` begun, of which `committed` got a Commit, `dropped` (by reason) none, and `open_turns` are
-    neither; `initiated` and `refused`: what the agent wanted to say unasked; `drafts` begun, of which `kept` were
-    committed, `wasted` (by the reason of their Cancel) were not, and `open_drafts` are neither; `replies`: how those
-    that were committed ended; `triggers` of the commits, those that neither Flux nor turnkit is known to use as
-    `other`; `barge_ins`, of which `judged` can be told right from wrong and `false_barge_ins` (by kind) were wrong;
-    `holds` and how they ended, if not in a BargeIn or with the reply, in `resumes`; `stalls` (TurnStalled);
-    `stream_losses`; `idles` (UserIdle); `notes` by kind; `token_reports`, `tokens` and `wasted_tokens` as reported.
+    Attributes:
+        calls: Number of calls.
+        duration: Seconds of the calls, each from the first thing taken to the last.
+        turns: Number of turns that began.
+        committed: Number of turns that got a Commit.
+        dropped: Number of turns that got none, by reason.
+        triggers: Number of Commits by trigger; those that neither Flux nor turnkit is known to use as `other`.
+        initiated: Number of replies that the agent began unasked.
+        refused: Number of replies that the agent wanted to begin unasked, and was refused the floor for.
+        words_to_commit: Seconds from the end of the last word to the Commit.
+        news_to_commit: Seconds from the last new words to the Commit, a lower bound.
+        end_to_commit: Seconds from EndOfTurn to the Commit.
+        response_gap: Seconds from the Commit to the first sound.
+        words_to_sound: Seconds from the end of the last word to the first sound.
+        first_chunk: Seconds from the beginning of a reply to the first of what it says.
+        drafts: Number of drafts that began.
+        kept: Number of drafts that were committed.
+        wasted: Number of drafts that were not, by the reason of their Cancel.
+        lead: Seconds from Speculate to Commit, of drafts that were kept.
+        saved: Seconds by which drafts made the first sound come sooner.
+        token_reports: Number of reports of tokens.
+        tokens: Tokens as reported.
+        wasted_tokens: Tokens of wasted drafts, as reported.
+        replies: Number of committed replies that ended, by outcome.
+        barge_ins: Number of barge-ins.
+        judged: Number of barge-ins that can be told right from wrong.
+        false_barge_ins: Number of those that were wrong, by kind.
+        reaction: Seconds from TurnStarted to BargeIn.
+        released: Seconds from BargeIn to ReplyEnded.
+        silence: Seconds from BargeIn to the player's silence.
+        holds: Number of holds.
+        resumes: Number of holds that ended in neither a BargeIn nor with the reply, by reason.
+        held: Seconds of the holds, one value a hold.
+        stalls: Number of TurnStalled.
+        stream_losses: Number of times that the stream was lost.
+        offline: Seconds without a stream: each from StreamLost to StreamRestored, the next turn event, or the end.
+        idles: Number of UserIdle.
+        notes: Number of Notes, by kind.
     """
 
     calls: int = 0
@@ -229,13 +265,85 @@ class CallMetrics(msgspec.Struct, kw_only=True):
         return plain
 
     def rows(self) -> list[tuple[str, str]]:
-        """What a person reads, as label and text, always the same labels in the same order; "–" where there is none."""
-        return rows_of(self)
+        """The figures for people: label and text, always the same labels in the same order; "–" where there is none."""
+        return [
+            ("calls", _calls(self)),
+            ("turns", _turns(self)),
+            ("replies", split(self.replies.total(), self.replies)),
+            ("last word to commit", spread(self.words_to_commit, "turn")),
+            ("last new words to commit", spread(self.news_to_commit, "turn", at_least=True)),
+            ("response gap", spread(self.response_gap, "turn")),
+            ("last word to first sound", spread(self.words_to_sound, "turn")),
+            ("time to first chunk", spread(self.first_chunk, "reply")),
+            ("drafts", _drafts(self)),
+            ("eager lead", spread(self.lead, "draft")),
+            ("saved by drafts", spread(self.saved, "draft", total=True)),
+            ("tokens", _tokens(self)),
+            ("barge-ins", _barge_ins(self)),
+            ("start of turn to barge-in", spread(self.reaction, "barge-in")),
+            ("barge-in to silence", spread(self.silence, "barge-in")),
+            ("holds", _held(self)),
+            ("stalls", f"{self.stalls:,}"),
+            ("stream losses", _losses(self)),
+            ("user idle", times(self.idles)),
+            ("surprises", split(self.notes.total(), self.notes)),
+        ]
 
 
 def summary(calls: Iterable[CallMetrics]) -> CallMetrics:
-    """All calls together."""
+    """The figures of all calls together."""
     total = CallMetrics()
     for call in calls:
         total = total + call
     return total
+
+
+def _calls(call: CallMetrics) -> str:
+    return f"{call.calls:,}, {seconds(call.duration.total)}" if call.duration.count else f"{call.calls:,}"
+
+
+def _turns(call: CallMetrics) -> str:
+    parts = [f"{call.committed:,} committed"] if call.committed else []
+    if call.dropped.total():
+        parts.append(f"{call.dropped.total():,} dropped ({kinds(call.dropped)})")
+    if call.open_turns:
+        parts.append(f"{call.open_turns:,} open")
+    return f"{call.turns:,}: {', '.join(parts)}" if parts else f"{call.turns:,}"
+
+
+def _drafts(call: CallMetrics) -> str:
+    if not call.drafts:
+        return "0"
+    parts = [f"{call.kept:,} kept"]
+    if call.wasted.total():
+        parts.append(f"{call.wasted.total():,} wasted ({kinds(call.wasted)})")
+    if call.open_drafts:
+        parts.append(f"{call.open_drafts:,} open")
+    return f"{call.drafts:,}: {', '.join(parts)}, hit rate {share(call.hit_rate)}"
+
+
+def _tokens(call: CallMetrics) -> str:
+    return f"{call.tokens:,}, {call.wasted_tokens:,} of them wasted" if call.token_reports else NONE
+
+
+def _barge_ins(call: CallMetrics) -> str:
+    if not call.barge_ins:
+        return "0"
+    wrong = kinds(call.false_barge_ins)
+    unknown = call.barge_ins - call.judged
+    parts = [f"{call.false_barge_ins.total():,} false ({wrong})" if wrong else "0 false"] if call.judged else []
+    if unknown:
+        parts.append(f"{unknown:,} cannot be judged")
+    return f"{call.barge_ins:,}: {', '.join(parts)}"
+
+
+def _held(call: CallMetrics) -> str:
+    if not call.holds:
+        return "0"
+    ends = f" ({kinds(call.resumes)})" if call.resumes.total() else ""
+    return f"{call.holds:,}: {call.resumes.total():,} resumed{ends}, {seconds(call.held.total)} in all"
+
+
+def _losses(call: CallMetrics) -> str:
+    offline = f", {seconds(call.offline.total)} without a stream" if call.offline.count else ""
+    return f"{call.stream_losses:,}{offline}"

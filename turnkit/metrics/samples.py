@@ -1,4 +1,4 @@
-"""Durations, many of them, in bounded memory: exact while they are few, 1 % wide buckets once they are many."""
+"""Many durations in bounded memory: exact while they are few, in buckets 1 % wide once they are many."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from ..errors import LocalProtocolError
 
 EXACT = 1000
-"""So many values are kept as they are: more than the turns of an hour's call."""
+"""How many values are kept as they are: more than the turns of an hour's call."""
 
 _WIDTH = log(1.02)  # a bucket's values differ from its middle by 1 % at most
 _LEAST = 1e-6  # seconds; below it, all is one bucket
@@ -23,6 +23,14 @@ class Samples(msgspec.Struct):
     Up to `EXACT` values are kept as they are. Beyond, each is only counted, in a bucket whose middle is at most 1 %
     off; the least, the greatest, the number and the total stay exact. What `a + b` holds depends on the values alone,
     so it does not matter in which order calls are put together.
+
+    Attributes:
+        count: Number of values.
+        nanoseconds: Sum of the values, as a whole number.
+        least: Least value in seconds; None if there are none.
+        greatest: Greatest value in seconds; None if there are none.
+        values: All values in order, while they are few; then empty.
+        buckets: Number of values by bucket, once they are many.
     """
 
     count: int = 0
@@ -33,7 +41,7 @@ class Samples(msgspec.Struct):
     buckets: dict[int, int] = msgspec.field(default_factory=dict)
 
     def add(self, value: float) -> None:
-        """Take one value. Raises LocalProtocolError for one that is no duration."""
+        """Add one value in seconds; raises LocalProtocolError for one that is no duration."""
         if not isfinite(value) or value < 0:
             raise LocalProtocolError(f"add({value!r}): must be a finite number of seconds, 0 or more")
         self.count += 1
@@ -80,7 +88,7 @@ class Samples(msgspec.Struct):
     def quantile(self, share: float) -> float | None:
         """The least of the values that `share` of them, 0 to 1, do not exceed: one that was measured, not a mean.
 
-        None if there are none. Raises LocalProtocolError for a share that is none.
+        None if there are none. Raises LocalProtocolError for a share outside 0 to 1.
         """
         if not 0 <= share <= 1:
             raise LocalProtocolError(f"quantile({share!r}): must be a share from 0 to 1")
@@ -99,7 +107,7 @@ class Samples(msgspec.Struct):
         return min(max(middle, self.least), self.greatest)
 
     def _fold(self) -> None:
-        """Count what is kept, if it is too much to be kept, or if the rest is only counted."""
+        """Move the kept values into buckets, if they are too many, or if there are buckets already."""
         if self.buckets or len(self.values) > EXACT:
             for value in self.values:
                 self._count(value)

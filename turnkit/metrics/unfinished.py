@@ -1,4 +1,4 @@
-"""What is remembered of a turn, and of a reply, while it is open."""
+"""Turns and replies while their figures are still open."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..turns.words import has_words, same_words
 from .figures import TurnMetrics
 
 
-class Heard:
+class LastMessage:
     """The last message about a turn: when it came, how far into the audio it reaches, and where its words end there.
 
-    Audio time that is 0 is none: no audio has been covered, or whoever made the event does not know.
+    An audio time of 0 counts as unknown: no audio has been covered, or whoever made the event does not know.
     """
 
     __slots__ = ("at", "audio_end", "end_at", "index", "last_word", "news_audio", "text")
@@ -27,36 +27,36 @@ class Heard:
         self.end_at: float | None = None
 
     @classmethod
-    def after(cls, before: Heard | None, event: TurnEvent, at: float, last_word: float | None) -> Heard:
-        """What is known after `event`, given what was known of its turn before."""
-        heard = cls(event.turn_index)
-        heard.at = at
-        heard.audio_end = event.audio_end if event.audio_end > 0 else None
-        heard.end_at = at if isinstance(event, EndOfTurn) else None
+    def after(cls, before: LastMessage | None, event: TurnEvent, at: float, last_word: float | None) -> LastMessage:
+        """The last message once `event` has come, given the one `before` it of the same turn."""
+        message = cls(event.turn_index)
+        message.at = at
+        message.audio_end = event.audio_end if event.audio_end > 0 else None
+        message.end_at = at if isinstance(event, EndOfTurn) else None
         text = "" if before is None else before.text
         # Asked in the order of cost: most messages repeat the words.
         if event.transcript != text and has_words(event.transcript) and not same_words(event.transcript, text):
-            heard.text = event.transcript
-            heard.news_audio = heard.audio_end
-            heard.last_word = last_word
+            message.text = event.transcript
+            message.news_audio = message.audio_end
+            message.last_word = last_word
         elif before is not None:
-            heard.text = text
-            heard.news_audio = before.news_audio
+            message.text = text
+            message.news_audio = before.news_audio
             # What came with these very words still holds, but Flux's times settle as it hears more.
-            heard.last_word = before.last_word if last_word is None else last_word
-        return heard
+            message.last_word = before.last_word if last_word is None else last_word
+        return message
 
     def since_last_word(self, now: float) -> float | None:
-        """Audio time from the end of the last word to the end of this message, and engine time since it came."""
+        """Seconds since the end of the last word: audio time to the end of this message, engine time since it came."""
         return None if self.last_word is None else self._since(self.last_word, now)
 
     def since_news(self, now: float) -> float | None:
-        """The same from the message that brought the last new words, if it was another than this."""
+        """Seconds since the message that brought the last new words, counted likewise; None if it is this one."""
         news = self.news_audio
         return None if news is None or news == self.audio_end else self._since(news, now)
 
     def since_end(self, now: float) -> float | None:
-        """Engine time since EndOfTurn, if this is it."""
+        """Seconds of engine time since EndOfTurn; None if this message is another."""
         return None if self.end_at is None else now - self.end_at
 
     def _since(self, audio: float, now: float) -> float | None:
@@ -64,17 +64,17 @@ class Heard:
 
 
 class OpenTurn:
-    """A turn that is not settled: open, or committed and its reply not over."""
+    """A turn that is open, or committed with its reply not over yet."""
 
     __slots__ = (
         "drafts",
         "ended_at",
-        "heard",
         "known",
+        "last_message",
         "number",
-        "over",
         "reply",
         "started_at",
+        "talked_over",
         "tokens",
         "wasted",
         "wasted_tokens",
@@ -84,8 +84,8 @@ class OpenTurn:
         self.number = number
         self.started_at: float | None = None
         self.ended_at: float | None = None
-        self.heard: Heard | None = None
-        self.over = ""  # what had been heard of the reply that it cut off
+        self.last_message: LastMessage | None = None
+        self.talked_over = ""  # what had been heard of the reply that it cut off
         self.drafts = self.wasted = self.wasted_tokens = 0
         self.tokens: int | None = None
         self.reply: OpenReply | None = None
@@ -93,11 +93,11 @@ class OpenTurn:
 
     @property
     def index(self) -> int | None:
-        """Flux's count of it."""
-        return None if self.heard is None else self.heard.index
+        """The number that Flux gave it; None before its first message."""
+        return None if self.last_message is None else self.last_message.index
 
     def figures(self) -> TurnMetrics:
-        """All that is known of it."""
+        """The figures of the turn, as far as they are known."""
         return TurnMetrics(
             turn=self.number,
             started_at=self.started_at,

@@ -1,4 +1,4 @@
-"""A whole conversation on this machine: a simulated caller, the real Flux client, a session, and a small bot.
+"""Demo: a whole conversation on this machine, with a simulated caller, the real client, a session, and a small bot.
 
 The caller speaks to a simulated Flux on a loopback socket; what the bot "says" takes as long as it would take to say
 it. Nothing needs a key, a network or a sound card.
@@ -48,18 +48,23 @@ _AFTERWARDS = 3.5  # of silence before the caller hangs up
 
 
 class DemoDisplay(Protocol):
-    """Who watches the demo; all times are seconds of the conversation, whatever its speed."""
+    """What shows the demo; all times are seconds of the conversation, whatever its speed."""
 
-    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None: ...
-    def play(self, heard: str, rest: str) -> None: ...
-    def tick(self, seconds: float) -> None: ...
+    def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
+        """Show a signal."""
+
+    def play(self, heard: str, rest: str) -> None:
+        """Show what has been heard of the reply, and what is to come."""
+
+    def tick(self, seconds: float) -> None:
+        """Show the time."""
 
 
 class Bot:
     """Answers by keyword, with the delays of an LLM and a TTS: `respond` and `speak`, as any bot has them."""
 
-    def __init__(self, observer: DemoDisplay, speed: float, llm_seconds: float, tts_seconds: float) -> None:
-        self._observer = observer
+    def __init__(self, display: DemoDisplay, speed: float, llm_seconds: float, tts_seconds: float) -> None:
+        self._display = display
         self._speed = speed
         self._llm_seconds = llm_seconds
         self._tts_seconds = tts_seconds
@@ -80,7 +85,7 @@ class Bot:
             playback.started()
             for count in range(1, len(words) + 1):
                 await playback.wait_resumed()
-                self._observer.play(" ".join(words[: count - 1]), " ".join(words[count - 1 :]))
+                self._display.play(" ".join(words[: count - 1]), " ".join(words[count - 1 :]))
                 await self._pass(WORD_SECONDS)
                 playback.advance(" ".join(words[:count]))
 
@@ -91,7 +96,7 @@ def _answer(transcript: str) -> str:
 
 
 async def hold_conversation(
-    observer: DemoDisplay,
+    display: DemoDisplay,
     *,
     speed: float = 1.0,
     llm_seconds: float = LLM_SECONDS,
@@ -100,7 +105,7 @@ async def hold_conversation(
 ) -> None:
     """Hold the whole conversation, `speed` times as fast as people talk; `record` it if there is a recorder."""
     script = Script.parse(CALLER, seed=SEED)
-    bot = Bot(observer, speed, llm_seconds, tts_seconds)
+    bot = Bot(display, speed, llm_seconds, tts_seconds)
     session = Session(
         respond=bot.respond,
         speak=bot.speak,
@@ -113,9 +118,9 @@ async def hold_conversation(
     )
     began = anyio.current_time()
     for kind in (*SIGNALS, ReplyEnded):
-        session.on(kind, lambda signal: observer.show(signal, (signal.at - began) * speed))
+        session.on(kind, lambda signal: display.show(signal, (signal.at - began) * speed))
     async with serve(script) as flux, connect(OPTIONS, url=flux.url) as stream, anyio.create_task_group() as tasks:
-        tasks.start_soon(_call, stream, script.end, speed, observer.tick)
+        tasks.start_soon(_call, stream, script.end, speed, display.tick)
         await session.run(_greeted(stream, session))
 
 

@@ -1,4 +1,4 @@
-"""A call as a file: recorded while it is held, read and replayed afterwards, on any machine.
+"""Traces: calls as files, recorded while they are held, read and replayed afterwards on any machine.
 
 A trace is JSON lines in UTF-8. Every `at` is a second of the monotonic clock that the machine was told, written so
 that it is read back bit for bit. The first line is the header:

@@ -1,4 +1,4 @@
-"""Two courses of one call, turn by turn."""
+"""Two versions of one call compared turn by turn: as recorded, and as replayed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from ..turns.events import Signal
 from .turn_history import TurnHistory, turn_histories
 
 SAME = 0.01
-"""Seconds: timers ring late, and a recorded deadline was kept as well as a loaded machine could."""
+"""Seconds below which two times count as the same: timers ring late on a loaded machine."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """One turn in both courses; None where there is no such turn. `beyond`: more than a trace can tell, see `replay`.
+    """One turn in both versions of a call.
 
-    `changes` says in words what is different, empty if nothing is.
+    Attributes:
+        turn: Id of the turn.
+        before: Its history in the first version; None if there is no such turn.
+        after: Its history in the second version; None if there is no such turn.
+        changes: What is different, in words; empty if nothing is.
+        beyond: Whether the comparison goes beyond what a trace can tell (see `replay`).
     """
 
     turn: int
@@ -27,18 +32,18 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: Iterable[Signal], after: Iterable[Signal]) -> tuple[Comparison, ...]:
-    """Every turn of either course, in order."""
-    ours, theirs = turn_histories(before), turn_histories(after)
+    """Compare every turn of either version, in order."""
+    first, second = turn_histories(before), turn_histories(after)
     compared = []
-    parted = False
-    for turn in sorted({*ours, *theirs}):
-        one, other = ours.get(turn), theirs.get(turn)
-        compared.append(Comparison(turn, one, other, tuple(_changes(one, other)), parted))
-        parted = parted or _parts(one, other)
+    diverged = False
+    for turn in sorted({*first, *second}):
+        one, other = first.get(turn), second.get(turn)
+        compared.append(Comparison(turn, one, other, tuple(_changes(one, other)), diverged))
+        diverged = diverged or _diverges(one, other)
     return tuple(compared)
 
 
-def _parts(one: TurnHistory | None, other: TurnHistory | None) -> bool:
+def _diverges(one: TurnHistory | None, other: TurnHistory | None) -> bool:
     """Whether the user would have heard something else from here on."""
     if one is None or other is None:
         return True

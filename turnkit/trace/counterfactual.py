@@ -1,4 +1,4 @@
-"""A recorded call under other settings: Flux as it was, the agent's voice as far as it is known."""
+"""Replay of a recorded call under other settings: Flux as it was, the agent's voice as far as it is known."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from ..turns.machine import TurnMachine
 from .records import Closed, Fed, Trace, Woken
 
 _Purpose: TypeAlias = tuple[str, int]
-"""What a reply is for: the turn that it answers, or the agent's nth own initiative; ids are another machine's."""
+"""What a reply is for: the turn that it answers, or the agent's nth initiative; ids differ between machines."""
 
-_OF_REPLIES = (PlaybackStarted, PlaybackAdvanced, PlaybackFinished, Protect, DraftDiscarded)
+_REPLY_EVENTS = (PlaybackStarted, PlaybackAdvanced, PlaybackFinished, Protect, DraftDiscarded)
 
 
-def play(trace: Trace, machine: TurnMachine) -> list[Signal]:
-    """What this machine makes of the call; it is woken when it wants to be. See `replay` for what is a guess."""
-    player = _Player(trace, machine)
+def replay_under(trace: Trace, machine: TurnMachine) -> list[Signal]:
+    """The signals that this machine answers to the call, woken at its own deadlines; `replay` says what is a guess."""
+    call = _Counterfactual(trace, machine)
     try:
         for place, record in enumerate(trace.records):
             if isinstance(record, Fed):
-                if isinstance(record.event, _OF_REPLIES):
-                    player.foresee(record.event.reply, islice(trace.records, place + 1, None))
-                player.feed(record.event, record.at)
+                if isinstance(record.event, _REPLY_EVENTS):
+                    call.look_ahead(record.event.reply, islice(trace.records, place + 1, None))
+                call.feed(record.event, record.at)
             elif isinstance(record, Woken):
-                player.wait(record.at)
-                player.told(machine.wake(record.at))
+                call.wait(record.at)
+                call.follow(machine.wake(record.at))
             elif isinstance(record, Closed):
-                player.wait(record.at)
-                player.told(machine.close(record.at))
+                call.wait(record.at)
+                call.follow(machine.close(record.at))
             else:
-                player.recorded(record)
+                call.note_recorded(record)
     except LocalProtocolError as error:
         raise ConfigError(f"trace {trace.name!r}: holds what no machine takes: {error}") from None
-    return player.signals
+    return call.signals
 
 
 def _purpose(signal: Speculate | Commit, initiatives: int, dropped: int) -> _Purpose:
@@ -64,8 +64,8 @@ def _purpose(signal: Speculate | Commit, initiatives: int, dropped: int) -> _Pur
     return ("owed", dropped) if owed else ("initiative", initiatives)
 
 
-def _answered(trace: Trace) -> frozenset[_Purpose]:
-    """For what there was a reply that got the floor, in the recorded call."""
+def _purposes_with_floor(trace: Trace) -> frozenset[_Purpose]:
+    """The purposes for which a reply got the floor in the recorded call."""
     answered = set()
     initiatives, dropped = 0, -1
     for record in trace.records:
@@ -78,91 +78,91 @@ def _answered(trace: Trace) -> frozenset[_Purpose]:
     return frozenset(answered)
 
 
-class _Player:
-    """Feeds the machine, and keeps apart which reply is which in the two calls."""
+class _Counterfactual:
+    """Feeds the machine, and keeps track of which reply is which in the recorded call and in this one."""
 
     def __init__(self, trace: Trace, machine: TurnMachine) -> None:
         self.signals: list[Signal] = []
         self._machine = machine
-        self._known = _answered(trace)
-        # As far as both calls have come: what each reply is for, and the latest for each purpose.
-        self._theirs: dict[int, _Purpose] = {}
-        self._their_latest: dict[_Purpose, int] = {}
-        self._ours: dict[int, _Purpose] = {}
-        self._our_latest: dict[_Purpose, int] = {}
-        self._cut: set[_Purpose] = set()  # recorded to have been stopped: how they would have ended is not known
+        self._with_floor = _purposes_with_floor(trace)
+        # Of the recorded call and of this one, so far: what each reply is for, and the latest reply for each purpose.
+        self._recorded_purposes: dict[int, _Purpose] = {}
+        self._latest_recorded: dict[_Purpose, int] = {}
+        self._purposes: dict[int, _Purpose] = {}
+        self._latest: dict[_Purpose, int] = {}
+        self._interrupted: set[_Purpose] = set()  # in the recorded call: how they would have ended is not known
         self._initiatives = 0
-        self._their_dropped = self._our_dropped = -1  # the latest turn that was
+        self._last_recorded_drop = self._last_drop = -1  # the latest turn that was dropped
 
-    def foresee(self, reply: int, following: Iterable[object]) -> None:
-        """A report may come at the very second at which its reply gets the floor: that is what follows in the trace."""
-        if reply not in self._theirs:
+    def look_ahead(self, reply: int, following: Iterable[object]) -> None:
+        """Note a Commit that only follows in the trace: a report may come in the same step as its Commit."""
+        if reply not in self._recorded_purposes:
             step = takewhile(lambda record: not isinstance(record, (Fed, Woken, Closed)), following)
             for record in step:
                 if isinstance(record, Commit) and record.reply == reply:
-                    self.recorded(record)
+                    self.note_recorded(record)
 
     def wait(self, at: float) -> None:
-        """Time passes, up to but not including `at`."""
+        """Let time pass, up to but not including `at`."""
         while (deadline := self._machine.deadline) is not None and deadline < at:
-            self.told(self._machine.wake(deadline))
+            self.follow(self._machine.wake(deadline))
 
     def feed(self, event: Event, at: float) -> None:
         self.wait(at)
         if isinstance(event, Initiate):
             self._initiatives += 1
         if isinstance(event, (StartOfTurn, PlaybackStarted, Initiate)):
-            self._end_of_talking_on(event, at)
-        if isinstance(event, _OF_REPLIES):
-            # The time at which it was reported has come, also if there is no such reply here.
-            self.told(self._machine.wake(at))
-            own = self._our_own(event.reply)
+            self._end_overrun(event, at)
+        if isinstance(event, _REPLY_EVENTS):
+            # The time of the report has come, also if there is no such reply here.
+            self.follow(self._machine.wake(at))
+            own = self._counterpart(event.reply)
             if own is None:
                 return
             changed: Any = msgspec.structs.replace(event, reply=own)
             event = changed
-        self.told(self._machine.feed(event, at))
+        self.follow(self._machine.feed(event, at))
 
-    def recorded(self, record: object) -> None:
-        """What happened in the recorded call just now."""
+    def note_recorded(self, record: object) -> None:
+        """Note what happened in the recorded call just now."""
         if isinstance(record, (Speculate, Commit)):
-            purpose = _purpose(record, self._initiatives, self._their_dropped)
-            self._theirs[record.reply] = purpose
-            self._their_latest[purpose] = record.reply
-            self._cut.discard(purpose)
+            purpose = _purpose(record, self._initiatives, self._last_recorded_drop)
+            self._recorded_purposes[record.reply] = purpose
+            self._latest_recorded[purpose] = record.reply
+            self._interrupted.discard(purpose)
         elif isinstance(record, TurnDropped):
-            self._their_dropped = record.turn
-        elif isinstance(record, (BargeIn, Cancel)) and record.reply in self._theirs:
-            self._cut.add(self._theirs[record.reply])
+            self._last_recorded_drop = record.turn
+        elif isinstance(record, (BargeIn, Cancel)) and record.reply in self._recorded_purposes:
+            self._interrupted.add(self._recorded_purposes[record.reply])
 
-    def _our_own(self, reply: int) -> int | None:
-        """The reply that is here for what `reply` is for in the recorded call."""
-        purpose = self._theirs.get(reply)
-        if purpose is None or self._their_latest[purpose] != reply:
+    def _counterpart(self, reply: int) -> int | None:
+        """The reply of this call for the purpose that `reply` has in the recorded one; None if there is none."""
+        purpose = self._recorded_purposes.get(reply)
+        if purpose is None or self._latest_recorded[purpose] != reply:
             return None
-        return self._our_latest.get(purpose)
+        return self._latest.get(purpose)
 
-    def told(self, signals: tuple[Signal, ...]) -> None:
-        """Carry on what follows from the signals."""
+    def follow(self, signals: tuple[Signal, ...]) -> None:
+        """Keep the signals, and feed what follows from them."""
         self.signals += signals
         for signal in signals:
             if isinstance(signal, TurnDropped):
-                self._our_dropped = signal.turn
+                self._last_drop = signal.turn
             if isinstance(signal, (Speculate, Commit)):
-                purpose = _purpose(signal, self._initiatives, self._our_dropped)
-                self._ours[signal.reply] = purpose
-                self._our_latest[purpose] = signal.reply
-                if isinstance(signal, Commit) and purpose not in self._known:
-                    # Nobody knows how it would have sounded: it is over at once.
-                    self.told(self._machine.feed(PlaybackStarted(signal.reply), signal.at))
-                    self.told(self._machine.feed(PlaybackFinished(signal.reply), signal.at))
+                purpose = _purpose(signal, self._initiatives, self._last_drop)
+                self._purposes[signal.reply] = purpose
+                self._latest[purpose] = signal.reply
+                if isinstance(signal, Commit) and purpose not in self._with_floor:
+                    # How it would have sounded is not known: it is over at once.
+                    self.follow(self._machine.feed(PlaybackStarted(signal.reply), signal.at))
+                    self.follow(self._machine.feed(PlaybackFinished(signal.reply), signal.at))
 
-    def _end_of_talking_on(self, event: Event, at: float) -> None:
-        """A reply that was recorded to be stopped, and here was not, has ended before this, whatever it is."""
+    def _end_overrun(self, event: Event, at: float) -> None:
+        """End a reply that was interrupted in the recorded call and is not in this one, before `event` happens."""
         floor = self._machine.floor
-        if floor is None or self._ours.get(floor[0]) not in self._cut:
+        if floor is None or self._purposes.get(floor[0]) not in self._interrupted:
             return
-        of_itself = isinstance(event, PlaybackStarted) and self._our_own(event.reply) == floor[0]
+        starts_again = isinstance(event, PlaybackStarted) and self._counterpart(event.reply) == floor[0]
         overlapping = isinstance(event, StartOfTurn) and self._machine.turn is not None
-        if not of_itself and not overlapping:
-            self.told(self._machine.feed(PlaybackFinished(floor[0]), at))
+        if not starts_again and not overlapping:
+            self.follow(self._machine.feed(PlaybackFinished(floor[0]), at))

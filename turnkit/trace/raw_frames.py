@@ -1,4 +1,4 @@
-"""Recordings made elsewhere: the frames of Flux, one JSON object a line, with or without the time of their arrival."""
+"""Reader of raw frames: Flux's messages recorded elsewhere, one JSON object a line, with or without arrival times."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _any = msgspec.json.Decoder().decode
 
 
 def timed(words: tuple[wire.Word, ...]) -> tuple[TimedWord, ...]:
-    """Flux's words as traces have them."""
+    """Flux's words as a trace holds them."""
     return tuple(TimedWord(word.word, word.start, word.end, word.confidence) for word in words)
 
 
 class RawReader:
-    """Makes events of frames, as a session does, but without a clock of its own."""
+    """Turns frames into events as a session does, but without a clock of its own."""
 
     def __init__(self) -> None:
         self.problem = ""
@@ -40,7 +40,7 @@ class RawReader:
 
     @staticmethod
     def message(text: bytes | dict[str, Any]) -> wire.Message | None:
-        """The message, None if it is none of Flux's."""
+        """Decode a message; None if it is none of Flux's."""
         try:
             message = wire.decode(text)
         except RemoteProtocolError:
@@ -48,7 +48,7 @@ class RawReader:
         return None if isinstance(message, wire.Unknown) and (message.problem or not message.type) else message
 
     def take(self, text: bytes) -> bool:
-        """Whether the line is a frame of Flux."""
+        """Take a line; False, with the `problem`, if it is no frame of Flux."""
         try:
             fields = _any(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
@@ -61,11 +61,11 @@ class RawReader:
         if message is None:
             self.problem = "is no message of Flux"
             return False
-        self._tell_time(message, _arrival(fields))
+        self._advance_clock(message, _arrival(fields))
         self._add(message)
         return True
 
-    def _tell_time(self, message: wire.Message, arrived: float | None) -> None:
+    def _advance_clock(self, message: wire.Message, arrived: float | None) -> None:
         if self._stamped is None:
             self._stamped = arrived is not None
             self._now = arrived or 0.0
@@ -99,7 +99,7 @@ class RawReader:
         self._records.append(Fed(self._now, event, words))
 
     def trace(self, name: str) -> Trace:
-        """All that was taken; raises ConfigError if there is not a single turn event in it."""
+        """The trace of all that was taken; raises ConfigError if it holds no turn event."""
         if not any(isinstance(record, Fed) for record in self._records):
             raise ConfigError(f"trace {name!r}: holds no TurnInfo; it must have the frames of a Flux session")
         header = Header(session=self._request_id, began_at=self._began or 0.0)

@@ -1,4 +1,4 @@
-"""From a file to a trace: leniently where a crash or a newer version explains it, with file and line where not."""
+"""Reader of trace files: lenient where a crash or a newer version explains it; other errors name file and line."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .raw_frames import RawReader
 from .records import VERSION, Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
 
 
-class _Line(msgspec.Struct):
-    """What kind of line it is."""
+class _TraceLine(msgspec.Struct):
+    """The fields that tell what kind of line it is."""
 
     at: float
     event: str | None = None
@@ -31,7 +31,7 @@ class _Line(msgspec.Struct):
 _EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
 _SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
 
-_line = msgspec.json.Decoder(_Line).decode
+_line = msgspec.json.Decoder(_TraceLine).decode
 _event = msgspec.json.Decoder(Event).decode
 _signal = msgspec.json.Decoder(Signal | ReplyEnded).decode
 _any = msgspec.json.Decoder().decode
@@ -41,10 +41,18 @@ _header = msgspec.json.Decoder(Header).decode
 def read(path: str | Path) -> Trace:
     """Read the trace of one call, or a recording of raw frames of Flux, one JSON object a line; both also gzipped.
 
-    Lines and kinds that this version does not know are skipped and counted, a last line that was cut off is dropped.
-    Frames need no time of their own: where a line has a number `received` or `at` (seconds), that is when it arrived,
-    else the second of audio it covers is. Raises ConfigError, naming file, line and rule, for a file that cannot be
-    read or is neither.
+    Lines and kinds that this version does not know are skipped and counted; a last line that was cut off is dropped.
+    A frame arrived at the number `received` or `at` of its line (seconds); without one, at the second of audio that
+    it covers.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The trace; of raw frames, one with `raw` set.
+
+    Raises:
+        ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
     try:
         data = Path(path).read_bytes()
@@ -54,10 +62,10 @@ def read(path: str | Path) -> Trace:
 
 
 def parse(data: bytes, name: str = "") -> Trace:
-    """The trace that these bytes are, see `read`; `name` is what errors call it."""
+    """Read a trace from the bytes of a file, as `read` does; errors call it by `name`."""
     reader = _Reader(name)
     try:
-        lines = _unpacked(data).split(b"\n") if data[:2] == b"\x1f\x8b" else data.split(b"\n")
+        lines = _gunzipped(data).split(b"\n") if data[:2] == b"\x1f\x8b" else data.split(b"\n")
     except zlib.error as error:
         raise ConfigError(f"trace {name!r}: is not gzip, although it begins like it: {error}") from None
     last = len(lines)
@@ -69,8 +77,8 @@ def parse(data: bytes, name: str = "") -> Trace:
     return reader.trace()
 
 
-def _unpacked(data: bytes) -> bytes:
-    """What is in a gzip file, as far as it goes."""
+def _gunzipped(data: bytes) -> bytes:
+    """The content of a gzip file, as far as it goes."""
     parts = []
     while data:
         unpacker = zlib.decompressobj(wbits=31)
@@ -80,7 +88,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 class _Reader:
-    """Takes the lines one after the other."""
+    """Builds a trace from its lines, one after the other."""
 
     def __init__(self, name: str) -> None:
         self.problem = ""
@@ -94,20 +102,20 @@ class _Reader:
         self._skipped = 0
 
     def take(self, text: bytes, number: int) -> bool:
-        """Whether the line could be read; `problem` says why not."""
+        """Take a line; False, with the `problem`, if it cannot be read."""
         if self._raw is not None:
-            return self._raw.take(text) or self._fails(self._raw.problem)
+            return self._raw.take(text) or self._refuse(self._raw.problem)
         if self._header is None:
-            return self._begin(text, number)
+            return self._take_first_line(text, number)
         try:
             line = _line(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            return self._fails(f"is no line of a trace: {error}")
+            return self._refuse(f"is no line of a trace: {error}")
         try:
             record = self._record(line, text)
         except (msgspec.DecodeError, UnicodeError, RecursionError, LocalProtocolError) as error:
             kind = line.event or line.signal or "this line"
-            return self._fails(f"{kind} does not have the fields it must have: {error}")
+            return self._refuse(f"{kind} does not have the fields it must have: {error}")
         if record is None:
             self._skipped += not line.end
         elif isinstance(record, (Fed, Woken, Closed)):
@@ -118,19 +126,19 @@ class _Reader:
 
     def _take_input(self, record: Input) -> bool:
         if self._closed:
-            return self._fails("comes after the close")
+            return self._refuse("comes after the close")
         if record.at < self._now:
-            return self._fails(f"time goes back, from {self._now!r} to {record.at!r}")
+            return self._refuse(f"time goes back, from {self._now!r} to {record.at!r}")
         self._now = record.at
         self._closed = isinstance(record, Closed)
         self._records.append(record)
         return True
 
-    def _fails(self, problem: str) -> bool:
+    def _refuse(self, problem: str) -> bool:
         self.problem = problem
         return False
 
-    def _begin(self, text: bytes, number: int) -> bool:
+    def _take_first_line(self, text: bytes, number: int) -> bool:
         where = f"trace {self._name!r}, line {number}"
         try:
             fields = _any(text)
@@ -152,7 +160,7 @@ class _Reader:
             raise ConfigError(f"{where}: a trace of format {newer}; this turnkit reads up to {VERSION}")
         return True
 
-    def _record(self, line: _Line, text: bytes) -> Record | None:
+    def _record(self, line: _TraceLine, text: bytes) -> Record | None:
         if line.event is not None:
             return Fed(line.at, _event(text), line.words) if line.event in _EVENTS else None
         if line.signal is not None:
@@ -171,7 +179,7 @@ class _Reader:
         return None
 
     def trace(self) -> Trace:
-        """All that was taken."""
+        """The trace of all that was taken."""
         if self._raw is not None:
             return self._raw.trace(self._name)
         if self._header is None:

@@ -1,4 +1,4 @@
-"""What a trace holds, as values."""
+"""The records of a trace as values: header, events, wakes, facts, frames."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ VERSION = 1  # of the format
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose call it was, when, and under which settings.
+    """The first line of a trace: whose call it was, when, and under which settings.
 
-    Fields: `trace` the version of the format; `turnkit` the version that wrote it; `session` its id; `began` the wall
-    clock in ISO 8601 and `began_at` the monotonic second at that moment; `settings` the machine's, policies as text;
-    `options` of the connection, None if they are not known; `redacted` whether words were replaced. A recording of
-    raw frames has no header; it gets one without settings, `session` being Flux's request id.
+    A recording of raw frames has no header; it gets one without settings.
+
+    Attributes:
+        trace: Version of the format.
+        turnkit: Version of turnkit that wrote it.
+        session: Id of the session; of raw frames, Flux's request id.
+        began: Wall clock at the beginning, in ISO 8601.
+        began_at: Monotonic second at that moment.
+        settings: Settings of the machine, policies as text.
+        options: FluxOptions of the connection as plain values; None if they are not known.
+        redacted: Whether words were replaced.
     """
 
     trace: int = VERSION
@@ -33,7 +40,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimedWord(msgspec.Struct, frozen=True, array_like=True):
-    """A word of the user's; `start` and `end` are seconds of stream audio, None where Flux gives none."""
+    """A word of the user's, with its time.
+
+    Attributes:
+        word: The word as Flux wrote it.
+        start: Second of stream audio at which it begins; None where Flux gives none.
+        end: Second of stream audio at which it ends; None where Flux gives none.
+        confidence: Flux's confidence in it, 0 to 1.
+    """
 
     word: str
     start: float | None = None
@@ -45,7 +59,13 @@ class TimedWord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Fed(msgspec.Struct, frozen=True):
-    """An event that the machine was fed at the monotonic second `at`; `words` those of an end of turn, if known."""
+    """An event that the machine was fed.
+
+    Attributes:
+        at: Monotonic second at which it was fed.
+        event: The event.
+        words: Words with their times, of an EagerEndOfTurn or EndOfTurn; empty if they are not known.
+    """
 
     at: float
     event: Event
@@ -65,7 +85,13 @@ class Closed(msgspec.Struct, frozen=True):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """Something that the machine was not told: `name`, such as `FirstChunk`, and what goes with it."""
+    """Something that the machine is not told.
+
+    Attributes:
+        at: Monotonic second at which it happened.
+        name: What happened, such as `FirstChunk`.
+        fields: What goes with it, such as the id of a reply.
+    """
 
     at: float
     name: str
@@ -73,14 +99,14 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A message of Flux, whole."""
+    """A message of Flux as it came, at the monotonic second `at`."""
 
     at: float
     message: Message
 
 
 Input: TypeAlias = Fed | Woken | Closed
-"""What makes the machine answer."""
+"""What is fed to the machine, and answered with signals."""
 
 Record: TypeAlias = Fed | Woken | Closed | Signal | ReplyEnded | Fact | Frame
 """One line of a trace; signals stand for themselves."""
@@ -92,10 +118,14 @@ _NOT_SIGNALS = (*_INPUTS, Fact, Frame)
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded call.
 
-    Fields: `header`; `records` in the order in which things happened; `name` where it was read from; `raw`: only
-    the frames of Flux were recorded, so there are no signals, and nobody is known to have spoken for the agent;
-    `ended` is `closed`, `full` (the file reached its bound), or empty: cut off; `skipped` how many lines, or fields
-    of lines, this version of turnkit does not know.
+    Attributes:
+        header: Whose call it was, when, and under which settings.
+        records: All records in the order in which things happened.
+        name: Path it was read from.
+        raw: Whether only the frames of Flux were recorded: then there are no signals, and nothing is known of what
+            the agent said.
+        ended: `closed`, `full` (the file reached its bound), or empty if the file was cut off.
+        skipped: Number of lines that this version of turnkit does not know.
     """
 
     header: Header
@@ -111,12 +141,12 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def began_at(self) -> float:
-        """The monotonic second that counts as the beginning: the header's, or that of the first record."""
+        """The monotonic second of the beginning: the header's, or that of the first record."""
         return self.header.began_at or (self.records[0].at if self.records else 0.0)
 
     @property
     def seconds(self) -> float:
-        """How long the call was."""
+        """Seconds that the call lasted."""
         return self.records[-1].at - self.began_at if self.records else 0.0
 
     @property
@@ -128,11 +158,11 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
     def inputs(self) -> list[Input]:
-        """What made the machine answer, in order."""
+        """Everything that was fed to the machine, in order."""
         return [record for record in self.records if isinstance(record, _INPUTS)]
 
     def events(self) -> Iterator[tuple[float, Event]]:
-        """When which event was fed."""
+        """Each event with the monotonic second at which it was fed."""
         return ((record.at, record.event) for record in self.records if isinstance(record, Fed))
 
     def signals(self) -> list[Signal | ReplyEnded]:

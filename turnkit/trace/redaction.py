@@ -1,4 +1,4 @@
-"""Words that cannot be read any more, but that turn-taking decides by as it did.
+"""Redaction of words: they cannot be read any more, and turn-taking decides by them as before.
 
 Each word becomes another of the same length, the same one whenever it is said in the call: which words are equal, how
 many there are and how long they are stays; letters stand for letters, digits for digits, and signs stay where they
@@ -28,7 +28,11 @@ _SYLLABLES = 0xAC00  # of Hangul: a stock of letters for where those of ASCII do
 
 
 class Pseudonyms:
-    """The words of one call and what stands for them; `kept` are phrases whose words stay."""
+    """The words of one call, and the words that stand for them.
+
+    Args:
+        kept: Phrases whose words stay what they are, besides the built-in ones.
+    """
 
     def __init__(self, kept: Iterable[str] = ()) -> None:
         phrases = (*ENGLISH_BACKCHANNELS, *NEVER_BACKCHANNELS, *kept)
@@ -38,7 +42,7 @@ class Pseudonyms:
         self._used: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
-        """The text with every word replaced."""
+        """Replace every word of a text."""
         return _PIECES.sub(self._piece, text)
 
     def _piece(self, match: re.Match[str]) -> str:
@@ -55,10 +59,10 @@ class Pseudonyms:
         other = self._words.get(word)
         if other is None:
             other = self._words[word] = self._new(word.decode("utf-8", "surrogatepass"))
-        return _dressed(other, piece)
+        return _with_form_of(other, piece)
 
     def _new(self, word: str) -> str:
-        """A word that stands for no other, and is none of those that are kept."""
+        """A new word that stands for no other, and is none of those that are kept."""
         shape = "".join(map(_kind, word))
         while True:
             count = self._used[shape]
@@ -69,7 +73,7 @@ class Pseudonyms:
 
 
 def _kind(character: str) -> str:
-    """What may stand for a character: a letter, a digit, an ideograph; signs stand for themselves."""
+    """The kind of character that may stand for this one: letter, digit, ideograph; a sign stands for itself."""
     if re.match(f"[{_UNSPACED}]", character):
         return "\u4e00"
     if character in string.digits:
@@ -99,7 +103,7 @@ def _spelled(count: int, shape: str) -> str:
     return "".join(letters)
 
 
-def _dressed(word: str, piece: str) -> str:
+def _with_form_of(word: str, piece: str) -> str:
     """The word with the capitals and the punctuation of the piece that it stands for."""
     out, letters = [], iter(word)
     left = len(word)

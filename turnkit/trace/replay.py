@@ -1,4 +1,4 @@
-"""The same call again: to the same signals under the same settings, or to what others would have made of it."""
+"""Replay of a recorded call: the same signals under the same settings, or what other settings would have made."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..errors import ConfigError, LocalProtocolError, TraceMismatch
 from ..turns.events import Note, NoteKind, ReplyEnded, Signal
 from ..turns.machine import TurnMachine
 from .comparison import Comparison, compare
-from .counterfactual import play
+from .counterfactual import replay_under
 from .policy_text import policy_from_text, policy_to_text
 from .records import Closed, Fed, Trace, Woken
 
 _POLICIES = ("barge_in", "speculation")
-_SESSIONS_OWN = frozenset(
+_SESSION_NOTES = frozenset(
     {
         NoteKind.MALFORMED_MESSAGE,
         NoteKind.UNKNOWN_MESSAGE,
@@ -31,10 +31,13 @@ _CONTEXT = 3  # signals before a difference
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a replay.
 
-    Fields: `signals` of the machine; `settings` it was given; `changed` those that differ from the recorded ones, as
-    texts, before and after; `verified`: the settings were the recorded ones and so were the signals, one by one;
-    `turns` every turn as recorded and as replayed, side by side (with raw frames, "as recorded" is what turnkit's
-    defaults make of them).
+    Attributes:
+        signals: Signals of the machine.
+        settings: Settings that the machine was given.
+        changed: Settings that differ from the recorded ones, as texts, before and after.
+        verified: Whether the settings were the recorded ones, and the signals too, one by one.
+        turns: Every turn as recorded and as replayed, side by side; of raw frames, "as recorded" is what turnkit's
+            defaults make of them.
     """
 
     signals: tuple[Signal, ...]
@@ -54,9 +57,17 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def recorded_settings(trace: Trace, **given: Any) -> dict[str, Any]:
-    """The settings under which a call was held, with those `given` in place of the recorded ones.
+    """The settings under which a call was held, with others in place of the recorded ones.
 
-    Raises ConfigError for a recorded policy that is not turnkit's own and is not given.
+    Args:
+        trace: The recorded call.
+        given: Settings of `TurnMachine` that replace the recorded ones.
+
+    Returns:
+        Settings to build a `TurnMachine` with.
+
+    Raises:
+        ConfigError: A recorded policy is not turnkit's own, and is not given.
     """
     settings = {name: value for name, value in trace.header.settings.items() if name not in given}
     for name in _POLICIES:
@@ -71,13 +82,25 @@ def recorded_settings(trace: Trace, **given: Any) -> dict[str, Any]:
 def replay(trace: Trace, **settings: Any) -> Replayed:
     """Feed a machine with what was recorded, under the recorded settings or, where given, under others.
 
-    With the recorded ones (a policy of your own must be given: a trace only has its name) the signals must be those
-    that were recorded, one by one and to the last bit; raises TraceMismatch if they are not, with the first difference
-    and what came before it. With others it says what would have been different, `Replayed.turns`, as far as a trace
-    can tell: Flux said what it said, and the agent was heard when it was heard. Where the two part so that the agent
-    would have said something else (a turn answered that was not, a reply not interrupted), what follows is a guess,
-    and each later turn is marked `beyond`: a reply that talks on is taken to end before the next thing that was
-    recorded, one that was never recorded to be over at once. Raises ConfigError for a setting that cannot work.
+    Under the recorded settings the signals must be those that were recorded, one by one and to the last bit. Under
+    others the result says what would have been different (`Replayed.turns`), as far as a trace can tell: Flux said
+    what it said, and the agent was heard when it was heard. Once the agent would have said something else (a turn is
+    answered that was not, a reply is not interrupted), what follows is a guess, and each later turn is marked
+    `beyond`. The guess: a reply that was interrupted in the recording, and now is not, ends before the next thing
+    that was recorded; a reply that was never recorded is over at once.
+
+    Args:
+        trace: The recorded call.
+        settings: Settings of `TurnMachine` in place of the recorded ones. A policy of your own must be given, because
+            a trace only has its name.
+
+    Returns:
+        The signals, and every turn as recorded and as replayed.
+
+    Raises:
+        TraceMismatch: The settings are the recorded ones and the signals are not; it shows the first difference and
+            what came before it.
+        ConfigError: A setting cannot work, or the trace holds what no machine takes.
     """
     try:
         chosen = recorded_settings(trace, **settings)
@@ -88,10 +111,10 @@ def replay(trace: Trace, **settings: Any) -> Replayed:
     texts = {name: (_text(trace.header.settings.get(name, _default(name))), _text(settings[name])) for name in settings}
     changed = {name: (recorded, given) for name, (recorded, given) in texts.items() if recorded != given}
     if trace.raw or changed:
-        signals = play(trace, machine)
-        before = play(trace, TurnMachine()) if trace.raw else _recorded(trace)
+        signals = replay_under(trace, machine)
+        before = replay_under(trace, TurnMachine()) if trace.raw else _recorded_signals(trace)
     else:
-        signals = before = _again(trace, machine)
+        signals = before = _replay_exactly(trace, machine)
     return Replayed(
         signals=tuple(signals),
         settings=chosen,
@@ -115,17 +138,17 @@ def _text(value: object) -> str:
     return repr(float(value)) if isinstance(value, (int, float)) else str(value)
 
 
-def _recorded(trace: Trace) -> list[Signal]:
-    """The signals that were the machine's."""
+def _recorded_signals(trace: Trace) -> list[Signal]:
+    """The recorded signals of the machine, without the session's own."""
     return [
         signal
         for signal in trace.signals()
-        if not isinstance(signal, ReplyEnded) and not (isinstance(signal, Note) and signal.kind in _SESSIONS_OWN)
+        if not isinstance(signal, ReplyEnded) and not (isinstance(signal, Note) and signal.kind in _SESSION_NOTES)
     ]
 
 
-def _again(trace: Trace, machine: TurnMachine) -> list[Signal]:
-    """Exactly what was fed, at exactly the times; the signals, which are those recorded."""
+def _replay_exactly(trace: Trace, machine: TurnMachine) -> list[Signal]:
+    """Feed exactly what was recorded, at exactly the times; return the signals, which are those recorded."""
     signals: list[Signal] = []
     last = 0  # the signals before the last step
     feed = machine.feed
@@ -143,14 +166,14 @@ def _again(trace: Trace, machine: TurnMachine) -> list[Signal]:
                 signals += machine.close(record.at)
     except LocalProtocolError as error:
         raise ConfigError(f"trace {trace.name!r}: holds what no machine takes: {error}") from None
-    expected = _recorded(trace)
-    told = signals
+    expected = _recorded_signals(trace)
+    got = signals
     if trace.header.redacted:
         # The reasons of a host's own policies were left out.
-        told = [_without_reason(one, like) for one, like in zip(signals, expected, strict=False)]
-        told += signals[len(told) :]
-    if told != expected and (trace.ended or len(expected) < last or told[: len(expected)] != expected):
-        raise TraceMismatch(_difference(trace, expected, told))
+        got = [_without_reason(one, like) for one, like in zip(signals, expected, strict=False)]
+        got += signals[len(got) :]
+    if got != expected and (trace.ended or len(expected) < last or got[: len(expected)] != expected):
+        raise TraceMismatch(_difference(trace, expected, got))
     return signals
 
 
@@ -168,11 +191,11 @@ def _difference(trace: Trace, expected: list[Signal], got: list[Signal]) -> str:
     )
     began = trace.began_at
     lines = [f"trace {trace.name!r}: signal {place + 1} of {len(expected)} comes out differently"]
-    lines += [f"    {_told(signal, began)}" for signal in expected[max(0, place - _CONTEXT) : place]]
+    lines += [f"    {_described(signal, began)}" for signal in expected[max(0, place - _CONTEXT) : place]]
     one = expected[place] if place < len(expected) else None
     other = got[place] if place < len(got) else None
-    lines.append(f"  - {_told(one, began, other)}    (recorded)")
-    lines.append(f"  + {_told(other, began, one)}    (replayed)")
+    lines.append(f"  - {_described(one, began, other)}    (recorded)")
+    lines.append(f"  + {_described(other, began, one)}    (replayed)")
     if trace.header.redacted:
         lines.append("  (its words are redacted: a policy that looks into words may decide otherwise by them)")
     if trace.skipped:
@@ -180,7 +203,7 @@ def _difference(trace: Trace, expected: list[Signal], got: list[Signal]) -> str:
     return "\n".join(lines)
 
 
-def _told(signal: Signal | None, began: float, other: Signal | None = None) -> str:
+def _described(signal: Signal | None, began: float, other: Signal | None = None) -> str:
     if signal is None:
         return "nothing"
     fields = []

@@ -1,4 +1,4 @@
-"""One trace of many: read, replayed, and summed up in what fits through a pipe to another process."""
+"""The replay of one trace, summed up in what fits through a pipe to another process."""
 
 from __future__ import annotations
 
@@ -24,11 +24,19 @@ class ReplayFinding(StrEnum):
 
 
 class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A trace, summed up.
+    """What came of replaying one trace.
 
-    Fields: `name` of the file; `finding`; `problem` in a sentence, or more; `raw` whether only frames were recorded;
-    `ended` as in `Trace`; `events` and `signals` in it, `seconds` long; `turns` how many, `differing` those that come
-    out differently.
+    Attributes:
+        name: Name of the file.
+        finding: What came of the replay.
+        problem: What went wrong, in a sentence or more; empty if nothing did.
+        raw: Whether only frames of Flux were recorded.
+        ended: How the recording ended, as in `Trace`.
+        events: Number of events, wakes and closes fed to the machine.
+        signals: Number of signals of the replay.
+        seconds: Seconds that the call lasted.
+        turns: Number of turns.
+        differing: The turns that come out differently.
     """
 
     name: str
@@ -44,11 +52,11 @@ class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         # The turns hold what was said; a repr ends up in logs.
-        return f"<Judged {self.name!r}: {self.finding}>"
+        return f"<ReplaySummary {self.name!r}: {self.finding}>"
 
 
 def summarize(path: str, settings: Mapping[str, Any]) -> ReplaySummary:
-    """Read and replay the trace at `path`, under its own settings or with `settings` in place of some of them."""
+    """Read and replay the trace at `path`, with `settings` in place of the recorded ones where given."""
     try:
         trace = read(path)
         replayed = replay(trace, **settings)

@@ -1,4 +1,4 @@
-"""What became of each turn, told from its signals."""
+"""The history of each turn, read from the signals of a call."""
 
 from __future__ import annotations
 
@@ -13,10 +13,20 @@ from ..turns.events import BargeIn, Cancel, Commit, DropReason, Hold, Speculate,
 class TurnHistory(msgspec.Struct, kw_only=True):
     """One turn of the user's; times are monotonic seconds, None where there is no such moment.
 
-    Fields: `turn`; `transcript` the last words it had; `started`; `drafts` begun for it, `withdrawn` of them;
-    `drafted` when the draft that was kept was begun; `committed` when it was final, with Flux's or turnkit's
-    `trigger`, and `speculative` if a draft was kept; `dropped` when it ended without an answer, for `reason`;
-    `barged_in` when it took the floor from the agent; `holds` how often the agent was paused for it.
+    Attributes:
+        turn: Id of the turn.
+        transcript: The last words it had.
+        started: When it began.
+        drafts: Number of drafts begun for it.
+        withdrawn: Number of those drafts that were cancelled before its Commit.
+        drafted: When the draft that was kept was begun.
+        committed: When it was committed.
+        trigger: Flux's or turnkit's trigger of that Commit; empty without one.
+        speculative: Whether a draft was kept.
+        dropped: When it ended without an answer.
+        reason: Why it ended without an answer.
+        barged_in: When it took the floor from the agent.
+        holds: Number of times that the agent was paused for it.
     """
 
     turn: int
@@ -35,7 +45,7 @@ class TurnHistory(msgspec.Struct, kw_only=True):
 
     def __repr__(self) -> str:
         # The transcript is what somebody said: it stays out of logs.
-        return f"<Course of turn {self.turn}: {self.outcome}>"
+        return f"<TurnHistory {self.turn}: {self.outcome}>"
 
     @property
     def outcome(self) -> str:
@@ -51,36 +61,36 @@ class TurnHistory(msgspec.Struct, kw_only=True):
 
 
 def turn_histories(signals: Iterable[Any]) -> dict[int, TurnHistory]:
-    """The course of every turn, in the order in which they began."""
+    """The history of every turn, by its id, in the order in which they began."""
     turns: dict[int, TurnHistory] = {}
     drafted: dict[int, float] = {}
     for signal in signals:
         turn = getattr(signal, "turn", None)
         if turn is None:
             continue
-        course = turns.get(turn)
-        if course is None:
-            course = turns[turn] = TurnHistory(turn=turn)
+        history = turns.get(turn)
+        if history is None:
+            history = turns[turn] = TurnHistory(turn=turn)
         if isinstance(signal, (TurnStarted, TurnUpdated, Speculate, Commit, TurnDropped)):
-            course.transcript = signal.transcript
+            history.transcript = signal.transcript
         match signal:
             case TurnStarted():
-                course.started = signal.at
+                history.started = signal.at
             case Speculate():
-                course.drafts += 1
+                history.drafts += 1
                 drafted[signal.reply] = signal.at
             case Cancel():
-                course.withdrawn += signal.reply in drafted and course.committed is None
+                history.withdrawn += signal.reply in drafted and history.committed is None
             case Commit():
-                course.committed, course.trigger = signal.at, signal.trigger
-                course.speculative = signal.speculative
-                course.drafted = drafted.get(signal.reply)
+                history.committed, history.trigger = signal.at, signal.trigger
+                history.speculative = signal.speculative
+                history.drafted = drafted.get(signal.reply)
             case TurnDropped():
-                course.dropped, course.reason = signal.at, signal.reason
+                history.dropped, history.reason = signal.at, signal.reason
             case BargeIn():
-                course.barged_in = signal.at
+                history.barged_in = signal.at
             case Hold():
-                course.holds += 1
+                history.holds += 1
             case _:
                 pass
     return turns

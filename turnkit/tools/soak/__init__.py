@@ -1,4 +1,4 @@
-"""Many sessions at once against a Flux that goes wrong, and an account of every word that was said to them.
+"""Soak test: many sessions at once against a Flux that goes wrong, and an account of every word said to them.
 
     report = await soak(Plan(sessions=50, seconds=60, faults=0.002))
     report.verdict  # (Finding(what='turns lost', holds=True, said='none'), ...)

@@ -1,4 +1,4 @@
-"""One call of a soak: a caller with audio in real time, the client, a session with a small bot, and the account."""
+"""One call of a soak: a caller with audio in real time, the client, a session with a small bot, and the ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .tally import Tally
 Through: TypeAlias = Callable[[Any], Any]
 """What stands between the client and the session: an async iterable of messages in, one out."""
 
-_LOOK_SECONDS = 0.24
+_CHECK_SECONDS = 0.24
 _CONFIGURE_AFTER = 5.0
 _CHANGE = Configure(thresholds=Thresholds(eot_threshold=0.75))
 _LLM_SECONDS = 0.3
@@ -32,9 +32,22 @@ _ANSWERS = ("Well, that is good to know.", "I see what you mean, thank you. Shal
 
 
 class SoakCall:
-    """One call, from dialling to hanging up, which says the speech from its second `begin` to its second `length`.
+    """One call, from dialling to hanging up.
 
-    `ledger` is its account, `failure` what ended it for good.
+    Args:
+        number: Number of the call.
+        speech: What the caller says.
+        tally: Tally of all calls.
+        begin: Second of the speech with which the caller begins.
+        length: Second of the speech with which the caller ends.
+        audio: Whether audio is sent at all.
+        stopping: Tells whether the soak is to end early.
+        connected: Called with the id of each connection, and this call.
+
+    Attributes:
+        ledger: The account of its words.
+        number: Number of the call.
+        failure: The error that ended it for good; None if none did.
     """
 
     def __init__(
@@ -65,30 +78,30 @@ class SoakCall:
         self._silence = 0.0  # that the client made up
         self._sent = 0.0
         self._lost = 0.0
-        self._down = False
+        self._offline = False
 
     async def hold(self, url: str, through: Through) -> None:
-        """Hold it. Raises ConnectionFailed if there is no connection to begin with; later failures are kept."""
+        """Hold the call. Raises ConnectionFailed if there is no connection to begin with; later failures are kept."""
         options = FluxOptions(eot_threshold=0.7, eager_eot_threshold=0.4, tag=(self.number,))
         async with connect(options, url=url) as stream:
             self._tally.begun += 1
             session = Session(respond=_respond, speak=_speak, barge_in=MinWords(2), id=self.number)
             for kind in (TurnStarted, Commit, TurnDropped):
-                session.on(kind, self._told)
-            session.on(ReplyEnded, self._tally.replied)
+                session.on(kind, self._on_signal)
+            session.on(ReplyEnded, self._tally.add_reply)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._speak, stream)
+                tasks.start_soon(self._talk, stream)
                 if self._audio:
                     tasks.start_soon(self._configure, stream)
                 try:
-                    await session.run(through(_Tap(stream, self._took)))
+                    await session.run(through(_ObservedStream(stream, self._on_item)))
                 except TurnkitError as failure:
                     self.failure = failure
-                    self._miss(stream)
-                    self.ledger.dropped_rest()
+                    self._account_for_lost_audio(stream)
+                    self.ledger.drop_rest()
                 finally:
                     tasks.cancel_scope.cancel()
-            self._tally.ended(session.notes, stream, self._silence)
+            self._tally.add_call(session.notes, stream, self._silence)
 
     @property
     def said_until(self) -> float:
@@ -97,23 +110,23 @@ class SoakCall:
 
     # The caller ---------------------------------------------------------------------------------------------------
 
-    async def _speak(self, stream: FluxStream) -> None:
+    async def _talk(self, stream: FluxStream) -> None:
         """Say what there is to say, in real time; stay on the line until it is dealt with; hang up."""
         began = anyio.current_time()
         frame = self._first
         try:
             while frame * FRAME_SECONDS < self._length and not self._stopping():
-                frame = await self._frame(stream, began, frame)
+                frame = await self._send_frame(stream, began, frame)
             self._hung_up_at = self._said
             if self._audio:
-                while not self._over():
-                    for _ in range(round(_LOOK_SECONDS / FRAME_SECONDS)):
-                        frame = await self._frame(stream, began, frame)
+                while not self._may_hang_up():
+                    for _ in range(round(_CHECK_SECONDS / FRAME_SECONDS)):
+                        frame = await self._send_frame(stream, began, frame)
             await stream.close()
         except ConnectionFailed:
             return  # the stream has ended, and whoever reads it is told why
 
-    async def _frame(self, stream: FluxStream, began: float, frame: int) -> int:
+    async def _send_frame(self, stream: FluxStream, began: float, frame: int) -> int:
         """Let 80 ms pass, and send what was said in them."""
         due = began + (frame + 1 - self._first) * FRAME_SECONDS
         await anyio.sleep_until(due)
@@ -125,9 +138,9 @@ class SoakCall:
             self._silence = max(self._silence, self._begin + self._sent - self._said)
         return frame + 1
 
-    def _over(self) -> bool:
+    def _may_hang_up(self) -> bool:
         waited = self._said - self.said_until
-        return waited > (OUTAGE_SECONDS if self._down else SETTLE_SECONDS) or self.ledger.settled(self.said_until)
+        return waited > (OUTAGE_SECONDS if self._offline else SETTLE_SECONDS) or self.ledger.settled(self.said_until)
 
     async def _configure(self, stream: FluxStream) -> None:
         """Change a threshold, once a call: a command that faults may strike, too."""
@@ -139,51 +152,51 @@ class SoakCall:
         except TurnkitError as error:
             self._tally.configures_failed[type(error).__name__] += 1
 
-    # What the account needs ---------------------------------------------------------------------------------------
+    # What the ledger needs -----------------------------------------------------------------------------------------
 
-    def _took(self, item: StreamItem, stream: FluxStream) -> None:
+    def _on_item(self, item: StreamItem, stream: FluxStream) -> None:
         if type(item) is TurnInfo:
             self._tally.messages += 1
-            self.ledger.took(item, self._begin - self._silence)
+            self.ledger.take_message(item, self._begin - self._silence)
         elif isinstance(item, Connected):
             self._tally.connections += 1
-            self.ledger.connected(item)
+            self.ledger.add_connection(item)
             self._connected(item.request_id, self)
         elif isinstance(item, StreamLost):
-            self._down = True
+            self._offline = True
             self._tally.losses += 1
             self._tally.replayed += max(0.0, self._sent - (stream.audio_sent or 0.0))
         elif isinstance(item, StreamRestored):
-            self._down = False
+            self._offline = False
             self._tally.reconnects += 1
-            self._miss(stream)
+            self._account_for_lost_audio(stream)
 
-    def _miss(self, stream: FluxStream) -> None:
+    def _account_for_lost_audio(self, stream: FluxStream) -> None:
         lost = stream.lost_audio_seconds or 0.0
         if lost > self._lost:
-            self.ledger.dropped(lost - self._lost)
+            self.ledger.drop_audio(lost - self._lost)
             self._tally.dropped += lost - self._lost
             self._lost = lost
 
-    def _told(self, signal: Signal) -> None:
-        self.ledger.told(signal)
+    def _on_signal(self, signal: Signal) -> None:
+        self.ledger.take_signal(signal)
         self._tally.turns += isinstance(signal, TurnStarted)
 
 
-class _Tap:
-    """The stream, with an ear on it."""
+class _ObservedStream:
+    """The stream, with a callback for each item."""
 
-    def __init__(self, stream: FluxStream, took: Callable[[StreamItem, FluxStream], None]) -> None:
+    def __init__(self, stream: FluxStream, on_item: Callable[[StreamItem, FluxStream], None]) -> None:
         self._stream = stream
-        self._took = took
+        self._on_item = on_item
         self.send_force_end_turn = stream.send_force_end_turn
 
-    def __aiter__(self) -> _Tap:
+    def __aiter__(self) -> _ObservedStream:
         return self
 
     async def __anext__(self) -> StreamItem:
         item = await self._stream.__anext__()
-        self._took(item, self._stream)
+        self._on_item(item, self._stream)
         return item
 
 

@@ -1,4 +1,4 @@
-"""What sessions cost: memory, tasks, descriptors, processor time and the lag of the event loop, slice by slice."""
+"""Gauges of what sessions cost: memory, tasks, descriptors, processor time and the lag of the event loop."""
 
 from __future__ import annotations
 
@@ -68,19 +68,36 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
 
 
 class Slice(msgspec.Struct):
-    """A part of the soak: its seconds, and averages or sums over them.
+    """A part of the soak: averages or sums over its seconds.
 
-    `lag_*` of the event loop in seconds; `behind`, the seconds by which audio left later than it was said, at most.
+    Attributes:
+        begin: Second at which it begins.
+        end: Second at which it ends.
+        live: Sessions in a call, on average.
+        resident: Bytes of memory, on average.
+        tasks: Tasks, on average.
+        descriptors: Open files, on average.
+        cpu: Processor seconds of the sessions' process.
+        flux_cpu: Processor seconds of the simulators' processes.
+        session_seconds: Seconds of calls, all sessions together.
+        lag_p50: Median lag of the event loop, in seconds.
+        lag_p99: 99th percentile of that lag.
+        lag_max: Greatest lag.
+        behind: Seconds by which audio left later than it was said, at most.
+        messages: Number of messages of Flux.
+        turns: Number of turns that began.
+        faults: Number of faults that struck.
+        reconnects: Number of connections made again.
     """
 
     begin: float
     end: float
-    live: float  # sessions in a call
-    resident: float  # bytes
+    live: float
+    resident: float
     tasks: float
     descriptors: float
-    cpu: float  # seconds of processor, of the sessions' process
-    flux_cpu: float  # and of the simulator's
+    cpu: float
+    flux_cpu: float
     session_seconds: float
     lag_p50: float
     lag_p99: float
@@ -98,9 +115,14 @@ class Slice(msgspec.Struct):
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """How something grew: `per_hour` as a share of its mean, with the standard error of that slope (`spread`).
+    """How something grew.
 
-    `seconds` it was watched for; too few say nothing.
+    Attributes:
+        what: What grew.
+        mean: Its mean.
+        per_hour: Its growth an hour, as a share of the mean.
+        spread: Standard error of that growth.
+        seconds: Seconds for which it was measured; too few say nothing.
     """
 
     what: str
@@ -111,12 +133,12 @@ class Growth(msgspec.Struct, frozen=True):
 
     @property
     def surely(self) -> float:
-        """What it grows at least, by twice the spread."""
+        """The growth an hour less twice the spread: what it grows at least."""
         return self.per_hour - 2 * self.spread
 
 
 class Gauges:
-    """Takes the samples; `lags` is told by a task that wakes up each `LAG_SECONDS`."""
+    """Takes the samples, and the lags of a task that wakes up each `LAG_SECONDS` (`watch_lag`)."""
 
     def __init__(self) -> None:
         self._at, self._tasks, self._descriptors = array("d"), array("d"), array("d")
@@ -128,19 +150,20 @@ class Gauges:
         self._paused = False
 
     def hold(self, at: float) -> None:
-        """Collect all garbage and see what is left: what waits for its collection looks like growth, and is none."""
+        """Collect all garbage and note what is left: garbage that waits for its collection would look like growth."""
         gc.collect()
-        self._paused = True  # the lag that this has caused is nobody else's
+        self._paused = True  # the lag that this causes is not counted
         self.held.append((at, float(resident())))
         self.blocks.append((at, float(sys.getallocatedblocks())))
 
     def sample(self, at: float) -> Sample:
+        """Take a sample of the process, and keep it for `growth`."""
         sample = Sample(at, resident(), tasks(), descriptors())
         self.keep(sample)
         return sample
 
     def keep(self, sample: Sample) -> None:
-        """Remember it for `growth`: as bare numbers, or the gauges would be what grows."""
+        """Keep a sample for `growth`, as bare numbers, or the gauges would be what grows."""
         self._at.append(sample.at)
         self._tasks.append(sample.tasks)
         self._descriptors.append(sample.descriptors)
@@ -171,7 +194,7 @@ class Gauges:
                 at += late
 
     def growth(self, since: float, until: float) -> tuple[Growth, ...]:
-        """Of what is held and of tasks and descriptors, between two seconds.
+        """The growth of memory, objects, tasks and descriptors between two seconds.
 
         Of memory only the second half counts: for minutes, what is freed leaves holes that nothing fits into.
         """
@@ -189,7 +212,7 @@ class Gauges:
 
 
 def quantile(ordered: list[float], share: float) -> float:
-    """Of sorted values; 0 if there are none."""
+    """The quantile of sorted values; 0 if there are none."""
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 

@@ -1,4 +1,4 @@
-"""What was said in one call, and what became of it: the account that turns and words are lost by."""
+"""Ledger of one call: what was said in it, what became of each word, and which turns and words are lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHHOLDING = {
     "other_words": "the words were replaced by others",
     "chatty_stall": "from then on Flux sent empty Updates: audio counts as covered, and nothing is said of it",
 }
-"""Faults after which Flux itself has not said, or has taken back, what was said to it; and how that comes."""
+"""Faults after which Flux itself has not said, or has taken back, what was said to it; and why that is so."""
 _FOR_GOOD = ("chatty_stall",)  # until the connection ends; the others take one message
 _BEFORE, _AFTER = 1.5, 0.4  # seconds of speech around a fault that one message may be about
 _EDGE = 1.0  # seconds around dropped audio: words are cut, and silence of the client's own shifts its time
@@ -30,9 +30,14 @@ _HEARD, _SETTLED, _TAKEN_BACK, _COMMITTED, _TWICE = 1, 2, 4, 8, 16
 
 
 class Lost(NamedTuple):
-    """A word that is in no Commit and no TurnDropped, though it was said; `heard`: Flux had said so.
+    """A word that is in no Commit and no TurnDropped, though it was said.
 
-    `call` and `second` of it say where it was; `faults` that struck this call shortly before or after.
+    Attributes:
+        call: Number of the call.
+        word: The word.
+        second: Second of speech at which it was said.
+        heard: Whether Flux had said it.
+        faults: Faults that struck this call shortly before or after.
     """
 
     call: str
@@ -42,9 +47,18 @@ class Lost(NamedTuple):
     faults: tuple[str, ...]
 
 
-class Judgement(NamedTuple):
-    """Of a call up to some second: words `said`, those `lost`, `withheld` by Flux and why, `taken_back` by Flux, and
-    those that two Commits answered (`twice`); `utterances` said and those with a lost word."""
+class Account(NamedTuple):
+    """What became of the words of a call, up to some second.
+
+    Attributes:
+        said: Number of words said.
+        lost: The words that are lost.
+        withheld: Number of words that Flux did not say, by the reason.
+        taken_back: Number of words that Flux said and took back.
+        twice: Number of words that two Commits answered.
+        utterances: Number of utterances said.
+        utterances_lost: Number of those with a lost word.
+    """
 
     said: int
     lost: tuple[Lost, ...]
@@ -55,18 +69,23 @@ class Judgement(NamedTuple):
     utterances_lost: int
 
 
-class _Line(NamedTuple):
-    """A connection: the seconds of speech between which it was the one."""
+class _Connection(NamedTuple):
+    """A connection, and the second of speech from which on it was the one."""
 
     request_id: str
     begin: float
 
 
 class Ledger:
-    """The account of one call, which begins with second `begin` of the speech.
+    """Keeps account of the words of one call.
 
-    It is told what the client gives (`took`), what the session decides (`told`), what audio was dropped (`dropped`)
-    and which faults struck (`struck`).
+    It takes what the client gives (`take_message`), what the session decides (`take_signal`), which audio was dropped
+    (`drop_audio`) and which faults struck (`add_fault`).
+
+    Args:
+        speech: What the caller says.
+        call: Number of the call.
+        begin: Second of the speech with which the call begins.
     """
 
     def __init__(self, speech: Speech, call: str, begin: float = 0.0) -> None:
@@ -82,8 +101,8 @@ class Ledger:
         self._turn_index = -1
         self._ended_index = -1
         self._transcript = ""
-        self._begun = False  # Flux has said that the turn of this index began
-        self._lines: list[_Line] = []
+        self._flux_began_turn = False  # Flux has said that the turn of this index began
+        self._connections: list[_Connection] = []
         self._faults: list[tuple[str, float, str]] = []  # request id, second of the connection, name
         self._dropped: list[tuple[float, float]] = []
 
@@ -94,24 +113,24 @@ class Ledger:
 
     @property
     def request_ids(self) -> list[str]:
-        """Of its connections."""
-        return [line.request_id for line in self._lines]
+        """Ids of its connections."""
+        return [connection.request_id for connection in self._connections]
 
     @property
     def fault_names(self) -> list[str]:
-        """The faults that struck, in the order told."""
+        """The faults that struck, in the order in which they were added."""
         return [name for _, _, name in self._faults]
 
     # What happens -------------------------------------------------------------------------------------------------
 
-    def took(self, message: TurnInfo, shift: float = 0.0) -> None:
-        """The client gave a message; its times are the stream's, which are `shift` seconds before the speech's."""
+    def take_message(self, message: TurnInfo, shift: float = 0.0) -> None:
+        """Take a message from the client; its times are `shift` seconds before those of the speech."""
         self.covered = max(self.covered, message.audio_window_end + shift)
         index = message.turn_index
         if index <= self._ended_index:
-            return  # it is of a turn that is over: turnkit says that it drops such
+            return  # it is of a turn that is over, and turnkit drops it, as documented
         if index > self._turn_index:
-            self._turn_index, self._turn_words, self._transcript, self._begun = index, set(), "", False
+            self._turn_index, self._turn_words, self._transcript, self._flux_began_turn = index, set(), "", False
         ends = message.event == "EndOfTurn"
         if not ends and message.transcript == self._transcript:
             return
@@ -119,8 +138,8 @@ class Ledger:
         places = self._speech.places(message.transcript)
         for place in places - self._turn_words:
             self._words[place] = self._words[place] & ~_TAKEN_BACK | _HEARD
-        self._begun = self._begun or message.event != "Update"
-        if not self._begun and not message.transcript.strip():
+        self._flux_began_turn = self._flux_began_turn or message.event != "Update"
+        if not self._flux_began_turn and not message.transcript.strip():
             # Words without a turn, and then none: Flux thought better of it.
             self._take_back(self._turn_words)
             self._turn_words = set()
@@ -135,14 +154,14 @@ class Ledger:
         for place in places:
             self._words[place] |= _TAKEN_BACK
 
-    def connected(self, message: Connected) -> None:
-        """The client has a connection, which counts turns from 0."""
-        self._lines.append(_Line(message.request_id, self.covered))
+    def add_connection(self, message: Connected) -> None:
+        """Begin a connection, which counts turns from 0."""
+        self._connections.append(_Connection(message.request_id, self.covered))
         self._turn_index = self._ended_index = -1
-        self._turn_words, self._transcript, self._begun = set(), "", False
+        self._turn_words, self._transcript, self._flux_began_turn = set(), "", False
 
-    def told(self, signal: Signal) -> None:
-        """The session decided."""
+    def take_signal(self, signal: Signal) -> None:
+        """Take a decision of the session."""
         if isinstance(signal, TurnStarted):
             self.turns += 1
             self._open.add(signal.turn)
@@ -164,27 +183,27 @@ class Ledger:
             self.turns_wrong += 1
         self._open.discard(turn)
 
-    def dropped(self, seconds: float) -> None:
-        """The client says that it dropped so much audio after what was covered."""
+    def drop_audio(self, seconds: float) -> None:
+        """Count so many seconds of audio, after what was covered, as dropped by the client."""
         self._dropped.append((self.covered, self.covered + seconds))
         self.covered += seconds
 
-    def dropped_rest(self) -> None:
-        """The stream has failed for good: what Flux had not covered by then is dropped."""
+    def drop_rest(self) -> None:
+        """Count all audio that Flux has not covered as dropped, because the stream has failed for good."""
         self._dropped.append((self.covered, inf))
 
-    def struck(self, request_id: str, name: str, second: float) -> None:
-        """A fault struck this second of a connection."""
+    def add_fault(self, request_id: str, name: str, second: float) -> None:
+        """Add a fault that struck this second of a connection."""
         self._faults.append((request_id, second, name))
 
     # The account --------------------------------------------------------------------------------------------------
 
     def settled(self, until: float) -> bool:
-        """Whether nothing of what was said by second `until` is still owed."""
-        return not self.judge(until).lost
+        """Whether no word said by second `until` is lost, as things stand."""
+        return not self.account(until).lost
 
-    def judge(self, until: float) -> Judgement:
-        """The account of everything said by second `until`."""
+    def account(self, until: float) -> Account:
+        """The account of every word said by second `until`."""
         gaps = self._gaps()
         lost: list[Lost] = []
         withheld: Counter[str] = Counter()
@@ -209,9 +228,9 @@ class Ledger:
             if why and not state & _HEARD:
                 withheld[why] += 1
                 continue
-            lost.append(Lost(self.call, word.text, word.start, bool(state & _HEARD), self._blamed(word.start)))
+            lost.append(Lost(self.call, word.text, word.start, bool(state & _HEARD), self._faults_near(word.start)))
             hurt.add(self._speech.utterance[place])
-        return Judgement(said, tuple(lost), withheld, taken_back, twice, len(utterances), len(hurt))
+        return Account(said, tuple(lost), withheld, taken_back, twice, len(utterances), len(hurt))
 
     def _gaps(self) -> list[tuple[float, float, str]]:
         """Seconds of speech that turnkit cannot know the words of, and why."""
@@ -225,16 +244,16 @@ class Ledger:
 
     def _strikes(self) -> list[tuple[str, float, float]]:
         """Each fault: its name, its second of speech, and the second at which its connection ends."""
-        lines: dict[str, tuple[float, float]] = {}
+        spans: dict[str, tuple[float, float]] = {}
         end = inf
-        for line in reversed(self._lines):
-            lines[line.request_id] = line.begin, end
-            end = line.begin
+        for connection in reversed(self._connections):
+            spans[connection.request_id] = connection.begin, end
+            end = connection.begin
         return [
-            (name, lines[request_id][0] + second, lines[request_id][1])
+            (name, spans[request_id][0] + second, spans[request_id][1])
             for request_id, second, name in self._faults
-            if request_id in lines
+            if request_id in spans
         ]
 
-    def _blamed(self, second: float) -> tuple[str, ...]:
+    def _faults_near(self, second: float) -> tuple[str, ...]:
         return tuple(name for name, struck, _ in self._strikes() if abs(struck - second) <= _NEAR)

@@ -1,4 +1,4 @@
-"""The simulator's side of a soak: in processes of its own, or in this one, with reports of what it did to whom."""
+"""Simulators of a soak: each in a process of its own, or all in this one, with reports of the faults they injected."""
 
 from __future__ import annotations
 
@@ -36,8 +36,15 @@ class Strike(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pulse(msgspec.Struct, frozen=True):
-    """What a simulator did since the last one; `cpu` seconds of its process so far, its `resident` bytes, and its
-    connections that are `open`. The first has the `url`."""
+    """Report of what a simulator did since the last one.
+
+    Attributes:
+        strikes: Faults that struck.
+        cpu: Processor seconds of its process so far.
+        resident: Bytes of memory of its process.
+        open: Number of open connections.
+        url: Where it is.
+    """
 
     strikes: list[Strike]
     cpu: float = 0.0
@@ -46,7 +53,7 @@ class Pulse(msgspec.Struct, frozen=True):
     url: str = ""
 
 
-class Task(msgspec.Struct, frozen=True):
+class SimulatorTask(msgspec.Struct, frozen=True):
     """What a simulator is told on its standard input, in one line."""
 
     seconds: float
@@ -56,7 +63,7 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class Peer:
-    """A simulator: where it is, and its pulses until `end`, the last of which come after it."""
+    """A simulator: its address, and its pulses, which go on until a little after `end`."""
 
     def __init__(self, url: str, pulses: AsyncIterator[Pulse], ending: anyio.Event) -> None:
         self.url = url
@@ -65,16 +72,16 @@ class Peer:
 
     @property
     def ending(self) -> bool:
-        """Whether it was told so."""
+        """Whether it was told to end."""
         return self._ending.is_set()
 
     def end(self) -> None:
-        """Nobody calls any more."""
+        """Tell it to end, because no more calls come."""
         self._ending.set()
 
 
 def _pulse(flux: Simulator) -> Pulse:
-    """What happened since the last; what is told of is forgotten, or the simulator would grow for ever."""
+    """Report what happened since the last pulse, and forget it, or the simulator would grow for ever."""
     strikes = [Strike(hit.fault.name, hit.request_id, hit.audio_seconds) for hit in flux.faults_injected]
     flux.faults_injected.clear()
     flux.refusals.clear()
@@ -86,8 +93,8 @@ def _pulse(flux: Simulator) -> Pulse:
 
 
 @asynccontextmanager
-async def inside(task: Task, speech: Speech) -> AsyncIterator[Peer]:
-    """A simulator in this process: its cost is among that of the sessions."""
+async def in_this_process(task: SimulatorTask, speech: Speech) -> AsyncIterator[Peer]:
+    """Run a simulator in this process: its cost is among that of the sessions."""
     ending = anyio.Event()
     async with serve(speech.script, faults=task.faults, seed=task.seed, continues=True) as flux:
 
@@ -107,27 +114,27 @@ async def inside(task: Task, speech: Speech) -> AsyncIterator[Peer]:
 
 
 @asynccontextmanager
-async def outside(task: Task) -> AsyncIterator[Peer]:
-    """A simulator in a process of its own. Raises ConnectionFailed if it does not come up."""
+async def in_own_process(task: SimulatorTask) -> AsyncIterator[Peer]:
+    """Run a simulator in a process of its own. Raises ConnectionFailed if it does not come up."""
     # In a session of its own, so that Ctrl-C ends the calls, and not what they are held with.
     command = [sys.executable, "-m", "turnkit.tools.soak"]
     async with await anyio.open_process(command, stdin=PIPE, stdout=PIPE, stderr=None, start_new_session=True) as child:
         try:
             assert child.stdin is not None
             await child.stdin.send(msgspec.json.encode(task) + b"\n")
-            pulses, ending = _lines(child), anyio.Event()
+            pulses, ending = _read_pulses(child), anyio.Event()
             first = None
             with anyio.move_on_after(_START_SECONDS):
                 first = await anext(pulses, None)
             if first is None:
                 raise ConnectionFailed(f"the simulator did not come up (exit code {child.returncode}); see its errors")
-            yield Peer(first.url, _until(pulses, ending, child), ending)
+            yield Peer(first.url, _end_with(pulses, ending, child), ending)
         finally:
             if child.returncode is None:
                 child.kill()
 
 
-async def _lines(child: Process) -> AsyncIterator[Pulse]:
+async def _read_pulses(child: Process) -> AsyncIterator[Pulse]:
     assert child.stdout is not None
     buffer = b""
     async for data in child.stdout:
@@ -136,45 +143,45 @@ async def _lines(child: Process) -> AsyncIterator[Pulse]:
             yield msgspec.json.decode(line, type=Pulse)
 
 
-async def _until(pulses: AsyncIterator[Pulse], ending: anyio.Event, child: Process) -> AsyncIterator[Pulse]:
-    told = False
+async def _end_with(pulses: AsyncIterator[Pulse], ending: anyio.Event, child: Process) -> AsyncIterator[Pulse]:
+    closed = False
     async for pulse in pulses:
         yield pulse
-        if ending.is_set() and not told:
-            told = True
+        if ending.is_set() and not closed:
+            closed = True
             assert child.stdin is not None
             await child.stdin.aclose()
 
 
 def main() -> None:
-    """Be the simulator until standard input ends."""
+    """Run a simulator until standard input ends."""
     signal(SIGINT, SIG_IGN)
-    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=SimulatorTask)
     anyio.run(_serve, task)
 
 
-async def _serve(task: Task) -> None:
+async def _serve(task: SimulatorTask) -> None:
     allow_descriptors(task.descriptors)
     speech = Speech(task.seconds, task.seed)
     async with (
         serve(speech.script, faults=task.faults, seed=task.seed, continues=True) as flux,
         anyio.create_task_group() as tasks,
     ):
-        tasks.start_soon(_report, flux)
+        tasks.start_soon(_send_pulses, flux)
         await anyio.to_thread.run_sync(partial(sys.stdin.buffer.read), abandon_on_cancel=True)
-        _print(_pulse(flux))
+        _send(_pulse(flux))
         tasks.cancel_scope.cancel()
 
 
-async def _report(flux: Simulator) -> None:
+async def _send_pulses(flux: Simulator) -> None:
     while True:
-        _print(_pulse(flux))
+        _send(_pulse(flux))
         await anyio.sleep(PULSE_SECONDS)
 
 
-def _print(pulse: Pulse) -> None:
+def _send(pulse: Pulse) -> None:
     try:
         sys.stdout.buffer.write(msgspec.json.encode(pulse) + b"\n")
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        os._exit(1)  # whoever asked for it has died
+        os._exit(1)  # the soak itself has died

@@ -1,4 +1,4 @@
-"""What a soak is to do, checked before anything is started."""
+"""Plan of a soak, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -13,22 +13,27 @@ SETTLE_SECONDS = 40.0
 """How long a caller stays on the line for the answer to what was said: a stall takes 10 s to be noticed, and another
 10 s may pass until the machine ends the turn that it cut off."""
 OUTAGE_SECONDS = 75.0
-"""And how long if there is no connection: reconnecting is given up after a minute."""
+"""How long a caller stays on the line while there is no connection: reconnecting is given up after a minute."""
 _DIALS_A_SECOND = 50
 _DESCRIPTORS_BESIDES = 64  # of the process itself: files, pipes, the event loop
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A soak.
+    """What a soak is to do. Raises ConfigError for what cannot work, a fault that does not exist among it.
 
-    Fields: `sessions` at a time; `seconds` until no more is said, after which each call is still answered to its end;
-    `faults`, the chance of a fault at each message and each upgrade (0.001 is one in three minutes or so of a call);
-    `named` faults besides, as texts of `turnkit.simulator.Fault`; `seed` of what is said and of the faults; `audio`:
-    False holds idle connections, which costs no more than that; `processes` for the simulator, 0 for none of its own;
-    `call_seconds` a call lasts (None: a sixth of the whole, 20 to 120); `slices` that the report tells apart; `growth`
-    that memory, tasks and descriptors may show an hour, as a share of what they are.
-
-    Raises ConfigError for what cannot work, a fault that does not exist among it.
+    Attributes:
+        sessions: Number of sessions at a time; 10 by default.
+        seconds: Seconds until no more is said; each call is still answered to its end then. 60 by default.
+        faults: Chance of a fault at each message and each upgrade, 0 by default (0.001 is one in three minutes or so
+            of a call).
+        named: Faults besides, as texts of `turnkit.simulator.Fault`.
+        seed: Seed of what is said and of the faults.
+        audio: Whether audio is sent; False holds idle connections, to see what these cost. True by default.
+        processes: Number of processes for the simulator; 0 for none of its own, 1 by default.
+        call_seconds: Seconds that a call lasts; by default (None) a sixth of the whole, 20 to 120.
+        slices: Number of parts that the report tells apart; 10 by default.
+        growth: Growth an hour that memory, tasks and descriptors may show, as a share of what they are; 0.1 by
+            default.
     """
 
     sessions: int = 10
@@ -56,7 +61,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fault_texts(self) -> tuple[str, ...]:
-        """All faults, for the simulator."""
+        """Texts of all faults, for the simulator."""
         rate = f"{self.faults:.12f}".rstrip("0").rstrip(".")  # there is no exponent in it
         return (*((f"random:{rate}",) if self.faults else ()), *self.named)
 
@@ -72,7 +77,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def warm(self) -> float:
-        """The second from which on growth is growth: every session has held its first call."""
+        """The second from which on growth is measured: by then every session has held its first call."""
         return self.ramp + self.length
 
     @property

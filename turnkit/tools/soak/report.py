@@ -1,27 +1,31 @@
-"""What a soak came to: for people, for programs, and as a verdict."""
+"""Report of a soak: for people, for programs, and as a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from ...timers import on_trio
-from .gauges import Growth, Slice, quantile
+from .gauges import Gauges, Growth, Slice, quantile
 from .ledger import WITHHOLDING, Lost
 from .plan import Plan
-
-if TYPE_CHECKING:
-    from .run import Soak
+from .tally import Tally
 
 JUDGED_SECONDS = 300.0
-"""Growth that was watched for less than this says nothing: an allocator takes minutes to settle."""
+"""Seconds below which growth says nothing: an allocator takes minutes to settle."""
 _BUSY = 0.9  # of a processor: a simulator at this cannot keep up, and its sessions wait for it
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """A line of the verdict: `what` was asked, whether it `holds`, and what is `said` about it."""
+    """A line of the verdict.
+
+    Attributes:
+        what: What is asked for.
+        holds: Whether it holds.
+        said: What was seen.
+    """
 
     what: str
     holds: bool
@@ -31,10 +35,25 @@ class Finding(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a soak came to.
 
-    Fields: the `plan`; `backend`; `seconds` until the last call had ended; `early`, it was stopped; `slices`; `growth`
-    after the warm-up; `lag`, percentiles of the event loop's in seconds; `counts` of everything, by name; `faults`
-    that struck and, of these, those `survived` by their call; `withheld` words by why Flux did not say them; `lost`
-    words, the first of them; the `verdict`.
+    Attributes:
+        plan: What it was to do.
+        backend: `asyncio` or `trio`.
+        seconds: Seconds until the last call had ended.
+        early: Whether it was stopped early.
+        slices: What it cost, part by part.
+        growth: How memory, objects, tasks and descriptors grew after the warm-up.
+        lag: Percentiles of the lag of the event loop, in seconds.
+        counts: All counts, by name.
+        failed: Number of calls that failed for good, by the name of the error.
+        crashed: Number of calls that raised what is no turnkit error, by its name and place.
+        not_connected: Number of attempts to begin a call that failed, by the name of the error.
+        faults: Number of faults that struck, by name.
+        survived: Number of those that their call survived.
+        withheld: Number of words that Flux did not say, by the reason.
+        replies: Number of replies, by how they ended.
+        notes: Number of Notes, by kind.
+        lost: The first of the lost words.
+        verdict: What holds and what does not.
     """
 
     plan: Plan
@@ -62,12 +81,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return all(finding.holds for finding in self.verdict)
 
 
-def make_report(soak: Soak, seconds: float, *, early: bool) -> Report:
-    """The report of a soak that is over."""
-    tally, plan = soak.tally, soak.plan
-    last = soak.slices[-1].end if soak.slices else 0.0
-    growth = soak.gauges.growth(plan.warm, last + 1.0)  # what is held is looked at after the slice
-    lags = sorted(soak.gauges.all_lags)
+def make_report(
+    plan: Plan, tally: Tally, gauges: Gauges, slices: Sequence[Slice], *, seconds: float, early: bool
+) -> Report:
+    """Make the report of a soak that took so many `seconds`, and was stopped `early` or not."""
+    last = slices[-1].end if slices else 0.0
+    growth = gauges.growth(plan.warm, last + 1.0)  # what is held is looked at after the slice
+    lags = sorted(gauges.all_lags)
     names = (
         *("begun", "finished", "cut", "connections", "losses", "reconnects", "messages", "missed_messages", "turns"),
         *("turns_lost", "turns_open", "turns_wrong", "utterances", "utterances_lost", "words", "words_lost"),
@@ -78,7 +98,7 @@ def make_report(soak: Soak, seconds: float, *, early: bool) -> Report:
         backend="trio" if on_trio() else "asyncio",
         seconds=seconds,
         early=early,
-        slices=tuple(soak.slices),
+        slices=tuple(slices),
         growth=growth,
         lag={"p50": quantile(lags, 0.5), "p99": quantile(lags, 0.99), "max": quantile(lags, 1.0)},
         counts={name: getattr(tally, name) for name in names},
@@ -91,12 +111,11 @@ def make_report(soak: Soak, seconds: float, *, early: bool) -> Report:
         replies=dict(tally.replies),
         notes={str(kind): count for kind, count in tally.notes.most_common()},
         lost=tuple(tally.lost),
-        verdict=tuple(_findings(soak, growth)),
+        verdict=tuple(_findings(plan, tally, growth)),
     )
 
 
-def _findings(soak: Soak, growth: Iterable[Growth]) -> Iterable[Finding]:
-    tally, plan = soak.tally, soak.plan
+def _findings(plan: Plan, tally: Tally, growth: Iterable[Growth]) -> Iterable[Finding]:
     lost = f"{tally.utterances_lost:,} of {tally.utterances:,} utterances lost {tally.words_lost:,} words"
     wrong = f"; {tally.turns_open} turns without an end, {tally.turns_wrong} ended wrongly"
     yield Finding(
@@ -108,10 +127,10 @@ def _findings(soak: Soak, growth: Iterable[Growth]) -> Iterable[Finding]:
     )
     yield Finding("every call ends", not tally.crashed and not tally.cut, said)
     for grown in growth:
-        yield _grown(grown, plan)
+        yield _growth_finding(grown, plan)
 
 
-def _grown(grown: Growth, plan: Plan) -> Finding:
+def _growth_finding(grown: Growth, plan: Plan) -> Finding:
     what = f"{grown.what} do{'' if grown.what.endswith('s') else 'es'} not grow"
     measured = f"{grown.per_hour:+.1%} an hour, ± {2 * grown.spread:.1%}"
     if grown.seconds < JUDGED_SECONDS:
@@ -124,37 +143,39 @@ def _grown(grown: Growth, plan: Plan) -> Finding:
 
 # For people ---------------------------------------------------------------------------------------------------------
 
-HEADINGS = (
-    *("seconds", "calls", "MB", "tasks", "files", "cpu", "cpu/call", "flux", "lag p50", "p99", "max ms", "late s"),
-    *("messages/s", "turns", "faults", "again"),
+COLUMNS: tuple[tuple[str, Callable[[Slice], str]], ...] = (
+    ("seconds", lambda part: f"{part.begin:.0f}–{part.end:.0f}"),
+    ("calls", lambda part: f"{part.live:.0f}"),
+    ("MB", lambda part: f"{part.resident / 1e6:.1f}"),
+    ("tasks", lambda part: f"{part.tasks:.0f}"),
+    ("files", lambda part: f"{part.descriptors:.0f}"),
+    ("cpu", lambda part: f"{part.cpu / _length(part):.0%}"),
+    ("cpu/call", lambda part: f"{part.cpu_share:.2%}"),
+    ("flux", lambda part: f"{part.flux_cpu / _length(part):.0%}"),
+    ("lag p50", lambda part: f"{part.lag_p50 * 1000:.1f}"),
+    ("p99", lambda part: f"{part.lag_p99 * 1000:.1f}"),
+    ("max ms", lambda part: f"{part.lag_max * 1000:.0f}"),
+    ("late s", lambda part: f"{part.behind:.2f}"),
+    ("messages/s", lambda part: f"{part.messages / _length(part):,.0f}"),
+    ("turns", lambda part: f"{part.turns:,}"),
+    ("faults", lambda part: f"{part.faults:,}"),
+    ("again", lambda part: f"{part.reconnects:,}"),
 )
+"""The table of slices: the heading of each column, and the text of its cell."""
+HEADINGS = tuple(heading for heading, _ in COLUMNS)
 
 
 def cells(part: Slice) -> tuple[str, ...]:
     """A slice as a row under `HEADINGS`."""
-    seconds = max(1e-9, part.end - part.begin)
-    return (
-        f"{part.begin:.0f}–{part.end:.0f}",
-        f"{part.live:.0f}",
-        f"{part.resident / 1e6:.1f}",
-        f"{part.tasks:.0f}",
-        f"{part.descriptors:.0f}",
-        f"{part.cpu / seconds:.0%}",
-        f"{part.cpu_share:.2%}",
-        f"{part.flux_cpu / seconds:.0%}",
-        f"{part.lag_p50 * 1000:.1f}",
-        f"{part.lag_p99 * 1000:.1f}",
-        f"{part.lag_max * 1000:.0f}",
-        f"{part.behind:.2f}",
-        f"{part.messages / seconds:,.0f}",
-        f"{part.turns:,}",
-        f"{part.faults:,}",
-        f"{part.reconnects:,}",
-    )
+    return tuple(cell(part) for _, cell in COLUMNS)
+
+
+def _length(part: Slice) -> float:
+    return max(1e-9, part.end - part.begin)
 
 
 def rows(report: Report) -> Iterable[tuple[str, str]]:
-    """What it came to, as names and values."""
+    """The results as names and values."""
     counts: dict[str, Any] = report.counts
     ended = [f"{counts['finished']:,} finished", *_each(report.failed, "failed: "), *_each(report.crashed, "crashed: ")]
     yield "calls", ", ".join(ended + ([f"{counts['cut']} hung"] if counts["cut"] else []))

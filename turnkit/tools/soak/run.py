@@ -1,4 +1,4 @@
-"""A soak from its beginning to its report."""
+"""Run of a soak, from its beginning to its report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import anyio
 from ...errors import ConnectionFailed, TurnkitError
 from .call import SoakCall, Through
 from .gauges import Gauges, Slice
-from .peer import PULSE_SECONDS, Peer, Task, inside, outside
+from .peer import PULSE_SECONDS, Peer, SimulatorTask, in_own_process, in_this_process
 from .plan import OUTAGE_SECONDS, Plan, allow_descriptors
 from .report import Report, make_report
 from .speech import Speech
@@ -25,7 +25,7 @@ _REDIAL_SECONDS = 1.0
 _PEER_END_SECONDS = 10.0
 
 
-def _as_it_is(source: Any) -> Any:
+def _unchanged(source: Any) -> Any:
     return source
 
 
@@ -34,28 +34,43 @@ async def soak(
     *,
     stop: anyio.Event | None = None,
     on_slice: Callable[[Slice], object] | None = None,
-    on_look: Callable[[Soak], object] | None = None,
-    through: Through = _as_it_is,
+    on_progress: Callable[[Soak], object] | None = None,
+    through: Through = _unchanged,
 ) -> Report:
-    """Hold the calls of `plan`, and account for them.
+    """Hold the calls of a plan, and account for them.
 
-    `stop` ends it early: no more is said, and what was is still answered. `on_slice` is told each slice as it is over,
-    `on_look` some times a second how far it is. `through` stands between client and session: an async iterable of
-    messages in, one out; for the identity by default, and for whatever you put there yourself.
+    Args:
+        plan: What to do.
+        stop: Ends it early when set: no more is said, and what was said is still answered.
+        on_slice: Called with each slice as it is over.
+        on_progress: Called some times a second with the soak under way.
+        through: Stands between client and session, an async iterable of messages in and one out; by default it changes
+            nothing.
 
-    Raises ConfigError if so many files may not be open, ConnectionFailed if the simulator does not come up or dies.
+    Returns:
+        The report.
+
+    Raises:
+        ConfigError: So many files may not be open.
+        ConnectionFailed: The simulator does not come up, or dies.
     """
     allow_descriptors(plan.descriptors)
     running = Soak(plan, through, stop or anyio.Event())
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(peer) for peer in running.peers()]
-        return await running.run(peers, on_slice or _as_it_is, on_look or _as_it_is)
+        return await running.run(peers, on_slice or _unchanged, on_progress or _unchanged)
 
 
 class Soak:
     """A soak under way.
 
-    Attributes: `plan`, `tally` so far, `gauges`, `slices` that are over, `live` calls, and `at`, the second it is.
+    Attributes:
+        plan: What it is to do.
+        tally: What it has come to so far.
+        gauges: What it costs.
+        slices: Slices that are over.
+        live: Number of calls under way.
+        flux_resident: Bytes of memory of each simulator, by its address.
     """
 
     def __init__(self, plan: Plan, through: Through, stop: anyio.Event) -> None:
@@ -70,11 +85,11 @@ class Soak:
         self._speech = Speech(plan.length + OUTAGE_SECONDS + 10.0, plan.seed)
         self._began = 0.0
         self._calls: dict[str, SoakCall] = {}  # by the id of each of its connections
-        self._early: dict[str, list[tuple[str, float]]] = {}  # faults of connections that no call has had yet
-        self._over: deque[tuple[float, SoakCall, bool]] = deque()
+        self._early_faults: dict[str, list[tuple[str, float]]] = {}  # faults of connections that no call has had yet
+        self._ended_calls: deque[tuple[float, SoakCall, bool]] = deque()
         self._flux_cpu: dict[str, float] = {}
         self.flux_resident: dict[str, int] = {}
-        self._deserted = False  # a simulator has died
+        self._simulator_died = False  # a simulator has died
 
     @property
     def at(self) -> float:
@@ -85,57 +100,59 @@ class Soak:
         """The simulators, to be started."""
         seconds = self.plan.length + OUTAGE_SECONDS + 10.0
         tasks = [
-            Task(seconds, self.plan.seed, self.plan.fault_texts, self.plan.descriptors)
+            SimulatorTask(seconds, self.plan.seed, self.plan.fault_texts, self.plan.descriptors)
             for _ in range(max(1, self.plan.processes))
         ]
-        return [outside(task) if self.plan.processes else inside(task, self._speech) for task in tasks]
+        processes = self.plan.processes
+        return [in_own_process(task) if processes else in_this_process(task, self._speech) for task in tasks]
 
     def stopping(self) -> bool:
         """Whether no more is to be said."""
         return self._stop.is_set() or self.at >= self.plan.seconds
 
     async def run(
-        self, peers: list[Peer], on_slice: Callable[[Slice], object], on_look: Callable[[Soak], object]
+        self, peers: list[Peer], on_slice: Callable[[Slice], object], on_progress: Callable[[Soak], object]
     ) -> Report:
-        """All of it, with simulators that are up."""
+        """Run all of it, with simulators that are up."""
         self._began = anyio.current_time()
-        async with anyio.create_task_group() as watching, anyio.create_task_group() as hearing:
+        async with anyio.create_task_group() as measuring, anyio.create_task_group() as listening:
             for peer in peers:
-                hearing.start_soon(self._hear, peer)
-            watching.start_soon(self.gauges.watch_lag)
-            watching.start_soon(self._measure, on_slice)
-            watching.start_soon(self._look, on_look)
+                listening.start_soon(self._listen, peer)
+            measuring.start_soon(self.gauges.watch_lag)
+            measuring.start_soon(self._measure, on_slice)
+            measuring.start_soon(self._tell_progress, on_progress)
             deadline = self._began + self.plan.seconds + _CUT_SECONDS
             with anyio.CancelScope(deadline=deadline):
                 async with anyio.create_task_group() as slots:
                     for number in range(self.plan.sessions):
-                        slots.start_soon(self._keep_calling, number, peers[number % len(peers)].url)
+                        slots.start_soon(self._hold_calls, number, peers[number % len(peers)].url)
             ended = self.at
-            watching.cancel_scope.cancel()
+            measuring.cancel_scope.cancel()
             for peer in peers:
                 peer.end()
-            hearing.cancel_scope.deadline = anyio.current_time() + _PEER_END_SECONDS
-        if self._deserted:
+            listening.cancel_scope.deadline = anyio.current_time() + _PEER_END_SECONDS
+        if self._simulator_died:
             raise ConnectionFailed("the simulator ended before the calls did; its standard error says why")
-        self._settle(everything=True)
-        return make_report(self, ended, early=self._stop.is_set())
+        self._close_ledgers(everything=True)
+        early = self._stop.is_set()
+        return make_report(self.plan, self.tally, self.gauges, self.slices, seconds=ended, early=early)
 
     # The sessions -------------------------------------------------------------------------------------------------
 
-    async def _keep_calling(self, slot: int, url: str) -> None:
-        """One call after the other, until it is time; the first is joined midway, or all would speak at once."""
+    async def _hold_calls(self, slot: int, url: str) -> None:
+        """Hold one call after the other, until it is time; the first is joined midway, or all would speak at once."""
         begin = self.plan.length * Random(f"{self.plan.seed} {slot}").uniform(0.0, 0.8)
         await anyio.sleep(self.plan.ramp * slot / self.plan.sessions)
         number = 0
         while not self.stopping():
             number += 1
-            if await self._call(f"{slot}.{number}", url, begin):
+            if await self._hold_call(f"{slot}.{number}", url, begin):
                 begin = 0.0
             else:
                 await anyio.sleep(_REDIAL_SECONDS)
 
-    async def _call(self, number: str, url: str, begin: float) -> bool:
-        """One call; whether it came about."""
+    async def _hold_call(self, number: str, url: str, begin: float) -> bool:
+        """Hold one call; whether it came about."""
         call = SoakCall(
             number,
             self._speech,
@@ -159,23 +176,23 @@ class Soak:
             return False
         except Exception as error:
             # Whatever it is, it is what a soak is there to find.
-            self.tally.crashed[_named(error)] += 1
+            self.tally.crashed[_error_name(error)] += 1
         except BaseException:
             self.tally.cut += 1
             raise
         finally:
             self.live -= 1
-            self._over.append((self.at, call, finished))
+            self._ended_calls.append((self.at, call, finished))
         return True
 
     def _connected(self, request_id: str, call: SoakCall) -> None:
         self._calls[request_id] = call
-        for name, second in self._early.pop(request_id, ()):
-            call.ledger.struck(request_id, name, second)
+        for name, second in self._early_faults.pop(request_id, ()):
+            call.ledger.add_fault(request_id, name, second)
 
     # What the simulators say --------------------------------------------------------------------------------------
 
-    async def _hear(self, peer: Peer) -> None:
+    async def _listen(self, peer: Peer) -> None:
         pulses: AsyncIterator[Any] = peer.pulses
         async for pulse in pulses:
             self._flux_cpu[peer.url] = pulse.cpu
@@ -184,22 +201,22 @@ class Soak:
                 self.tally.faults[strike.name] += 1
                 call = self._calls.get(strike.request_id)
                 if call is not None:
-                    call.ledger.struck(strike.request_id, strike.name, strike.second)
+                    call.ledger.add_fault(strike.request_id, strike.name, strike.second)
                 elif strike.request_id:
-                    self._early.setdefault(strike.request_id, []).append((strike.name, strike.second))
-            self._settle()
+                    self._early_faults.setdefault(strike.request_id, []).append((strike.name, strike.second))
+            self._close_ledgers()
         if not peer.ending:
-            self._deserted = True
+            self._simulator_died = True
             self._stop.set()
 
-    def _settle(self, *, everything: bool = False) -> None:
-        """Close the accounts of calls that were over long enough for all their faults to be known."""
-        while self._over and (everything or self._over[0][0] <= self.at - _LATE_SECONDS):
-            _, call, finished = self._over.popleft()
+    def _close_ledgers(self, *, everything: bool = False) -> None:
+        """Close the ledgers of calls that were over long enough for all their faults to be known."""
+        while self._ended_calls and (everything or self._ended_calls[0][0] <= self.at - _LATE_SECONDS):
+            _, call, finished = self._ended_calls.popleft()
             for request_id in call.ledger.request_ids:
                 self._calls.pop(request_id, None)
-            judgement = call.ledger.judge(call.said_until)
-            self.tally.judged(judgement, call.ledger.turns_open, call.ledger.turns_wrong)
+            account = call.ledger.account(call.said_until)
+            self.tally.add_account(account, call.ledger.turns_open, call.ledger.turns_wrong)
             if not finished:
                 self.tally.fatal.update(call.ledger.fault_names)
 
@@ -245,13 +262,13 @@ class Soak:
         tally = self.tally
         return tally.messages, tally.turns, tally.faults.total(), tally.reconnects, sum(self._flux_cpu.values())
 
-    async def _look(self, on_look: Callable[[Soak], object]) -> None:
+    async def _tell_progress(self, on_progress: Callable[[Soak], object]) -> None:
         while True:
-            on_look(self)
+            on_progress(self)
             await anyio.sleep(PULSE_SECONDS)
 
 
-def _named(error: BaseException) -> str:
+def _error_name(error: BaseException) -> str:
     """The names of what went wrong, and where: no message, which may quote what was said."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]

@@ -1,4 +1,4 @@
-"""What the callers of a soak say: words of which each comes once in a call, so that none can go missing unseen."""
+"""Speech of the callers of a soak: each word comes once in a call, so that none can go missing unseen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STRIDE = 7919  # has no factor in common with _ALL: neighbours differ in every 
 
 
 def keyword(number: int) -> str:
-    """A word of five letters for each number.
+    """Spell a word of five letters for each number.
 
     Five, because the simulator shows the half of longer ones first, and says shorter ones too fast to be sure that
     what one connection did not show is heard again by the next.
@@ -30,10 +30,17 @@ def keyword(number: int) -> str:
 
 
 class Speech:
-    """What every caller says, for at least `seconds`; the same for the same `seed`.
+    """What every caller says.
 
-    Attributes: `script` for the simulator; `words` of it, lower case and bare; `place` of each word among them;
-    `utterance` of each word, counted from 0.
+    Args:
+        seconds: Seconds that it lasts at least.
+        seed: Seed of the words; the same seed says the same.
+
+    Attributes:
+        script: Script for the simulator.
+        words: Words of the script, in lower case and without punctuation.
+        place: Place of each word among them.
+        utterance: Number of the utterance of each word, from 0.
     """
 
     def __init__(self, seconds: float, seed: int) -> None:
@@ -53,7 +60,7 @@ class Speech:
         self._silence = bytes(len(self._frames[0]))
 
     def places(self, text: str) -> set[int]:
-        """Which of the words are in a text."""
+        """The places of the words that are in a text."""
         return {place for token in text.split() if (place := self.place.get(_bare(token))) is not None}
 
     def frame(self, number: int) -> bytes:

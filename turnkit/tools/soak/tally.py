@@ -1,4 +1,4 @@
-"""What all calls of a soak came to, counted as they go."""
+"""Tally of all calls of a soak, counted as they end."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from collections import Counter
 
 from ...flux import FluxStream
 from ...turns.events import NoteKind, ReplyEnded
-from .ledger import Judgement, Lost
+from .ledger import Account, Lost
 
 _SHOWN = 50  # lost words that are kept to be shown
 
 
 class Tally:
-    """Counts and seconds; the report is made from it.
+    """Counts and seconds that the report is made from.
 
-    Calls: `begun`, and how they ended: `finished`, `failed` (for good, by the name of the error), `crashed` (by what
-    no turnkit error is), `cut` (did not end in time), `not_connected` (attempts to begin one). `faults` that struck, by
-    name, and those that did so in calls that did not finish (`fatal`).
+    Attributes:
+        begun: Number of calls that began.
+        finished: Number of calls that ended as they should.
+        cut: Number of calls that did not end in time.
+        failed: Number of calls that failed for good, by the name of the error.
+        crashed: Number of calls that raised what is no turnkit error, by its name and place.
+        not_connected: Number of attempts to begin a call that failed, by the name of the error.
+        faults: Number of faults that struck, by name.
+        fatal: Number of those that struck in calls that did not finish.
+        configures_failed: Number of Configures that failed, by the name of the error.
+        behind: Seconds that audio was late at most, since this was last set back.
     """
 
     def __init__(self) -> None:
@@ -46,25 +54,25 @@ class Tally:
         """Utterances that lost a word, and turns that did not end, or not once."""
         return self.utterances_lost + self.turns_open + self.turns_wrong
 
-    def replied(self, ended: ReplyEnded) -> None:
-        """A reply is over."""
+    def add_reply(self, ended: ReplyEnded) -> None:
+        """Count a reply that is over."""
         self.replies[ended.outcome] += 1
 
-    def ended(self, notes: Counter[NoteKind], stream: FluxStream, silence: float) -> None:
-        """A call is over: what its session and its stream counted."""
+    def add_call(self, notes: Counter[NoteKind], stream: FluxStream, silence: float) -> None:
+        """Add what the session and the stream of a call counted."""
         self.notes += notes
         self.missed_messages += stream.missed_messages
         self.silence += silence
 
-    def judged(self, judgement: Judgement, turns_open: int, turns_wrong: int) -> None:
-        """The account of a call."""
+    def add_account(self, account: Account, turns_open: int, turns_wrong: int) -> None:
+        """Add the account of a call."""
         self.turns_open += turns_open
         self.turns_wrong += turns_wrong
-        self.utterances += judgement.utterances
-        self.utterances_lost += judgement.utterances_lost
-        self.words += judgement.said
-        self.words_lost += len(judgement.lost)
-        self.taken_back += judgement.taken_back
-        self.twice += judgement.twice
-        self.withheld += judgement.withheld
-        self.lost += judgement.lost[: max(0, _SHOWN - len(self.lost))]
+        self.utterances += account.utterances
+        self.utterances_lost += account.utterances_lost
+        self.words += account.said
+        self.words_lost += len(account.lost)
+        self.taken_back += account.taken_back
+        self.twice += account.twice
+        self.withheld += account.withheld
+        self.lost += account.lost[: max(0, _SHOWN - len(self.lost))]

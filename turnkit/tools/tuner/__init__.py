@@ -1,4 +1,4 @@
-"""Which thresholds to run, answered from your own recorded calls."""
+"""Tuner: which thresholds, drafts and barge-in policy to run, answered from your own recorded calls."""
 
 from .calibration import Bin, Calibration, calibrate, start_from
 from .overlaps import POLICIES, Intent, PolicyScore, RecordedOverlap, overlaps, score_policies

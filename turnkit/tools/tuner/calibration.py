@@ -1,4 +1,4 @@
-"""How often an eager end of turn was the end, by the confidence that came with it.
+"""Calibration: how often an eager end of turn was the end, by the confidence that came with it.
 
 `end_of_turn_confidence` is not a probability: idle silence reads 0.45 and more. What it is worth is counted, from
 each EagerEndOfTurn to the EndOfTurn or TurnResumed that followed.
@@ -18,8 +18,15 @@ _WIDTH = 0.05
 
 
 class Bin(msgspec.Struct, frozen=True):
-    """Drafts with a confidence from `low` to below `high`: how many, and the share that was `confirmed`; `rising` is
-    that share once it is taken for granted that it does not fall as the confidence rises."""
+    """Drafts whose confidence lies in one range.
+
+    Attributes:
+        low: Least confidence of the range.
+        high: Confidence below which the range ends.
+        drafts: Number of drafts.
+        confirmed: Share of them that was confirmed.
+        rising: That share, smoothed so that it does not fall as the confidence rises.
+    """
 
     low: float
     high: float
@@ -29,8 +36,15 @@ class Bin(msgspec.Struct, frozen=True):
 
 
 class Calibration(msgspec.Struct, frozen=True):
-    """The bins in order; `drafts` in all of them, the share `confirmed`, and `brier`: how far off the first half of
-    the calls is about the second one (mean squared error: 0 is perfect, 0.25 a coin), None if a half is empty."""
+    """How often drafts were confirmed, by confidence.
+
+    Attributes:
+        bins: Ranges of confidence, in order.
+        drafts: Number of drafts in all of them.
+        confirmed: Share of them that was confirmed.
+        brier: Mean squared error of predicting the second half of the calls from the first one: 0 is perfect, 0.25 a
+            coin. None if a half is empty.
+    """
 
     bins: tuple[Bin, ...]
     drafts: int
@@ -38,22 +52,31 @@ class Calibration(msgspec.Struct, frozen=True):
     brier: float | None
 
 
-def calibrate(conversations: Sequence[CallSilences]) -> Calibration:
+def calibrate(calls: Sequence[CallSilences]) -> Calibration:
     """Count what became of every eager end of turn, call by call."""
-    halves = conversations[0::2], conversations[1::2]
+    halves = calls[0::2], calls[1::2]
     learnt = _bins(halves[0])
-    tested = [draft for conversation in halves[1] for draft in conversation.drafts]
+    tested = [draft for call in halves[1] for draft in call.drafts]
     return Calibration(
-        bins=_bins(conversations),
-        drafts=sum(len(conversation.drafts) for conversation in conversations),
-        confirmed=share((sum(d.confirmed for d in c.drafts), len(c.drafts)) for c in conversations),
+        bins=_bins(calls),
+        drafts=sum(len(call.drafts) for call in calls),
+        confirmed=share((sum(d.confirmed for d in c.drafts), len(c.drafts)) for c in calls),
         brier=_brier(learnt, tested) if learnt and tested else None,
     )
 
 
 def start_from(calibration: Calibration, call_cost: float, second_value: float, saved: float) -> float | None:
-    """The confidence from which a draft pays: its chance p is above c / (c + v·S), with the cost of a call c, the value
-    of a second v, and S the seconds a kept draft saves. 0 if every recorded one does, None if none does."""
+    """The confidence from which a draft pays: its chance p is above c / (c + v·S).
+
+    Args:
+        calibration: How often drafts were confirmed, by confidence.
+        call_cost: Cost c of a call of the LLM.
+        second_value: Value v of a second, in the same currency.
+        saved: Seconds S that a kept draft saves.
+
+    Returns:
+        The confidence: 0 if every recorded draft pays, None if none does.
+    """
     gain = second_value * saved
     needed = call_cost / (call_cost + gain) if call_cost + gain > 0 else inf
     paying = [one for one in calibration.bins if one.rising >= needed]
@@ -62,12 +85,12 @@ def start_from(calibration: Calibration, call_cost: float, second_value: float, 
     return 0.0 if paying[0] is calibration.bins[0] else paying[0].low
 
 
-def _bins(conversations: Sequence[CallSilences]) -> tuple[Bin, ...]:
-    places = sorted({_place(draft) for conversation in conversations for draft in conversation.drafts})
+def _bins(calls: Sequence[CallSilences]) -> tuple[Bin, ...]:
+    places = sorted({_place(draft) for call in calls for draft in call.drafts})
     rows = []
     for place in places:
-        calls = [[draft.confirmed for draft in c.drafts if _place(draft) == place] for c in conversations]
-        rows.append((place, sum(map(len, calls)), share((sum(call), len(call)) for call in calls)))
+        confirmed = [[draft.confirmed for draft in call.drafts if _place(draft) == place] for call in calls]
+        rows.append((place, sum(map(len, confirmed)), share((sum(one), len(one)) for one in confirmed)))
     rising = _rising([(estimate.value, drafts) for _, drafts, estimate in rows])
     return tuple(
         Bin(round(place * _WIDTH, 2), round((place + 1) * _WIDTH, 2), drafts, estimate, level)

@@ -1,6 +1,6 @@
-"""Which barge-in policy to run: every time the user spoke while the agent was heard, judged by each policy again.
+"""Scores of barge-in policies: every time the user spoke while the agent was heard, decided again by each policy.
 
-The judge is the real machine, fed with nothing but that overlap. Whether the user wanted the floor is read off what
+The real machine decides, fed with nothing but that overlap. Whether the user wanted the floor is read off what
 they said in the end: nothing at all, a backchannel, or the agent's own words come back are no reason to stop.
 """
 
@@ -65,7 +65,14 @@ class Intent(StrEnum):
 
 
 class RecordedOverlap(msgspec.Struct):
-    """An overlap: from the first sound of the reply on, what happened and when (seconds), and what was `meant`."""
+    """An overlap in a recorded call.
+
+    Attributes:
+        events: Events with their seconds, from the first sound of the reply on.
+        began: Second at which the user's turn began.
+        meant: What the user wanted.
+        final: Final words of the turn.
+    """
 
     events: list[tuple[float, Event]]
     began: float
@@ -76,9 +83,14 @@ class RecordedOverlap(msgspec.Struct):
 class PolicyScore(msgspec.Struct, frozen=True, kw_only=True):
     """What a policy makes of the overlaps.
 
-    `false_stops`: the share of those not meant for the floor in which the agent was stopped; `missed`: the share of
-    those meant for it in which it was not, or only after the turn; `reaction`: median seconds from the start of the
-    turn to the stop of a right one, None if there was none; `pauses`: how often the agent was held a while.
+    Attributes:
+        policy: Name of the policy.
+        overlaps: Number of overlaps.
+        meant: Number of those in which the user wanted the floor.
+        false_stops: Share of the others in which the agent was stopped.
+        missed: Share of those meant for the floor in which it was not stopped, or only after the turn.
+        reaction: Median seconds from the start of the turn to a right stop; None if there was none.
+        pauses: Number of overlaps in which the agent was held for a while.
     """
 
     policy: str
@@ -91,7 +103,7 @@ class PolicyScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overlaps(trace: Trace) -> list[RecordedOverlap]:
-    """The overlaps of a trace, those without an end left out; raw frames of Flux have none."""
+    """Find the overlaps of a trace; those without an end are left out, and raw frames of Flux have none."""
     found: list[RecordedOverlap] = []
     playing: list[tuple[float, Event]] = []
     heard = ""
@@ -112,7 +124,7 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
         if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
             current.events.append((at, event))
             if isinstance(event, EndOfTurn):
-                current.meant, current.final = _meant(event.transcript, heard), event.transcript
+                current.meant, current.final = _intent_of(event.transcript, heard), event.transcript
                 found.append(current)
                 current = None
         if isinstance(event, PlaybackFinished):
@@ -120,7 +132,7 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     return found
 
 
-def _meant(text: str, heard: str) -> Intent:
+def _intent_of(text: str, heard: str) -> Intent:
     if not has_words(text):
         return Intent.NOTHING
     whole = Overlap(text, 10.0, 10.0, heard, False, True)
@@ -134,48 +146,55 @@ def _meant(text: str, heard: str) -> Intent:
 def score_policies(
     calls: Iterable[list[RecordedOverlap]], policies: Mapping[str, BargeInPolicy] = POLICIES
 ) -> list[PolicyScore]:
-    """What each policy makes of the overlaps, call by call."""
+    """Score each policy on the overlaps.
+
+    Args:
+        calls: The overlaps of each call.
+        policies: Policies by name; by default those of `POLICIES`.
+
+    Returns:
+        A score for each policy.
+    """
     known = [call for call in calls if call]
-    judged = []
+    scores = []
     for name, policy in policies.items():
-        stops = [[(spoken, *_stopped(spoken, policy)) for spoken in call] for call in known]
-        reactions = [at for call in stops for spoken, at, _ in call if at is not None and spoken.meant is Intent.FLOOR]
-        idle = [[at is not None for spoken, at, _ in call if spoken.meant is not Intent.FLOOR] for call in stops]
-        right = [[at is None for spoken, at, _ in call if spoken.meant is Intent.FLOOR] for call in stops]
-        judged.append(
+        stops = [[(overlap, *_stop_of(overlap, policy)) for overlap in call] for call in known]
+        right = [[at for overlap, at, _ in call if overlap.meant is Intent.FLOOR] for call in stops]
+        wrong = [[at for overlap, at, _ in call if overlap.meant is not Intent.FLOOR] for call in stops]
+        scores.append(
             PolicyScore(
                 policy=name,
                 overlaps=sum(map(len, stops)),
                 meant=sum(map(len, right)),
-                false_stops=share((sum(call), len(call)) for call in idle),
-                missed=share((sum(call), len(call)) for call in right),
-                reaction=quantile(reactions, 0.5),
+                false_stops=share((len(call) - call.count(None), len(call)) for call in wrong),
+                missed=share((call.count(None), len(call)) for call in right),
+                reaction=quantile([at for call in right for at in call if at is not None], 0.5),
                 pauses=sum(held for call in stops for _, _, held in call),
             )
         )
-    return judged
+    return scores
 
 
-def _stopped(spoken: RecordedOverlap, policy: BargeInPolicy) -> tuple[float | None, bool]:
-    """How many seconds after the turn began the agent is stopped, None if not before its end; whether it was held."""
+def _stop_of(overlap: RecordedOverlap, policy: BargeInPolicy) -> tuple[float | None, bool]:
+    """Seconds from the start of the turn to the stop, None if there was none; and whether the agent was held."""
     machine = TurnMachine(barge_in=policy)
-    begin = spoken.events[0][0]
+    begin = overlap.events[0][0]
     signals = list(machine.feed(Initiate(), begin))
     assert isinstance(signals[0], Commit)
     held = False
-    for at, event in spoken.events:
+    for at, event in overlap.events:
         # The deadline first, where one falls between two events, as a live session would.
         due = machine.deadline
         got = [*(machine.wake(due) if due is not None and due < at else ()), *machine.feed(_renamed(event), at)]
         held |= any(isinstance(signal, Hold) for signal in got)
         stop = next((signal for signal in got if isinstance(signal, BargeIn)), None)
         if stop is not None:
-            return stop.at - spoken.began, held
+            return stop.at - overlap.began, held
     return None, held
 
 
 def _renamed(event: Event) -> Event:
-    """As of reply 0, the only one there is."""
+    """The event as about reply 0, the only one there is."""
     if isinstance(event, (PlaybackStarted, PlaybackAdvanced, PlaybackFinished)):
         return msgspec.structs.replace(event, reply=0)
     return event

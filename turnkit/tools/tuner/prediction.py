@@ -1,8 +1,8 @@
-"""What other thresholds would have made of the same pauses, and how much of that a trace can know.
+"""Prediction of what other thresholds would have made of the same silences, and how much of it a trace can know.
 
-The reading of Flux behind it is the plainest one: it acts at the first report in a pause that reaches the threshold.
-Flux asks for more than that (it has been seen to let a high number pass in a short pause), which `Gate` estimates from
-the calls themselves: the silence that best tells what it acted on from what it let pass. What follows is
+The reading of Flux behind it is the plainest one: it acts at the first report in a silence that reaches the threshold.
+Flux asks for more than that: it has been seen to let a high number pass in a short silence. `Gate` estimates this from
+the calls themselves, as the seconds of silence that best tell what it acted on from what it let pass. What follows is
 
 - exact (but for the grid of its reports, 0.08 to 0.24 s) for a higher `eager_eot_threshold` than the recorded one, for
   a budget of drafts, and for a shorter timeout;
@@ -34,7 +34,12 @@ class Knowledge(StrEnum):
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """What could be run: thresholds of Flux, and how many drafts a turn may have (`drafts`, inf: any number)."""
+    """A setting that could be run.
+
+    Attributes:
+        thresholds: Thresholds of Flux.
+        drafts: Number of drafts that a turn may have; inf for any number.
+    """
 
     thresholds: FluxThresholds
     drafts: float = inf
@@ -46,8 +51,13 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """What Flux asks for beyond the number: a silence of `seconds`. That explains this share of what it did where a
-    report reached the threshold (`explained`; None: there were none)."""
+    """The silence that Flux asks for beyond the confidence.
+
+    Attributes:
+        seconds: Seconds of silence.
+        explained: Share of what Flux did, where a report reached the threshold, that this explains; None if no report
+            did.
+    """
 
     seconds: float
     explained: float | None
@@ -56,9 +66,13 @@ class Gate(msgspec.Struct, frozen=True):
 class PredictedTurn(msgspec.Struct, gc=False):
     """What a setting makes of one utterance.
 
-    Fields, in seconds from the end of the last word where they are times: `response`, until the first sound of the
-    reply, `response_low` the same at best (they differ where only bounds are known); `saved` of it by a draft, None
-    if there was none; `extra` calls of the LLM beyond the one that was needed; `cut_offs`, and `cut_offs_low` at best.
+    Attributes:
+        response: Seconds from the end of the last word to the first sound of the reply.
+        response_low: The same at best; it differs where only bounds are known.
+        saved: Seconds of it that a draft saved; None if there was none.
+        extra: Number of calls of the LLM beyond the one that was needed.
+        cut_offs: Number of times that the utterance was cut off.
+        cut_offs_low: The same at best.
     """
 
     response: float
@@ -69,21 +83,21 @@ class PredictedTurn(msgspec.Struct, gc=False):
     cut_offs_low: int
 
 
-def gate(conversations: Iterable[CallSilences]) -> Gate:
+def gate(calls: Iterable[CallSilences]) -> Gate:
     """Estimate the gate from what Flux did in these calls."""
     acted: list[float] = []
-    reached: list[float] = []  # the first silence at which the number was there, acted on or not
-    for conversation in conversations:
-        level = conversation.recorded.eager
-        for pause in (pause for utterance in conversation.utterances for pause in utterance):
+    reached: list[float] = []  # the silence at which the number was there first, acted on or not
+    for call in calls:
+        level = call.recorded.eager
+        for silence in (silence for utterance in call.utterances for silence in utterance):
             if level is None:
-                if pause.trigger == "model":
-                    acted.append(pause.known)
+                if silence.trigger == "model":
+                    acted.append(silence.known)
                 continue
-            if pause.eager is not None:
-                acted.append(pause.eager)
-            first = next((silence for silence, confidence in pause.samples if confidence >= level - _NOISE), None)
-            if first is not None and (pause.eager is None or pause.eager > first + _NOISE):
+            if silence.eager is not None:
+                acted.append(silence.eager)
+            first = next((elapsed for elapsed, confidence in silence.samples if confidence >= level - _NOISE), None)
+            if first is not None and (silence.eager is None or silence.eager > first + _NOISE):
                 reached.append(first)
     if not acted:
         return Gate(0.0, None)
@@ -91,7 +105,7 @@ def gate(conversations: Iterable[CallSilences]) -> Gate:
     acted, ignored = sorted(acted), sorted(reached)
     errors = {
         seconds: bisect_left(acted, seconds) + len(ignored) - bisect_left(ignored, seconds)
-        for seconds in sorted({round(silence, 2) - 0.005 for silence in (*acted, *ignored)})
+        for seconds in sorted({round(elapsed, 2) - 0.005 for elapsed in (*acted, *ignored)})
     }
     seconds = min(errors, key=lambda one: errors[one])
     return Gate(max(seconds, 0.0), 1 - errors[seconds] / (len(acted) + len(ignored)))
@@ -111,25 +125,25 @@ def knowledge(setting: Setting, recorded: Iterable[FluxThresholds]) -> Knowledge
 
 
 class Predictor:
-    """Answers for many settings; what does not depend on them is worked out once."""
+    """Predicts turns for many settings; what does not depend on them is worked out once."""
 
-    def __init__(self, conversations: Sequence[CallSilences], reply_seconds: float) -> None:
-        self.gate = gate(conversations)
+    def __init__(self, calls: Sequence[CallSilences], reply_seconds: float) -> None:
+        self.gate = gate(calls)
         self._reply_seconds = reply_seconds
-        self._conversations = conversations
+        self._calls = calls
         self._crossings: dict[float, list[list[list[float]]]] = {}
 
     def _crossed(self, level: float) -> list[list[list[float]]]:
-        """At which silence each pause reaches a level, inf if it never does as far as is known."""
+        """The second at which each silence reaches a level; inf if it never does, as far as is known."""
         if level not in self._crossings:
             self._crossings[level] = [
-                [[_crossing(pause, level, self.gate.seconds) for pause in utterance] for utterance in c.utterances]
-                for c in self._conversations
+                [[_crossing(silence, level, self.gate.seconds) for silence in utterance] for utterance in c.utterances]
+                for c in self._calls
             ]
         return self._crossings[level]
 
     def turns(self, setting: Setting) -> list[list[PredictedTurn]]:
-        """What the setting makes of each utterance, conversation by conversation."""
+        """What the setting makes of each utterance, call by call."""
         asked = setting.thresholds
         ends = self._crossed(asked.eot)
         eager = ends if asked.eager is None else self._crossed(asked.eager)
@@ -137,21 +151,21 @@ class Predictor:
         return [
             [
                 _turn(utterance, ends[i][j], eager[i][j], asked.timeout, drafts, self._reply_seconds)
-                for j, utterance in enumerate(conversation.utterances)
+                for j, utterance in enumerate(call.utterances)
             ]
-            for i, conversation in enumerate(self._conversations)
+            for i, call in enumerate(self._calls)
         ]
 
 
-def _crossing(pause: Silence, level: float, gate_seconds: float) -> float:
-    for silence, confidence in pause.samples:
-        if confidence >= level - _NOISE and silence >= gate_seconds - _NOISE:
-            return silence
+def _crossing(silence: Silence, level: float, gate_seconds: float) -> float:
+    for elapsed, confidence in silence.samples:
+        if confidence >= level - _NOISE and elapsed >= gate_seconds - _NOISE:
+            return elapsed
     return inf
 
 
 def _turn(
-    pauses: Sequence[Silence],
+    silences: Sequence[Silence],
     ends: list[float],
     eager: list[float],
     timeout: float,
@@ -160,22 +174,22 @@ def _turn(
 ) -> PredictedTurn:
     left = drafts
     extra = cut_offs = cut_offs_low = 0
-    for pause, crossed, early in zip(pauses[:-1], ends, eager, strict=False):
+    for silence, crossed, early in zip(silences[:-1], ends, eager, strict=False):
         end = min(crossed, timeout)
-        drafted = left >= 1 and early <= min(end, pause.seconds)
-        if end < pause.seconds:
+        drafted = left >= 1 and early <= min(end, silence.seconds)
+        if end < silence.seconds:
             cut_offs += 1
             cut_offs_low += 1
             extra += 1  # an answer to half a sentence
             left = drafts
-        elif crossed == inf and pause.known < pause.seconds - _NOISE:
+        elif crossed == inf and silence.known < silence.seconds - _NOISE:
             # Flux ended the turn here, and a higher threshold might not have: nobody knows.
             cut_offs += 1
             extra += 1
         elif drafted:
             extra += 1
             left -= 1
-    last, crossed, early = pauses[-1], ends[-1], eager[-1]
+    last, crossed, early = silences[-1], ends[-1], eager[-1]
     end = min(crossed, timeout)
     low = end if crossed < inf else min(max(last.known, 0.0), timeout)
     saved = None

@@ -1,4 +1,4 @@
-"""Which setting to run: every one worth asking about, what it would bring, and which of them is worth it."""
+"""Recommendation of a setting: those worth asking about, a forecast for each, and the one to run."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ _ENOUGH = 20  # utterances below which nothing is recommended
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
-    """What things are worth to you: `second`, of waiting less for an answer; `call`, of the LLM; both in one currency,
-    and `cut_off`, how many seconds of waiting an answer into the middle of a sentence is as bad as."""
+    """What things are worth to you; `second` and `call` are in one currency.
+
+    Attributes:
+        second: Value of a second less of waiting for an answer.
+        call: Cost of a call of the LLM.
+        cut_off: Seconds of waiting that an answer into the middle of a sentence is as bad as.
+    """
 
     second: float = 0.01
     call: float = 0.001
@@ -31,11 +36,23 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
-    """What a setting would bring, in seconds and per turn.
+    """What a setting would bring, on average a turn.
 
-    `response`: from the last word to the first sound of the reply, with `median` and `p95`; `best_response` and
-    `best_cut_offs` at best, where only bounds are known; `saved_median` and `saved_p95` of what kept drafts save;
-    `hits`: the share of turns answered by a draft; `extra` calls of the LLM, `cut_offs`, and the `cost` of it all.
+    Attributes:
+        setting: The setting.
+        knowledge: How much the calls can say about it.
+        response: Seconds from the last word to the first sound of the reply.
+        median: Median of these seconds.
+        p95: 95th percentile of these seconds.
+        best_response: These seconds at best; they differ where only bounds are known.
+        saved_median: Median of the seconds that kept drafts save; None if none was kept.
+        saved_p95: 95th percentile of these; None if none was kept.
+        hits: Share of turns answered by a draft.
+        extra: Calls of the LLM beyond the one that was needed.
+        cut_offs: Times that the user was cut off.
+        best_cut_offs: The same at best.
+        cost: Cost in the currency of `Worth`.
+        on_front: Whether no other setting beats it in waiting, calls and cut-offs alike.
     """
 
     setting: Setting
@@ -55,10 +72,15 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
-    """The setting that costs least of those the calls can tell about: chosen on one half of them, judged on the other.
+    """The setting that costs least of those the calls can tell about, chosen on one half of them, tested on the other.
 
-    `gain`: what it costs less a turn than the `current` one, on calls that had no say in the choice; `shown`: the
-    interval of that is above nothing. `min_confidence`: from which confidence a draft pays (see `start_from`).
+    Attributes:
+        setting: The setting to run.
+        current: The setting that is run.
+        gain: What it costs less a turn than the current one, on calls that had no say in the choice.
+        shown: Whether the interval of the gain is above 0.
+        min_confidence: Confidence from which a draft pays (see `start_from`); None if none does.
+        why: The reason, in plain words.
     """
 
     setting: Setting
@@ -69,15 +91,28 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
-class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a set of calls has to say; `outcomes` cheapest first, `caveats` in plain words."""
+class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conversations", "forecasts": "outcomes"}):
+    """All that a set of calls tells about settings.
 
-    conversations: int
+    Attributes:
+        calls: Number of calls.
+        utterances: Number of utterances.
+        worth: What things are worth.
+        reply_seconds: Seconds from the start of the LLM to the first sound.
+        gate: Silence that Flux asks for beyond the confidence.
+        forecasts: What each setting would bring, cheapest first.
+        current: What the setting that is run would bring.
+        recommendation: Setting to run; None if there are too few utterances.
+        calibration: How often drafts were confirmed, by confidence.
+        caveats: What limits these answers, in plain words.
+    """
+
+    calls: int
     utterances: int
     worth: Worth
     reply_seconds: float
     gate: Gate
-    outcomes: tuple[Forecast, ...]
+    forecasts: tuple[Forecast, ...]
     current: Forecast
     recommendation: Recommendation | None
     calibration: Calibration
@@ -86,7 +121,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def front(self) -> tuple[Forecast, ...]:
         """The settings that no other one beats in waiting, calls and cut-offs alike, quickest first."""
-        return tuple(sorted((o for o in self.outcomes if o.on_front), key=lambda o: o.response.value))
+        return tuple(sorted((one for one in self.forecasts if one.on_front), key=lambda one: one.response.value))
 
 
 def grid(current: Setting) -> list[Setting]:
@@ -106,37 +141,44 @@ def grid(current: Setting) -> list[Setting]:
 
 
 def tune(
-    conversations: Iterable[CallSilences],
+    calls: Iterable[CallSilences],
     *,
     worth: Worth | None = None,
     reply_seconds: float = 0.7,
     settings: Sequence[Setting] | None = None,
 ) -> Tuning:
-    """What each setting would have made of these calls; `settings`, if not those of `grid`.
+    """Forecast what each setting would have made of recorded calls, and recommend one.
 
-    `reply_seconds`: from the start of the LLM to the first sound, at which a draft can save no more.
+    Args:
+        calls: What the traces tell, see `call_silences`.
+        worth: What things are worth; by default as in `Worth`.
+        reply_seconds: Seconds from the start of the LLM to the first sound; a draft saves no more.
+        settings: Settings to ask about; by default those of `grid`.
+
+    Returns:
+        The forecasts, and the recommendation if there are enough utterances.
     """
-    calls = [conversation for conversation in conversations if conversation.utterances]
+    calls = [call for call in calls if call.utterances]
     worth = worth or Worth()
     current = Setting(_usual(calls))
     predictor = Predictor(calls, reply_seconds)
     recorded = {call.recorded for call in calls}
     asked = list(dict.fromkeys([current, *(grid(current) if settings is None else settings)]))
     turns = {setting: predictor.turns(setting) for setting in asked}
-    outcomes = [_outcome(setting, turns[setting], knowledge(setting, recorded), worth) for setting in asked]
-    first = outcomes[0]
-    outcomes = sorted(_with_front(outcomes), key=lambda outcome: outcome.cost)
+    forecasts = [_forecast(setting, turns[setting], knowledge(setting, recorded), worth) for setting in asked]
+    running = forecasts[0]
+    forecasts = sorted(_with_front(forecasts), key=lambda forecast: forecast.cost)
     calibration = calibrate(calls)
     utterances = sum(len(call.utterances) for call in calls)
     return Tuning(
-        conversations=len(calls),
+        calls=len(calls),
         utterances=utterances,
         worth=worth,
         reply_seconds=reply_seconds,
         gate=predictor.gate,
-        outcomes=tuple(outcomes),
-        current=first,
-        recommendation=_recommend(turns, outcomes, current, calibration, worth) if utterances >= _ENOUGH else None,
+        forecasts=tuple(forecasts),
+        current=running,
+        recommendation=_recommend(turns, forecasts, current, calibration, worth) if utterances >= _ENOUGH else None,
         calibration=calibration,
         caveats=tuple(_caveats(calls, utterances, predictor.gate)),
     )
@@ -151,7 +193,7 @@ def _cost(turn: PredictedTurn, worth: Worth) -> float:
     return worth.second * (turn.response + worth.cut_off * turn.cut_offs) + worth.call * (1 + turn.extra)
 
 
-def _outcome(setting: Setting, calls: list[list[PredictedTurn]], known: Knowledge, worth: Worth) -> Forecast:
+def _forecast(setting: Setting, calls: list[list[PredictedTurn]], known: Knowledge, worth: Worth) -> Forecast:
     turns = [turn for call in calls for turn in call]
     responses = [turn.response for turn in turns]
     saved = [turn.saved for turn in turns if turn.saved is not None]
@@ -173,37 +215,37 @@ def _outcome(setting: Setting, calls: list[list[PredictedTurn]], known: Knowledg
     )
 
 
-def _with_front(outcomes: list[Forecast]) -> list[Forecast]:
+def _with_front(forecasts: list[Forecast]) -> list[Forecast]:
     """Mark those that no other one beats, among those that the calls can tell about."""
-    known = [outcome for outcome in outcomes if outcome.knowledge is not Knowledge.BOUNDS]
-    points = sorted({_point(outcome) for outcome in known})
+    known = [forecast for forecast in forecasts if forecast.knowledge is not Knowledge.BOUNDS]
+    points = sorted({_point(forecast) for forecast in known})
     best: list[tuple[float, float, float]] = []
     for point in points:
         if not any(all(a <= b for a, b in zip(other, point, strict=True)) for other in best):
             best.append(point)
     front = set(best)
     marked: list[Forecast] = []
-    for outcome in outcomes:
-        unique = outcome.knowledge is not Knowledge.BOUNDS and _point(outcome) in front
+    for forecast in forecasts:
+        unique = forecast.knowledge is not Knowledge.BOUNDS and _point(forecast) in front
         if unique:
-            front.discard(_point(outcome))  # of several that come to the same, the first
-        marked.append(msgspec.structs.replace(outcome, on_front=unique))
+            front.discard(_point(forecast))  # of several that come to the same, the first
+        marked.append(msgspec.structs.replace(forecast, on_front=unique))
     return marked
 
 
-def _point(outcome: Forecast) -> tuple[float, float, float]:
-    return round(outcome.response.value, 3), round(outcome.extra.value, 3), round(outcome.cut_offs.value, 3)
+def _point(forecast: Forecast) -> tuple[float, float, float]:
+    return round(forecast.response.value, 3), round(forecast.extra.value, 3), round(forecast.cut_offs.value, 3)
 
 
 def _recommend(
     turns: dict[Setting, list[list[PredictedTurn]]],
-    outcomes: list[Forecast],
+    forecasts: list[Forecast],
     current: Setting,
     calibration: Calibration,
     worth: Worth,
 ) -> Recommendation:
-    """The cheapest on the calls of even number, judged on those of odd number."""
-    known = [outcome.setting for outcome in outcomes if outcome.knowledge is not Knowledge.BOUNDS]
+    """Choose the cheapest on the calls of even number, and test it on those of odd number."""
+    known = [forecast.setting for forecast in forecasts if forecast.knowledge is not Knowledge.BOUNDS]
 
     def cost(setting: Setting, part: int) -> float:
         chosen = [_cost(turn, worth) for call in turns[setting][part::2] for turn in call]
@@ -219,7 +261,7 @@ def _recommend(
         why = f"on calls that had no say in the choice it costs {gain.value:.4f} less a turn ({gain.low:.4f} at least)"
     else:
         why = f"it looks cheaper by {gain.value:.4f} a turn, but these calls are too few to be sure of that"
-    saved = next((o.saved_median for o in outcomes if o.setting == best), None)
+    saved = next((one.saved_median for one in forecasts if one.setting == best), None)
     return Recommendation(
         setting=best,
         current=current,

@@ -1,10 +1,10 @@
-"""From a trace to what the tuner reasons about: the pauses in what a user said, and how sure Flux was in each.
+"""The silences in what a user said, read from a trace, and how sure Flux was in each of them.
 
-An *utterance* is all that the user said before it was the agent's turn. Between its words are pauses in which the user
-went on in the end (`seconds` long), and after them the one in which they did not. A pause knows the confidence that
-Flux reported in it, second by second, until the user went on or Flux ended the turn: after that its numbers are about
-the next turn, and nothing is known. Silence is counted from the end of the last word, on the audio's own clock, so
-that neither the network nor a busy process is in it.
+An *utterance* is all that the user said before it was the agent's turn. Between its words are silences after which the
+user went on, and after them is the one in which they did not. A silence holds the confidence that Flux reported in it,
+second by second, until the user went on or Flux ended the turn: after that its numbers are about the next turn, and
+nothing is known. Silence is counted from the end of the last word, on the audio's own clock, so that neither the
+network nor a busy process is in it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ from ...turns.words import same_words
 
 WENT_ON = 1.0
 """Seconds of silence within which a user who speaks again after an end of turn is taken to have been cut off: no bot
-answers much sooner, and people who have finished wait for the answer (they leave some 0.2 s between turns). A user
-who speaks before a sound of the reply was heard is taken so too, where the trace tells."""
+answers much sooner, and people who have finished wait for the answer (they leave some 0.2 s between turns). So is a
+user who speaks before a sound of the reply was heard, where the trace tells."""
 
 SHORTEST = 0.1
-"""Seconds below which the space between two words is no pause: their times lie on a grid of 0.08 s."""
+"""Seconds below which the space between two words is no silence: their times lie on a grid of 0.08 s."""
 
 
 class Silence(msgspec.Struct, gc=False):
-    """A silence of the user's.
+    """A silence of the user's, within an utterance or at its end.
 
-    Fields: `seconds` until they went on, inf if they did not; `samples`, silence so far and confidence, in order;
-    `known`, up to which silence the samples tell all there was; `trigger` of the EndOfTurn that fell into it, None if
-    none did; `eager`, at which silence an EagerEndOfTurn came first, None if none did.
+    Attributes:
+        seconds: Seconds until the user went on; inf if they did not.
+        samples: Seconds of silence so far and Flux's confidence then, in order.
+        known: Seconds of silence up to which the samples are complete.
+        trigger: Trigger of the EndOfTurn that fell into it; None if none did.
+        eager: Seconds of silence at which an EagerEndOfTurn came first; None if none did.
     """
 
     seconds: float
@@ -44,7 +47,13 @@ class Silence(msgspec.Struct, gc=False):
 
 
 class FluxThresholds(msgspec.Struct, frozen=True):
-    """Settings of Flux: `eot_threshold`, `eager_eot_threshold` (None: off), `eot_timeout` in seconds."""
+    """Thresholds of Flux.
+
+    Attributes:
+        eot: The `eot_threshold`.
+        eager: The `eager_eot_threshold`; None if eager ends are off.
+        timeout: The `eot_timeout`, in seconds.
+    """
 
     eot: float
     eager: float | None
@@ -52,18 +61,27 @@ class FluxThresholds(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):
-    """An EagerEndOfTurn: its `confidence`, and whether the turn then ended on the same words."""
+    """An EagerEndOfTurn, at which a draft is begun.
+
+    Attributes:
+        confidence: Flux's confidence, 0 to 1.
+        confirmed: Whether the turn then ended on the same words.
+    """
 
     confidence: float
     confirmed: bool
 
 
 class CallSilences(msgspec.Struct):
-    """What one trace has to say: its utterances, each a list of pauses of which the last one is the end.
+    """What one trace tells about silences.
 
-    Fields: `name` of the trace; `recorded`, the thresholds in force; `inferred`, whether those had to be read off the
-    events because the trace does not name them; `drafts`, each eager end of turn; `measured`, whether Flux gave times
-    of words (otherwise a pause is taken to begin when its words were reported).
+    Attributes:
+        name: Name of the trace.
+        recorded: Thresholds in force.
+        inferred: Whether these had to be read off the events, because the trace does not name them.
+        utterances: Each utterance as a list of its silences, of which the last one is its end.
+        drafts: Each eager end of turn.
+        measured: Whether Flux gave times of words; otherwise a silence is taken to begin when its words were reported.
     """
 
     name: str
@@ -75,13 +93,23 @@ class CallSilences(msgspec.Struct):
 
 
 class _FluxTurn(msgspec.Struct):
+    """A turn as Flux counted it."""
+
     events: list[TurnEvent]
     words: tuple[TimedWord, ...] = ()
     unheard: bool = False  # the user went on before anything of the reply was heard
 
 
 def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> CallSilences:
-    """What a trace has to say; `thresholds` are those it was recorded with, if it does not name them itself."""
+    """Read the silences of a trace.
+
+    Args:
+        trace: The recorded call.
+        thresholds: Thresholds it was recorded with, if it does not name them itself.
+
+    Returns:
+        Its utterances and their silences.
+    """
     turns = _flux_turns(trace)
     recorded, inferred = _recorded(trace, turns, thresholds)
     utterances: list[list[Silence]] = []
@@ -89,16 +117,16 @@ def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> Cal
     unheard = False
     measured = True
     for turn in turns:
-        pauses, begin, end, timed = _pauses(turn)
+        silences, begin, end, timed = _silences(turn)
         measured &= timed
-        if not pauses:
+        if not silences:
             continue
         if utterances and (begin - last_end < WENT_ON or unheard) and utterances[-1][-1].trigger != "manual":
-            # The turn before was ended too soon: that silence was a pause after all.
+            # The turn before was ended too soon: the user had only paused.
             utterances[-1][-1].seconds = max(begin - last_end, utterances[-1][-1].known + SHORTEST)
-            utterances[-1] += pauses
+            utterances[-1] += silences
         else:
-            utterances.append(pauses)
+            utterances.append(silences)
         last_end, unheard = end, turn.unheard
     drafts = [draft for turn in turns for draft in _drafts(turn)]
     return CallSilences(trace.name, recorded, inferred, utterances, drafts, measured and bool(utterances))
@@ -143,47 +171,49 @@ def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None
     return FluxThresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
 
 
-def _pauses(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
-    """The pauses of a turn, the audio seconds at which its first word begins and its last one ends, and whether Flux
-    gave these."""
+def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
+    """The silences of a turn, the audio seconds at which its first word begins and its last one ends.
+
+    The last value tells whether Flux gave times of words.
+    """
     spoken = [(word.start, word.end) for word in turn.words if word.start is not None and word.end is not None]
     timed = bool(spoken) and len(spoken) == len(turn.words)
-    silences = _between(spoken) if timed else _unchanged(turn.events)
-    pauses = []
-    for begin, end in silences:
-        pause = Silence(end - begin, [], end - begin)
+    spans = _spans_between(spoken) if timed else _unchanged_spans(turn.events)
+    silences = []
+    for begin, end in spans:
+        silence = Silence(end - begin, [], end - begin)
         for event in turn.events:
-            silence = event.audio_end - begin
-            if silence > 0 and event.audio_end <= end + 1e-6:
-                pause.samples.append((silence, event.confidence))
-                if isinstance(event, EagerEndOfTurn) and pause.eager is None:
-                    pause.eager = silence
-        pauses.append(pause)
-    if not pauses:
+            elapsed = event.audio_end - begin
+            if elapsed > 0 and event.audio_end <= end + 1e-6:
+                silence.samples.append((elapsed, event.confidence))
+                if isinstance(event, EagerEndOfTurn) and silence.eager is None:
+                    silence.eager = elapsed
+        silences.append(silence)
+    if not silences:
         return [], 0.0, 0.0, timed
     last = turn.events[-1]
-    pauses[-1].seconds = inf
-    pauses[-1].known = max(0.0, last.audio_end - silences[-1][0])
-    pauses[-1].trigger = getattr(last, "trigger", "") or "model"
+    silences[-1].seconds = inf
+    silences[-1].known = max(0.0, last.audio_end - spans[-1][0])
+    silences[-1].trigger = getattr(last, "trigger", "") or "model"
     begin = spoken[0][0] if timed else turn.events[0].audio_end
-    return pauses, begin, silences[-1][0], timed
+    return silences, begin, spans[-1][0], timed
 
 
-def _between(spoken: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _spans_between(spoken: list[tuple[float, float]]) -> list[tuple[float, float]]:
     gaps = [(end, begin) for (_, end), (begin, _) in pairwise(spoken) if begin - end >= SHORTEST]
     return [*gaps, (spoken[-1][1], inf)]
 
 
-def _unchanged(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
-    """Without times of words: the stretches in which the words did not change."""
-    stretches: list[tuple[float, float]] = []
+def _unchanged_spans(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
+    """The spans in which the words did not change, for want of times of words."""
+    spans: list[tuple[float, float]] = []
     begin, text = 0.0, ""
     for event in events:
         if event.transcript and not same_words(event.transcript, text):
             if text and event.audio_end - begin >= SHORTEST:
-                stretches.append((begin, event.audio_end))
+                spans.append((begin, event.audio_end))
             begin, text = event.audio_end, event.transcript
-    return [*stretches, (begin, inf)] if text else []
+    return [*spans, (begin, inf)] if text else []
 
 
 def _drafts(turn: _FluxTurn) -> list[Draft]:

@@ -1,4 +1,4 @@
-"""Figures with the uncertainty they deserve: calls are drawn, not turns, so the turns of a call count together."""
+"""Means and shares with their intervals: the turns of one call are alike, so whole calls are what is drawn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Z95 = 1.96
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A mean `value` a turn, and the interval from `low` to `high` in which it lies with 95 % confidence."""
+    """A mean or a share as `value`, and the interval from `low` to `high` in which it lies with 95 % confidence."""
 
     value: float
     low: float
@@ -56,8 +56,16 @@ def mean(calls: Sequence[Sequence[float]]) -> Estimate:
 
 
 def share(calls: Iterable[tuple[int, int]]) -> Estimate:
-    """The share of `hits` among `tries`, given for each call; Wilson's interval on as many independent tries as the
-    calls are worth. `value` is smoothed as by one hit and one miss before the first, so that few tries claim little."""
+    """The share of hits among tries, with Wilson's interval on as many independent tries as the calls are worth.
+
+    The value is smoothed as by one hit and one miss before the first, so that few tries claim little.
+
+    Args:
+        calls: Hits and tries of each call.
+
+    Returns:
+        The share and its interval.
+    """
     counted = [(hits, tries) for hits, tries in calls if tries]
     hits, tries = sum(h for h, _ in counted), sum(n for _, n in counted)
     if not tries:

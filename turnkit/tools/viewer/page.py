@@ -1,4 +1,4 @@
-"""From data to one HTML file that needs nothing else: no network, no other file."""
+"""Pages: one HTML file that holds its data and needs nothing else, no network and no other file."""
 
 from __future__ import annotations
 

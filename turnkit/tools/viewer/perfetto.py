@@ -1,4 +1,4 @@
-"""The same call for https://ui.perfetto.dev: Chrome's trace event format, which it opens."""
+"""Export of a call for https://ui.perfetto.dev, in Chrome's trace event format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a trace to what is drawn of it: turns, replies, marks and spans, in seconds from the beginning of the call."""
+"""Scene of a call, read from its trace: turns, replies, marks and spans, in seconds from the beginning of the call."""
 
 from __future__ import annotations
 
@@ -35,12 +35,19 @@ from ...turns.events import (
 )
 
 _DECIMALS = 4  # of a second: finer than any screen
-_TELLING = 2.0  # seconds of audio that tell how fast it ran
+_ENOUGH_AUDIO = 2.0  # seconds of audio that tell how fast it ran
 _DRIFT = 0.2  # what clocks and a stalled network may account for
 
 
 class DrawnWord(msgspec.Struct, array_like=True):
-    """A word of the user's, from second to second; `measured` by Flux, or only known to have come in between."""
+    """A word of the user's, or a piece of a reply.
+
+    Attributes:
+        start: Second at which it begins.
+        end: Second at which it ends.
+        text: What was said.
+        measured: Whether the times are known, or only that it came in between.
+    """
 
     start: float
     end: float
@@ -49,11 +56,24 @@ class DrawnWord(msgspec.Struct, array_like=True):
 
 
 class DrawnTurn(msgspec.Struct):
-    """A turn of the user's: when, what, and what came of it.
+    """A turn of the user's as it is drawn; times are seconds, None where nothing is known.
 
-    `fate` is `answered`, `dropped` or `open`; `trigger` or `reason` say how. `gap`: from the Commit to the first sound
-    of the reply; `wait`: from the user's last word, as far as its time is known, to that sound; `lead`: from the draft
-    to the Commit; `saved`: how much of the lead the reply would have needed; in seconds, None where nothing is known.
+    Attributes:
+        turn: Id of the turn.
+        start: Second at which it began.
+        end: Second at which it ended.
+        text: Its last words.
+        fate: `answered`, `dropped` or `open`.
+        trigger: Trigger of its Commit.
+        reason: Why it was dropped.
+        reply: Id of the reply to it.
+        last_word: Second at which the user's last word ended.
+        sound: Second of the first sound of the reply.
+        gap: Seconds from the Commit to the first sound.
+        wait: Seconds from the user's last word to the first sound.
+        lead: Seconds from the draft to the Commit.
+        saved: Seconds of the lead that the reply would have needed.
+        words: The words with their times.
     """
 
     turn: int
@@ -74,7 +94,7 @@ class DrawnTurn(msgspec.Struct):
 
 
 class ReplyPhase(msgspec.Struct, array_like=True):
-    """What a reply was from second to second: `draft`, `withdrawn`, `pending`, `audible` or `held`."""
+    """A phase of a reply, from second to second: `draft`, `withdrawn`, `pending`, `audible` or `held`."""
 
     start: float
     end: float
@@ -82,7 +102,17 @@ class ReplyPhase(msgspec.Struct, array_like=True):
 
 
 class DrawnReply(msgspec.Struct):
-    """A reply of the agent's: its phases, how it ended, and what of it was heard, in pieces with their times."""
+    """A reply of the agent's as it is drawn.
+
+    Attributes:
+        reply: Id of the reply.
+        turn: Id of the turn that it answers; None for the agent's own initiative.
+        phases: What it was from second to second.
+        outcome: How it ended.
+        heard: All that was heard of it.
+        pieces: What was heard of it, in pieces with their times.
+        drafted: Second at which the draft was begun; None if it was none.
+    """
 
     reply: int
     turn: int | None
@@ -94,7 +124,7 @@ class DrawnReply(msgspec.Struct):
 
 
 class Mark(msgspec.Struct, array_like=True):
-    """Something at a second: its `kind` (the name of an event or signal), a short label, and the details to show."""
+    """An event or signal at a second: its name as `kind`, a short label, and the details to show."""
 
     at: float
     kind: str
@@ -103,7 +133,24 @@ class Mark(msgspec.Struct, array_like=True):
 
 
 class Scene(msgspec.Struct):
-    """All that the page draws; times are seconds from the beginning, `offset` is where the audio's second 0 lies."""
+    """All that the page draws; times are seconds from the beginning of the call.
+
+    Attributes:
+        title: Id of the session, or the name of the trace.
+        began: Wall clock at the beginning, in ISO 8601.
+        seconds: Seconds that the call lasted.
+        notices: What to know about the recording, in sentences.
+        settings: Settings of the machine, as texts.
+        thresholds: Thresholds of Flux by the names of its options, where known.
+        offset: Second at which the audio's second 0 lies.
+        turns: Turns of the user.
+        replies: Replies of the agent.
+        flux: Events of Flux.
+        signals: Signals of the machine and the session.
+        confidence: Second and confidence of each turn event.
+        lost: Times without a stream.
+        tallies: Label and text of the figures of the call.
+    """
 
     title: str
     began: str
@@ -122,7 +169,7 @@ class Scene(msgspec.Struct):
 
 
 def scene(trace: Trace) -> Scene:
-    """What there is to see in a trace; of raw frames of Flux, what turnkit would have decided with its defaults.
+    """Draw the scene of a trace; of raw frames of Flux, with what turnkit would have decided with its defaults.
 
     Raises ConfigError for a trace with nothing in it.
     """
@@ -141,7 +188,7 @@ def scene(trace: Trace) -> Scene:
 
 
 class _Drawing:
-    """Goes through a trace once and keeps what is to be drawn."""
+    """Draws a scene, going through a trace once."""
 
     def __init__(self, trace: Trace, notices: list[str]) -> None:
         self._zero = trace.began_at
@@ -157,54 +204,56 @@ class _Drawing:
         )
         self._turns: dict[int, DrawnTurn] = {}
         self._replies: dict[int, DrawnReply] = {}
-        self._now: dict[int, tuple[str, float]] = {}  # what each living reply is, and since when
+        self._phases: dict[int, tuple[str, float]] = {}  # what each living reply is, and since when
         self._open: DrawnTurn | None = None
         self._first_chunks: dict[object, float] = {}  # when each reply began to say something, held back or not
-        self._timed: dict[int, tuple[TimedWord, ...]] = {}
+        self._timed_words: dict[int, tuple[TimedWord, ...]] = {}
         self._lost_at: float | None = None
         self._lost_why = ""
         self._pace, self.scene.offset = self._audio_clock(trace.records)
         if self._pace != 1.0:
             notices.append(f"The audio ran {1 / self._pace:.1f} times as fast as people talk; times are the machine's.")
-        for record in _both(trace):
+        for record in _records_to_draw(trace):
             if isinstance(record, Fed):
-                self._see_event(record, record.event, round(record.at - self._zero, _DECIMALS))
+                self._draw_event(record, record.event, round(record.at - self._zero, _DECIMALS))
             elif isinstance(record, Fact):
                 self._first_chunks.setdefault(record.fields["reply"], record.at - self._zero)
             else:
-                self._see_signal(record, round(record.at - self._zero, _DECIMALS))
+                self._draw_signal(record, round(record.at - self._zero, _DECIMALS))
 
     def _audio_clock(self, records: Iterable[object]) -> tuple[float, float]:
-        """How many seconds a second of audio took (1, unless a demo or a test was in a hurry), and where its second 0
-        lies: an event comes after the audio it covers, the promptest tells best."""
+        """How many seconds a second of audio took (1, unless a demo or a test hurried), and when its second 0 was.
+
+        An event comes after the audio it covers, so the promptest event tells best.
+        """
         events = [(r.at, r.event) for r in records if isinstance(r, Fed) and isinstance(r.event, TurnEvent)]
         heard = [(at, event.audio_end) for at, event in events if event.audio_end > 0]
         if not heard:
             return 1.0, 0.0
         span = heard[-1][1] - heard[0][1]
-        pace = (heard[-1][0] - heard[0][0]) / span if span > _TELLING else 1.0
+        pace = (heard[-1][0] - heard[0][0]) / span if span > _ENOUGH_AUDIO else 1.0
         pace = pace if abs(pace - 1.0) > _DRIFT and pace > 0 else 1.0
         return pace, min(at - end * pace for at, end in heard) - self._zero
 
     # Events -------------------------------------------------------------------------------------------------------
 
-    def _see_event(self, record: Fed, event: Event, at: float) -> None:
+    def _draw_event(self, record: Fed, event: Event, at: float) -> None:
         if isinstance(event, TurnEvent):
-            self._see_turn_event(record, event, at)
+            self._draw_turn_event(record, event, at)
         elif isinstance(event, (PlaybackStarted, PlaybackAdvanced)):
-            self._sound(event, at)
+            self._draw_playback(event, at)
         elif isinstance(event, PlaybackFinished):
-            self._over(event.reply, at)
+            self._end_reply(event.reply, at)
         elif isinstance(event, StreamLost):
             self._lost_at, self._lost_why = at, event.reason
         if isinstance(event, StreamRestored):
-            self._restored(at)
+            self._end_outage(at)
 
-    def _see_turn_event(self, record: Fed, event: TurnEvent, at: float) -> None:
-        self._restored(at)
+    def _draw_turn_event(self, record: Fed, event: TurnEvent, at: float) -> None:
+        self._end_outage(at)
         self.scene.confidence.append((at, round(event.confidence, _DECIMALS)))
         if record.words and self._open is not None:
-            self._timed[self._open.turn] = record.words
+            self._timed_words[self._open.turn] = record.words
         if not isinstance(event, Update) or event.transcript:
             details = {"turn_index": str(event.turn_index), "confidence": f"{event.confidence:.3f}"}
             details["audio"] = f"{event.audio_end:.2f} s"
@@ -214,21 +263,21 @@ class _Drawing:
                 details["words"] = event.transcript
             self.scene.flux.append(Mark(at, type(event).__name__, _FLUX_LABELS.get(type(event), ""), details))
 
-    def _restored(self, at: float) -> None:
+    def _end_outage(self, at: float) -> None:
         if self._lost_at is not None:
             self.scene.lost.append(ReplyPhase(self._lost_at, at, self._lost_why or "lost"))
             self._lost_at = None
 
-    def _sound(self, event: PlaybackStarted | PlaybackAdvanced, at: float) -> None:
+    def _draw_playback(self, event: PlaybackStarted | PlaybackAdvanced, at: float) -> None:
         reply = self._replies.get(event.reply)
-        if reply is None or event.reply not in self._now:
+        if reply is None or event.reply not in self._phases:
             return
-        if self._now[event.reply][0] == "pending":
-            self._phase(event.reply, "audible", at)
+        if self._phases[event.reply][0] == "pending":
+            self._begin_phase(event.reply, "audible", at)
             self._first_sound(reply, at)
         if isinstance(event, PlaybackAdvanced) and event.heard != reply.heard:
             fresh = event.heard[len(reply.heard) :] if event.heard.startswith(reply.heard) else event.heard
-            since = reply.pieces[-1].end if reply.pieces else self._now[event.reply][1]
+            since = reply.pieces[-1].end if reply.pieces else self._phases[event.reply][1]
             reply.pieces.append(DrawnWord(min(since, at), at, fresh.strip(), True))
             reply.heard = event.heard
 
@@ -244,32 +293,32 @@ class _Drawing:
 
     # Signals ------------------------------------------------------------------------------------------------------
 
-    def _see_signal(self, signal: Signal | ReplyEnded, at: float) -> None:
+    def _draw_signal(self, signal: Signal | ReplyEnded, at: float) -> None:
         match signal:
             case TurnStarted(turn=turn, transcript=text):
                 self._open = self._turns[turn] = DrawnTurn(turn, at, self.scene.seconds, text, words=[])
-                self._hear(text, at)
+                self._add_words(text, at)
             case TurnUpdated(transcript=text):
-                self._hear(text, at)
+                self._add_words(text, at)
             case Speculate(turn=turn, reply=reply):
                 self._replies[reply] = DrawnReply(reply, turn, [], pieces=[], drafted=at)
-                self._now[reply] = ("draft", at)
+                self._phases[reply] = ("draft", at)
             case Cancel(reply=reply):
                 self._cancelled(signal, at)
             case Commit():
                 self._committed(signal, at)
             case BargeIn(reply=reply):
-                self._over(reply, at)
+                self._end_reply(reply, at)
                 self._replies[reply].outcome = "interrupted"
             case Hold(reply=reply):
-                self._phase(reply, "held", at)
+                self._begin_phase(reply, "held", at)
             case Resume(reply=reply):
-                self._phase(reply, "audible", at)
+                self._begin_phase(reply, "audible", at)
             case TurnDropped(turn=turn, transcript=text, reason=reason):
                 self._end_turn(turn, at, text, "dropped")
                 self._turns[turn].reason = reason
             case ReplyEnded(reply=reply, outcome=outcome):
-                self._over(reply, at)
+                self._end_reply(reply, at)
                 if reply in self._replies:
                     self._replies[reply].outcome = outcome
                     self._replies[reply].heard = signal.heard or self._replies[reply].heard
@@ -282,8 +331,8 @@ class _Drawing:
             name = type(signal).__name__
             self.scene.signals.append(Mark(at, name, _SIGNAL_LABELS.get(name, name), details))
 
-    def _hear(self, text: str, at: float) -> None:
-        """Words came since the last time; when in between is not known, unless Flux tells at the end."""
+    def _add_words(self, text: str, at: float) -> None:
+        """Add the words that are new; when they came in between is not known, unless Flux tells at the end."""
         turn = self._open
         if turn is None:
             return
@@ -301,41 +350,41 @@ class _Drawing:
             turn.trigger, turn.reply = signal.trigger, signal.reply
             if signal.speculative and reply.drafted is not None:
                 turn.lead = round(at - reply.drafted, _DECIMALS)
-        self._phase(signal.reply, "pending", at)
+        self._begin_phase(signal.reply, "pending", at)
 
     def _cancelled(self, signal: Cancel, at: float) -> None:
         reply = self._replies.setdefault(signal.reply, DrawnReply(signal.reply, signal.turn, [], pieces=[]))
-        kind, since = self._now.pop(signal.reply, ("withdrawn", at))
+        kind, since = self._phases.pop(signal.reply, ("withdrawn", at))
         reply.phases.append(ReplyPhase(since, at, "withdrawn" if kind == "draft" else kind))
         reply.outcome = f"cancelled: {signal.reason.value}"
 
     def _end_turn(self, turn: int, at: float, text: str, fate: str) -> None:
         ended = self._turns.setdefault(turn, DrawnTurn(turn, at, at, words=[]))
         if ended is self._open:
-            self._hear(text, at)
+            self._add_words(text, at)
             self._open = None
         ended.end, ended.text, ended.fate = at, text or ended.text, fate
 
-    def _phase(self, reply: int, kind: str, at: float) -> None:
-        before = self._now.get(reply)
+    def _begin_phase(self, reply: int, kind: str, at: float) -> None:
+        before = self._phases.get(reply)
         if before is not None:
             self._replies[reply].phases.append(ReplyPhase(before[1], at, before[0]))
-        self._now[reply] = (kind, at)
+        self._phases[reply] = (kind, at)
 
-    def _over(self, reply: int, at: float) -> None:
-        if reply in self._now and self._now[reply][0] != "draft":
-            kind, since = self._now.pop(reply)
+    def _end_reply(self, reply: int, at: float) -> None:
+        if reply in self._phases and self._phases[reply][0] != "draft":
+            kind, since = self._phases.pop(reply)
             self._replies[reply].phases.append(ReplyPhase(since, at, kind))
 
     # The end ------------------------------------------------------------------------------------------------------
 
     def finished(self) -> Scene:
-        """What was open is open to the end."""
-        self._restored(self.scene.seconds)
-        for reply, (kind, since) in self._now.items():
+        """The scene; what is open is drawn up to the end."""
+        self._end_outage(self.scene.seconds)
+        for reply, (kind, since) in self._phases.items():
             self._replies[reply].phases.append(ReplyPhase(since, self.scene.seconds, kind))
-        for number, words in self._timed.items():
-            self._measure(self._turns[number], words)
+        for number, words in self._timed_words.items():
+            self._place_words(self._turns[number], words)
         for turn in self._turns.values():
             turn.words = [DrawnWord(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
         self.scene.turns = list(self._turns.values())
@@ -343,8 +392,8 @@ class _Drawing:
         self.scene.tallies = _tallies(self.scene)
         return self.scene
 
-    def _measure(self, turn: DrawnTurn, words: tuple[TimedWord, ...]) -> None:
-        """Flux says when each word was spoken: on the audio's clock, shifted to the call's."""
+    def _place_words(self, turn: DrawnTurn, words: tuple[TimedWord, ...]) -> None:
+        """Place each word at the time that Flux gives, shifted from the audio's clock to the call's."""
         timed = [(w.word, w.start, w.end) for w in words if w.start is not None and w.end is not None]
         if len(timed) < len(words):
             return
@@ -355,8 +404,8 @@ class _Drawing:
             turn.wait = round(turn.sound - turn.last_word, _DECIMALS)
 
 
-def _both(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
-    """Events and signals in order; for raw frames the signals that a machine with the defaults gives."""
+def _records_to_draw(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
+    """Events, signals and facts in order; for raw frames, the signals that a machine with the defaults gives."""
     if not trace.raw:
         return [
             record
@@ -376,7 +425,7 @@ def _shown(value: Any) -> str:
 
 
 def _tallies(scene: Scene) -> list[tuple[str, str]]:
-    """What it came to, in a handful of figures; no figure where there is nothing to count."""
+    """A handful of figures of the call; none where there is nothing to count."""
     answered = [turn for turn in scene.turns if turn.fate == "answered"]
     drafts = [reply for reply in scene.replies if reply.drafted is not None]
     kept = sum(turn.lead is not None for turn in answered)
