@@ -1,10 +1,9 @@
-"""From options, credential and address to an open stream, and back down again."""
+"""`connect`: checks the options, the credential, the address and the bounds, and opens a stream with them."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from ipaddress import ip_address
 from random import Random
 from urllib.parse import SplitResult, urlsplit
@@ -13,8 +12,8 @@ from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
 from .bounds import Bounds
-from .connecting import Connector, Token, checked_secret, drop
-from .stream import FluxStream
+from .connecting import Connector, Token, checked_secret
+from .stream import FluxStream, open_stream
 
 _DEFAULTS = FluxOptions()
 _RANDOM = Random()
@@ -85,33 +84,8 @@ def connect(
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    line = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
-    return _opened(options, line, bounds, _random)
-
-
-@asynccontextmanager
-async def _opened(options: FluxOptions, line: Connector, bounds: Bounds, random: Random) -> AsyncIterator[FluxStream]:
-    # By hand, because what the body raises comes out as it is; and a context manager more costs memory.
-    await line.background.begin()
-    try:
-        socket, connected = await line.open(options)
-        stream = FluxStream(socket, options, line, bounds, random)
-        del socket  # there may be another one at the end
-        stream._greeted(connected)
-        try:
-            try:
-                yield stream
-            except Exception:
-                await stream._leave()
-                raise
-            await stream._leave()
-        finally:
-            stream._closing = True
-            await drop(stream._socket)
-            stream._end(None)
-            logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
-    finally:
-        await line.background.stop()
+    connector = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
+    return open_stream(options, connector, bounds, _random)
 
 
 def _checked_url(url: str, allow_unencrypted: bool) -> SplitResult:

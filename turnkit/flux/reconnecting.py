@@ -28,7 +28,7 @@ class Retries:
     to give up, `next_at` when to try next: after the deadline if that is not worth waiting for.
     """
 
-    __slots__ = ("_bounds", "_random", "_tries", "deadline", "failures", "next_at", "up_at")
+    __slots__ = ("_bounds", "_random", "_tries", "connected_at", "deadline", "failures", "next_at")
 
     def __init__(self, bounds: Bounds, random: Random) -> None:
         self._bounds = bounds
@@ -37,15 +37,15 @@ class Retries:
         self.failures: list[TurnkitError] = []
         self.deadline = inf
         self.next_at = -inf
-        self.up_at = -inf  # since when the last connection had held
+        self.connected_at = -inf  # since when the last connection had held
 
     def lost(self, failure: TurnkitError, now: float) -> None:
         """A connection is gone."""
-        if now - self.up_at >= self._bounds.backoff_max:
+        if now - self.connected_at >= self._bounds.backoff_max:
             self._tries = 0
             self.failures = []
             self.deadline = inf
-        self._fail(failure, now)
+        self._add_failure(failure, now)
 
     def begin(self, now: float) -> None:
         """Somebody is there to try: from now on the time runs that an outage may take."""
@@ -54,18 +54,18 @@ class Retries:
 
     def failed(self, failure: TurnkitError, now: float) -> None:
         """An attempt came to nothing."""
-        self._fail(failure, now)
+        self._add_failure(failure, now)
 
     def restored(self, now: float) -> None:
         """An attempt made a connection."""
-        self.up_at = now
+        self.connected_at = now
 
     @property
     def tries(self) -> int:
         """Attempts made in this outage, the one under way among them."""
         return self._tries
 
-    def _fail(self, failure: TurnkitError, now: float) -> None:
+    def _add_failure(self, failure: TurnkitError, now: float) -> None:
         self.failures.append(failure)
         self.next_at = now + self._pause()
         self._tries += 1
