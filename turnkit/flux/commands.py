@@ -120,9 +120,19 @@ class StreamCommands:
         winning field by field, and share one answer. A call that is cancelled before its Configure left is taken out.
         If the connection is lost before the answer, or is lost already, the Configure is sent to the next one, whose
         answer it then is.
-        Raises ConfigError for what Flux would refuse, seen against the values in force (nothing is sent);
-        FluxError if it refuses (the old values stay); ConnectionFailed without an answer within `answer_timeout`
-        (the next Configure may then go) or if the stream ends; LocalProtocolError after `close`.
+
+        Args:
+            command: what to change.
+
+        Returns:
+            Flux's answer: the whole configuration in force.
+
+        Raises:
+            ConfigError: for what Flux would refuse, seen against the values in force; nothing is sent.
+            FluxError: if Flux refuses; the old values stay.
+            ConnectionFailed: without an answer within `answer_timeout` (the next Configure may then go), or if the
+                stream ends.
+            LocalProtocolError: after `close`.
         """
         batch = await self._configure(command)
         await self._requests.wait_answered(batch)
@@ -186,8 +196,25 @@ class StreamCommands:
 
         They go back however the body ends, and waiting for that is shielded from cancellation but bounded; if the
         body raised or was cancelled, sending them is all that is waited for. A stream that is over by then is no
-        error. Raises as `configure` does, and ConfigError for an `eager_eot_threshold` where eager mode is off:
-        Flux has no way to switch it off again (https://developers.deepgram.com/docs/flux/configure).
+        error.
+
+        Args:
+            eot_threshold: 0.5 to 1.0. Default None, here as for all: not changed.
+            eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`.
+            eot_timeout_ms: 500 to 60000 milliseconds.
+            keyterms: at most 100, of 1 to 100 characters each.
+            language_hints: codes such as "en" (multilingual model).
+            numerals: whether numbers come as digits.
+
+        Yields:
+            Nothing, once Flux has taken the settings.
+
+        Raises:
+            ConfigError: as `configure` does, and for an `eager_eot_threshold` where eager mode is off: Flux has no way
+                to switch it off again (https://developers.deepgram.com/docs/flux/configure).
+            FluxError: as `configure` does.
+            ConnectionFailed: as `configure` does.
+            LocalProtocolError: as `configure` does.
         """
         before = self._requests.expected(self.options)
         thresholds = Thresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms)
@@ -223,11 +250,16 @@ class StreamCommands:
     async def force_end_turn(self) -> bool:
         """End the open turn on the words it has, and wait for Flux's answer, which another task's iteration must read.
 
-        True once the EndOfTurn with trigger `manual` was read. False if no turn was open (any more): Flux's own end
-        came first, or the turn was lost with the connection; or if this host is known not to know ForceEndTurn (older
-        than August 2026): those say Error and hang up, so they are asked once at most. Raises ConnectionFailed
-        without an answer within `answer_timeout`, or if the stream ends; LocalProtocolError after `close`.
         See https://developers.deepgram.com/docs/flux/force-end-turn.
+
+        Returns:
+            True once the EndOfTurn with trigger `manual` was read. False if no turn was open (any more): Flux's own end
+            came first, or the turn was lost with the connection; or if this host is known not to know ForceEndTurn
+            (older than August 2026): those say Error and hang up, so they are asked once at most.
+
+        Raises:
+            ConnectionFailed: without an answer within `answer_timeout`, or if the stream ends.
+            LocalProtocolError: after `close`.
         """
         request = await self._start_forced_end()
         if request is None:
@@ -238,10 +270,11 @@ class StreamCommands:
         return isinstance(request.answer, TurnInfo)
 
     async def send_force_end_turn(self) -> bool:
-        """As `force_end_turn`, but do not wait for the answer: for the iterating task, which would wait for itself.
+        """End the open turn without waiting for the answer: for the iterating task, which would wait for itself.
 
-        Whether it was sent: it is not while the stream is lost, closed or over, nor to a host that does not know
-        ForceEndTurn.
+        Returns:
+            Whether it was sent: it is not while the stream is lost, closed or over, nor to a host that does not know
+            ForceEndTurn.
         """
         return not (self.closing or self._over) and await self._start_forced_end() is not None
 

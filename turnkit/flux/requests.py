@@ -14,7 +14,16 @@ _LOST = WarningMessage(code=NO_TURN, description="The turn was lost with the con
 
 
 class Request:
-    """A command, and the tasks that wait for its answer, until `deadline`."""
+    """A command, and the tasks that wait for its answer.
+
+    Attributes:
+        deadline: until when they wait. Default `inf`.
+        settled: whether there will be no other answer.
+        changed: set when it is settled or its deadline moves.
+        answer: of Flux; None if there is none.
+        sent: the Configure that was sent, merged.
+        waiting: what each waiting call asked for, until it left.
+    """
 
     __slots__ = ("answer", "changed", "deadline", "sent", "settled", "waiting")
 
@@ -24,10 +33,10 @@ class Request:
         self.changed = anyio.Event()
         self.answer: Message | None = None
         self.sent: Configure | None = None
-        self.waiting: dict[object, Configure] = {}  # what each waiting call asked for, until it left
+        self.waiting: dict[object, Configure] = {}
 
     def postpone(self, deadline: float) -> None:
-        """Wait until then, longer or shorter than before."""
+        """Move the deadline, in either direction."""
         self.deadline = deadline
         changed, self.changed = self.changed, anyio.Event()
         changed.set()
@@ -85,7 +94,7 @@ class Requests:
             self.pending = None
 
     def connection_lost(self, until: float) -> None:
-        """The connection is gone: forced ends have no turn any more; the Configure waits for the next connection."""
+        """Forced ends have no turn any more; the pending Configure waits for the next connection."""
         for request in self.forced_ends:
             self.settle(request, _LOST)
         self.forced_ends.clear()
@@ -93,7 +102,7 @@ class Requests:
             self.pending.postpone(until)
 
     def end(self) -> None:
-        """There will be no answers any more."""
+        """Settle all requests: there will be no answers any more."""
         for request in (*self.forced_ends, *([self.pending] if self.pending else [])):
             self.settle(request, None)
         self.forced_ends.clear()

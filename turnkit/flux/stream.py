@@ -1,4 +1,4 @@
-"""An open stream: messages out, audio and commands in."""
+"""`FluxStream`: an open stream, which reads messages, connects again, and sends audio and commands."""
 
 from __future__ import annotations
 
@@ -62,8 +62,14 @@ class FluxStream(StreamCommands):
     refusal (HTTP 400, 401, 402, 403 and `UNPARSABLE_CLIENT_MESSAGE` are never tried again), else ConnectionFailed
     with every attempt, or RemoteProtocolError.
 
-    Attributes: `options` in force, Configures included; `request_id` of the connection, for Deepgram's support;
-    `missed_messages` the count of messages that Flux numbered and that never arrived.
+    Attributes:
+        options: in force, Configures included.
+        request_id: of the connection, for Deepgram's support.
+        missed_messages: how many messages Flux numbered that never arrived.
+        connected: whether there is a connection, as far as is known.
+        closing: whether `close` was called.
+        being_read: whether a task iterates the stream right now.
+        turn_open: whether the user has a turn.
     """
 
     __slots__ = (
@@ -97,8 +103,8 @@ class FluxStream(StreamCommands):
         self._random = random
         self._read_ahead: list[StreamItem] = []  # read on behalf of a later iteration
         self.being_read = self._draining = self.closing = False
-        self.connected = True  # there is a connection, as far as we know
-        self._over = False  # and there will be none any more
+        self.connected = True
+        self._over = False  # there will be no connection any more
         self._ended: anyio.Event | None = None  # for whoever waits for the end
         self._failure: TurnkitError | None = None  # why it is over
         self._drop_reason: TurnkitError | None = None  # why we dropped this connection
@@ -209,7 +215,7 @@ class FluxStream(StreamCommands):
         self._unnumbered = 0
 
     def message_mark(self) -> object:
-        """What every message changes."""
+        """A value that every message changes."""
         return self._last_id, self._unnumbered, self._window
 
     def _follow_turn(self, message: TurnInfo) -> None:
@@ -389,16 +395,20 @@ class FluxStream(StreamCommands):
     async def send_audio(self, data: bytes | bytearray | memoryview) -> None:
         """Send audio in pieces of any size; they leave as frames of 80 ms, in the order of the calls.
 
-        What does not fill a frame waits for the next call, `flush` or `close`. Cancelled between frames, the rest
-        waits too, and goes first next time; on trio, cancelling only the sender while a frame is stuck takes effect
-        when `send_timeout` is over. While the stream is lost, audio is kept for the connection to come, the last
+        What does not fill a frame waits for the next call, `flush` or `close`. Cancelled between frames, the rest waits
+        too, and goes first next time; on trio, cancelling only the sender while a frame is stuck takes effect when
+        `send_timeout` is over. While the stream is lost, audio is kept for the connection to come, the last
         `replay_seconds` of it, and this returns at once: what has to be dropped is counted in `lost_audio_seconds`.
         Containers and Opus pass as given, save that an empty piece is never sent. Their bytes do not tell their time,
         so none of them are kept: begin a container anew, with its header, after StreamRestored.
 
-        Raises ConnectionFailed if the stream has ended, and if it does not reconnect, also for a frame that does not
-        leave within `send_timeout` (the socket is dropped then); LocalProtocolError after `close` or for what is not
-        bytes.
+        Args:
+            data: the audio.
+
+        Raises:
+            ConnectionFailed: if the stream has ended; if it does not reconnect, also for a frame that does not leave
+                within `send_timeout` (the socket is dropped then).
+            LocalProtocolError: after `close`, or for what is not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")

@@ -1,4 +1,4 @@
-"""From what a reply says to what is heard of it: text through a TTS into a sink, and the sink's clock back."""
+"""`speaker`: says a reply by a streaming TTS into a sink, and reports what is heard by the sink's clock."""
 
 from __future__ import annotations
 
@@ -29,8 +29,10 @@ _SHORT = 0.001  # seconds: the shortest wait, and what a clock may be off by at 
 class Sound:
     """A stretch of audio from a TTS that also tells when its words are said.
 
-    `words`: each word, its start and its end in seconds from the beginning of the audio for the text that the TTS was
-    given. They may come earlier than their audio.
+    Attributes:
+        audio: the bytes.
+        words: each word, its start and its end in seconds from the beginning of the audio for the text that the TTS was
+            given; they may come earlier than their audio. Default none.
     """
 
     audio: bytes = field(repr=False)
@@ -44,7 +46,7 @@ TTS: TypeAlias = Callable[[str], Synthesis | Awaitable[Synthesis]]
 
 @dataclass(frozen=True)
 class _Settings:
-    """What `speaker` was given, checked."""
+    """The settings of a `speaker`, checked."""
 
     sample_rate: int
     sample_width: int
@@ -90,17 +92,29 @@ def speaker(
 ) -> Speak:
     """Make a `speak` for one conversation from a streaming TTS and a sink with a clock.
 
-    `sample_rate` in Hz and `sample_width` in bytes (of all channels together) are those of the audio that the TTS
-    gives; chunks that are `bytes` are such audio already and skip it. With `sentence`, text is cut into sentences, and
-    the last of them is said without waiting for more text once none has come for `patience` seconds; without, each
-    chunk goes to the TTS as it is. `ahead`: seconds of audio queued at most; `interval`: seconds between looks at the
-    sink's clock; `rate`: characters per second assumed of speech while its length is not known. Raises ConfigError for
-    a setting that cannot work.
-
     The `speak` reports the first sound up to 0.01 s late, and as words are heard. What the TTS or the chunks raise it
-    raises on, after the audio that was already queued has been played; what the sink raises, at once. Raises
-    LocalProtocolError if the sink's clock stands still for `stall_timeout` seconds over queued audio, if the TTS yields
-    what is no sound, or if another reply begins before this one has ended.
+    raises on, after the audio that was already queued has been played; what the sink raises, at once. It raises
+    LocalProtocolError if the sink's clock stands still for `stall_timeout` over queued audio, if the TTS yields what is
+    no sound, or if another reply begins before this one has ended.
+
+    Args:
+        tts: gives the audio of a text.
+        sink: plays the audio.
+        sample_rate: of the audio that the TTS gives, in Hz; chunks that are `bytes` are such audio already and skip it.
+            Default 16000.
+        sample_width: bytes a sample of that audio, of all channels together. Default 2.
+        sentence: whether text is cut into sentences; without, each chunk goes to the TTS as it is. Default True.
+        ahead: seconds of audio queued at most. Default 5.
+        interval: seconds between looks at the sink's clock. Default 0.05.
+        patience: seconds without more text after which a last sentence is said, with `sentence`. Default 0.2.
+        stall_timeout: seconds for which the sink's clock may stand still over queued audio. Default 10.
+        rate: characters a second assumed of speech while its length is not known. Default 15.
+
+    Returns:
+        The `speak`.
+
+    Raises:
+        ConfigError: for a setting that cannot work.
     """
     settings = _Settings(sample_rate, sample_width, sentence, ahead, interval, patience, stall_timeout, rate)
     current: _Utterance | None = None

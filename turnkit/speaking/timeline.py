@@ -1,4 +1,4 @@
-"""How much of a reply was heard: from what was queued and what was played, word by word.
+"""The timeline of a reply: how much of it was heard, word by word, from what was queued and what was played.
 
 A reply is text in pieces, each with a stretch of audio; the pieces are played one after another, without a gap that the
 player's clock would count. Within a piece the time of a word is the one the TTS gave it; between two known times, words
@@ -35,9 +35,14 @@ _SPOKEN = re.compile(r"\w")
 class Timeline:
     """The text of one reply against the time its audio takes.
 
-    `rate` is the pace, in characters per second, that is assumed of a piece until the length of its audio is known:
-    people read English aloud at about 15. Only the last piece can still grow; adding the next one closes it. Raises
-    ConfigError for a rate that is no pace.
+    Only the last piece can still grow; adding the next one closes it.
+
+    Args:
+        rate: characters a second, assumed of a piece until the length of its audio is known. Default 15: people read
+            English aloud at about that.
+
+    Raises:
+        ConfigError: for a rate that is not positive and finite.
     """
 
     def __init__(self, *, rate: float = 15.0) -> None:
@@ -70,11 +75,15 @@ class Timeline:
     def add(self, text: str, seconds: float | None = None, words: Iterable[WordTiming] | None = None) -> None:
         """Append a piece of the reply; a word may begin in one piece and end in the next.
 
-        `seconds` is the length of its audio: None if it is not known, and then it may `extend` and should `settle`,
-        unless `words` are given: the piece then lasts until the last of them ends. `words` are timings from the
-        beginning of the piece, in order; those that are not in the text (the TTS may spell out numbers) are passed
-        over. Audio without words is a piece of empty text. Raises LocalProtocolError, and adds nothing, for lengths
-        and timings that cannot be.
+        Args:
+            text: of the piece; empty for audio without words.
+            seconds: the length of its audio. Default None: not known; the piece may then `extend` and should `settle`,
+                unless `words` are given: it then lasts until the last of them ends.
+            words: timings from the beginning of the piece, in order; those that are not in the text (the TTS may spell
+                out numbers) are passed over. Default None.
+
+        Raises:
+            LocalProtocolError: for lengths and timings that cannot be; nothing was added.
         """
         timings = _checked("add", words or ())
         if seconds is not None:
@@ -91,10 +100,17 @@ class Timeline:
         self._word_ends = None
 
     def extend(self, seconds: float, words: Iterable[WordTiming] = ()) -> None:
-        """More audio of the last piece has come: `seconds` of it, and perhaps timings from the piece's beginning.
+        """Add audio to the last piece.
 
-        Until `settle` the last word counts as unheard, whatever has been played, unless its time is given. Raises
-        LocalProtocolError, and changes nothing, if there is no piece whose length is open, or for times that cannot be.
+        Until `settle` the last word counts as unheard, whatever has been played, unless its time is given.
+
+        Args:
+            seconds: how much audio.
+            words: timings from the piece's beginning. Default none.
+
+        Raises:
+            LocalProtocolError: if there is no piece whose length is open, or for times that cannot be; nothing was
+                changed.
         """
         piece = self._open_piece("extend")
         _check_seconds("extend", seconds)
@@ -102,10 +118,14 @@ class Timeline:
         piece.grown = (piece.grown or 0.0) + seconds
 
     def settle(self, seconds: float | None = None) -> None:
-        """The last piece is complete: it lasts `seconds`, or as long as it has grown.
+        """Close the last piece.
 
-        Raises LocalProtocolError, and changes nothing, if there is no piece whose length is open, or for a length that
-        cannot be.
+        Args:
+            seconds: how long it is. Default None: as long as it has grown.
+
+        Raises:
+            LocalProtocolError: if there is no piece whose length is open, or for a length that cannot be; nothing was
+                changed.
         """
         piece = self._open_piece("settle")
         if seconds is not None:
@@ -113,10 +133,18 @@ class Timeline:
         piece.length = seconds if seconds is not None else piece.grown or 0.0
 
     def heard(self, played: float) -> str:
-        """The text up to the end of the last word that `played` seconds have played, exactly as it was said.
+        """The text up to the end of the last word that has been played, exactly as it was said.
 
-        It only grows with `played` and never ends within a word; `inf` has heard all. Raises LocalProtocolError for
-        a negative number or none.
+        It only grows with `played` and never ends within a word.
+
+        Args:
+            played: seconds; `inf` has heard all.
+
+        Returns:
+            The text.
+
+        Raises:
+            LocalProtocolError: for a negative number or NaN.
         """
         _check_seconds("heard", played, finite=False)
         if played == inf or (played >= self.duration - _ROUNDING and not (self._pieces and self._pieces[-1].growing)):
@@ -125,9 +153,16 @@ class Timeline:
         return self._text[: self._ends()[count - 1]] if count else ""
 
     def next_end(self, played: float) -> float:
-        """After how many seconds played the next word will have been heard; `inf` if none is left, or who knows when.
+        """When the next word will have been heard.
 
-        Raises LocalProtocolError for a negative number or none.
+        Args:
+            played: seconds played so far.
+
+        Returns:
+            Seconds played by then; `inf` if no word is left, or nobody knows when.
+
+        Raises:
+            LocalProtocolError: for a negative number or NaN.
         """
         _check_seconds("next_end", played, finite=False)
         ends = self._ends()
