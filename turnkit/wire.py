@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .errors import ConfigError, RemoteProtocolError
-from .turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
+from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
 
 # Messages from Flux -----------------------------------------------------------------------------------------------
 
@@ -152,8 +152,6 @@ Message: TypeAlias = (
 
 _Known: TypeAlias = Connected | TurnInfo | ConfigureSuccess | ConfigureFailure | WarningMessage | ErrorMessage
 
-_COUNTABLE = 2**53  # beyond it, JSON cannot be trusted to count
-
 # Not strict: some hosts put numbers in quotes.
 _decode_known = msgspec.json.Decoder(_Known, strict=False).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -214,7 +212,7 @@ def decode(data: object) -> Message:
 def _sound(message: TurnInfo) -> bool:
     """Whether the numbers can be reckoned with: strings such as "NaN" are read as numbers too."""
     total = message.end_of_turn_confidence + message.audio_window_end + message.audio_window_start
-    return isfinite(total) and -_COUNTABLE < message.turn_index < _COUNTABLE
+    return isfinite(total) and -COUNTABLE < message.turn_index < COUNTABLE
 
 
 def _unknown(data: str | bytes, error: Exception) -> Message:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from math import inf, isfinite
 
 from ..errors import ConfigError, LocalProtocolError
+from ..turns.words import WITHOUT_SPACES
 
 WordTiming = tuple[str, float, float]
 """A word as the TTS names it, its start and its end in seconds."""
@@ -24,11 +25,9 @@ WordTiming = tuple[str, float, float]
 _ROUNDING = 1e-6  # seconds: what adding up the lengths of pieces of audio may be off by
 _ASTRAY = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
 
-# Scripts that put no space between words: kana, Han, Thai, Lao, Burmese, Khmer. Each character counts as a word there.
-_UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-_UNSPACED += "\U00020000-\U0003ffff"
 _MARKS = re.compile(r"[^\w\s]*")
-_WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
+# A letter of a script without spaces is a word; its punctuation is none, but goes with the word that it follows.
+_WORD = re.compile(rf"(?=\w)[{WITHOUT_SPACES}][^\w\s]*|(?:[^\s{WITHOUT_SPACES}]|(?![\w\s])[{WITHOUT_SPACES}])+")
 _SPOKEN = re.compile(r"\w")
 
 
