@@ -71,7 +71,7 @@ class Alarm:
         if self._loop is not None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(at, self._rings, context=self._context)
+            self._timer = self._loop.call_at(at, self._go_off, context=self._context)
         elif self._scope is not None:
             self._scope.deadline = at
 
@@ -88,9 +88,9 @@ class Alarm:
         while self.needs_task and not self._stopped:
             with anyio.CancelScope(deadline=self._at) as self._scope:
                 await anyio.sleep_forever()
-            self._rings()
+            self._go_off()
 
-    def _rings(self) -> None:
+    def _go_off(self) -> None:
         self._at, self._timer = inf, None
         if not self._stopped:
             self._ring()

@@ -181,10 +181,10 @@ def decode(data: object) -> Message:
         try:
             message: Message = _decode_known(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            return _unknown(data, error)
+            return _read_unknown(data, error)
         except TypeError:  # msgspec reads no subclass of str
             return decode(str.__str__(data))
-        return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
+        return message if type(message) is not TurnInfo or _has_usable_numbers(message) else _unusable_numbers(data)
     if isinstance(data, _KNOWN):
         return data
     if isinstance(data, (bytearray, memoryview)):
@@ -199,23 +199,23 @@ def decode(data: object) -> Message:
     except Exception as error:  # whoever made it; what it says may quote what was said
         return Unknown(type="", problem=f"{type(data).__name__} raised {type(error).__name__} when read", raw=data)
     if any(isinstance(value, (bytes, bytearray, memoryview)) for value in fields.values()):
-        return _misread(fields, "bytes where a text or a number should be", data)
+        return _unreadable(fields, "bytes where a text or a number should be", data)
     try:
         message = _decode_known(_encode_nested(fields))
     except (msgspec.DecodeError, RecursionError) as error:
-        return _misread(fields, str(error), data)
+        return _unreadable(fields, str(error), data)
     except (TypeError, ValueError) as error:
-        return _misread(fields, f"{type(error).__name__} as JSON", data)
-    return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
+        return _unreadable(fields, f"{type(error).__name__} as JSON", data)
+    return message if type(message) is not TurnInfo or _has_usable_numbers(message) else _unusable_numbers(data)
 
 
-def _sound(message: TurnInfo) -> bool:
+def _has_usable_numbers(message: TurnInfo) -> bool:
     """Whether the numbers can be reckoned with: strings such as "NaN" are read as numbers too."""
     total = message.end_of_turn_confidence + message.audio_window_end + message.audio_window_start
     return isfinite(total) and -COUNTABLE < message.turn_index < COUNTABLE
 
 
-def _unknown(data: str | bytes, error: Exception) -> Message:
+def _read_unknown(data: str | bytes, error: Exception) -> Message:
     try:
         fields = _decode_any(data)
     except RecursionError:
@@ -231,18 +231,18 @@ def _unknown(data: str | bytes, error: Exception) -> Message:
         ) from None
     if None in fields.values():
         message = decode(fields)
-        return message if type(message) is not Unknown else _misread(fields, message.problem, data)
-    return _misread(fields, str(error), data)
+        return message if type(message) is not Unknown else _unreadable(fields, message.problem, data)
+    return _unreadable(fields, str(error), data)
 
 
-def _misread(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown:
+def _unreadable(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown:
     kind = fields.get("type")
     if not isinstance(kind, str):
         return Unknown(type="", problem="no type", raw=raw)
     return Unknown(type=kind, problem=problem if kind in _KNOWN_TYPES else "", raw=raw)
 
 
-def _unsound(raw: object) -> Unknown:
+def _unusable_numbers(raw: object) -> Unknown:
     return Unknown(type="TurnInfo", problem="a number is not finite, or too large", raw=raw)
 
 
@@ -261,7 +261,7 @@ def _fields(data: object) -> Mapping[str, Any]:
     return {**found, **extras} if isinstance(extras, Mapping) else found
 
 
-def _plain(value: object) -> Mapping[str, Any]:
+def _nested_fields(value: object) -> Mapping[str, Any]:
     """What a message of an SDK nests, such as its words."""
     try:
         return _fields(value)
@@ -271,7 +271,7 @@ def _plain(value: object) -> Mapping[str, Any]:
         raise TypeError(f"{type(value).__name__} raised {type(error).__name__}") from None
 
 
-_encode_nested = msgspec.json.Encoder(enc_hook=_plain).encode
+_encode_nested = msgspec.json.Encoder(enc_hook=_nested_fields).encode
 
 
 _EVENTS: dict[str, type[StartOfTurn | Update | EagerEndOfTurn | TurnResumed]] = {

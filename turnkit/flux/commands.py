@@ -212,9 +212,7 @@ class StreamCommands:
         Raises:
             ConfigError: as `configure` does, and for an `eager_eot_threshold` where eager mode is off: Flux has no way
                 to switch it off again (https://developers.deepgram.com/docs/flux/configure).
-            FluxError: as `configure` does.
-            ConnectionFailed: as `configure` does.
-            LocalProtocolError: as `configure` does.
+            FluxError, ConnectionFailed, LocalProtocolError: as `configure` does.
         """
         before = self._requests.expected(self.options)
         thresholds = Thresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms)
@@ -289,7 +287,7 @@ class StreamCommands:
         return request
 
     async def _watch_forced_end(self, request: Request) -> None:
-        """Flux answers each ForceEndTurn; where it does not, and the turn gets nowhere, it hears nobody any more."""
+        """Give up the connection if a ForceEndTurn gets no answer and its turn gets nowhere: Flux hears nobody any more."""
         socket, settled = self._socket, self._progress_window
         await self._requests.wait_answered(request)
         stuck = request.answer is None and self.turn_open and self._progress_window == settled

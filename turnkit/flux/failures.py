@@ -29,7 +29,7 @@ _ERROR_ADVICE = {
 
 
 def translate(error: Exception, host: str, secret: str = "") -> TurnkitError:
-    """The one place where what websockets, anyio, trio and the system raise becomes turnkit's; `host` was the peer."""
+    """Turnkit's error for whatever websockets, anyio, trio or the system raised in talking to `host`."""
     if isinstance(error, TurnkitError):
         return error
     if isinstance(error, ws.InvalidStatus):

@@ -1,4 +1,4 @@
-"""When to connect again, and when to give up: arithmetic on times and errors."""
+"""Retries after a loss: when to connect again and when to give up, by arithmetic on times and errors."""
 
 from __future__ import annotations
 

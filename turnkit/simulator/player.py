@@ -75,7 +75,7 @@ class ScriptPlayer:
         self._sequence_id = -1
 
     def opening(self) -> list[str]:
-        """Connected."""
+        """Connected, the first message."""
         return [self.answer({"type": "Connected"})]
 
     def hear(self, seconds: float) -> list[str]:

@@ -1,4 +1,4 @@
-"""A conversation as words with times: what somebody says to the simulator, and when.
+"""Scripts: what somebody says to the simulator, and when, as words with times.
 
 The text form is one utterance a line, `#` starts a comment:
 

@@ -1,4 +1,4 @@
-"""The socket: a local `/v2/listen` that asks for what Flux asks for and answers as Flux answers.
+"""The server: a local `/v2/listen` that asks for what Flux asks for and answers as Flux answers.
 
 One handler a connection, everything in the order received. It runs on asyncio and trio with the server that
 `websockets` has for each.
@@ -108,7 +108,7 @@ class Simulator:
         return f"ws://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def end(self) -> None:
-        """Let go of connections that wait for nothing but the end."""
+        """End the connections that only wait for the simulator to end."""
         self._ending.set()
 
     async def check_upgrade(self, socket: Socket, request: Request) -> Response | None:
@@ -254,14 +254,14 @@ class _FaultPlan:
         ]
 
     def at_connect(self) -> list[Fault]:
-        """What strikes the upgrade itself."""
+        """The faults that strike the upgrade itself."""
         chosen = [chances.choose(random, upgrade=True) for chances, random in self.chances]
         return [fault for fault in self._faults if fault.moment.kind == "connect"] + [
             c for c in chosen if c is not None
         ]
 
     def after_connect(self) -> list[Fault]:
-        """What strikes once the connection is there."""
+        """The faults that strike once the connection is there."""
         return [fault for fault in self._faults if fault.moment.kind != "connect"]
 
 
@@ -339,7 +339,7 @@ async def _close(socket: Socket, code: int | None, reason: str) -> None:
 
 
 def _options(simulator: Simulator) -> dict[str, Any]:
-    """What both servers are told."""
+    """The options that the servers of both libraries take."""
     return {
         "process_request": simulator.check_upgrade,
         "process_response": simulator.add_request_id,

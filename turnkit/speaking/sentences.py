@@ -43,11 +43,11 @@ def sentences(text: str, *, first: bool = False) -> tuple[list[str], str]:
         for match in _CLAUSE.finditer(text):
             if len(text[: match.end()].strip()) >= _SHORTEST:
                 return [text[: match.end()]], text[match.end() :]
-    *more, rest = _shortened(text[begin:])
-    return [short for piece in pieces for short in _shortened(piece)] + more, rest
+    *more, rest = _cut_to_length(text[begin:])
+    return [short for piece in pieces for short in _cut_to_length(piece)] + more, rest
 
 
-def _shortened(text: str) -> list[str]:
+def _cut_to_length(text: str) -> list[str]:
     """The text in parts that are not too long: up to a comma if there is one, else up to a space."""
     parts: list[str] = []
     while len(text) > _LONGEST:

@@ -21,8 +21,8 @@ from .sink import AudioSink, check_audio
 from .timeline import Timeline, WordTiming
 
 _SLICE = 0.1  # seconds of audio that the sink gets at a time
-_EARLY = 0.01  # seconds between looks at the clock until the first sound
-_SHORT = 0.001  # seconds: the shortest wait, and what a clock may be off by at the end
+_FIRST_SOUND_INTERVAL = 0.01  # seconds between looks at the clock until the first sound
+_SHORTEST_WAIT = 0.001  # seconds: the shortest wait, and what a clock may be off by at the end
 
 
 @dataclass(frozen=True)
@@ -146,10 +146,10 @@ class _Utterance:
         self._settings = settings
         self._timeline = Timeline(rate=settings.rate)
         self._queued = 0.0
-        self._carry = b""
-        self._some = anyio.Event()  # there is something to follow, or never will be
+        self._unfinished_sample = b""
+        self._has_audio = anyio.Event()  # there is something to follow, or never will be
         self._complete = False
-        self._closed = False
+        self._over = False
         self._failure: Exception | None = None
         self.stopped = False
 
@@ -159,11 +159,11 @@ class _Utterance:
         send, receive = anyio.create_memory_object_stream[str | bytes](0)
         with send, receive:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._part, False, self._read, chunks, send)
-                tasks.start_soon(self._part, False, self._produce, receive)
-                tasks.start_soon(self._part, True, self._mind_holds)
-                await self._part(True, self._follow)
-                self._closed = True
+                tasks.start_soon(self._run_part, False, self._read, chunks, send)
+                tasks.start_soon(self._run_part, False, self._synthesise, receive)
+                tasks.start_soon(self._run_part, True, self._pause_and_resume)
+                await self._run_part(True, self._follow)
+                self._over = True
                 tasks.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
@@ -172,13 +172,13 @@ class _Utterance:
 
     def stop(self) -> None:
         """Fall silent now, and let nothing more of this reply reach the sink."""
-        if not self._closed:
-            self._closed = self.stopped = True
-            self._some.set()
+        if not self._over:
+            self._over = self.stopped = True
+            self._has_audio.set()
             with suppress(Exception):  # tried again, and told, once all parts have ended
                 self._sink.clear()
 
-    async def _part(self, fatal: bool, work: Callable[..., Awaitable[None]], *args: object) -> None:
+    async def _run_part(self, fatal: bool, work: Callable[..., Awaitable[None]], *args: object) -> None:
         """Do part of the work. Whichever part learns first that all is cancelled silences the sink."""
         try:
             await work(*args)
@@ -199,11 +199,11 @@ class _Utterance:
                 if chunk:
                     await send.send(chunk)
 
-    async def _produce(self, receive: MemoryObjectReceiveStream[str | bytes]) -> None:
+    async def _synthesise(self, receive: MemoryObjectReceiveStream[str | bytes]) -> None:
         text, first = "", True
         try:
             with receive:
-                while (chunk := await self._next(receive, text)) is not None:
+                while (chunk := await self._next_chunk(receive, text)) is not None:
                     if isinstance(chunk, str) and chunk and self._settings.sentence:
                         pieces, text = sentences(text + chunk, first=first)
                     else:
@@ -212,14 +212,14 @@ class _Utterance:
                         await self._say(piece)
                         first = first and not piece
                     if isinstance(chunk, bytes):
-                        await self._sound_alone(chunk)
+                        await self._queue_bytes(chunk)
                 if self._failure is None:
                     await self._say(text)
         finally:
             self._complete = True
-            self._some.set()
+            self._has_audio.set()
 
-    async def _next(self, receive: MemoryObjectReceiveStream[str | bytes], text: str) -> str | bytes | None:
+    async def _next_chunk(self, receive: MemoryObjectReceiveStream[str | bytes], text: str) -> str | bytes | None:
         """The next chunk; empty if none comes while a whole sentence waits to be said; None at the end."""
         with anyio.move_on_after(self._settings.patience if ends_sentence(text) else inf):
             try:
@@ -232,7 +232,7 @@ class _Utterance:
         if not text:
             return
         self._timeline.add(text)
-        self._carry = b""
+        self._unfinished_sample = b""
         if has_words(text):
             made = self._tts(text.strip())
             synthesis = await made if isawaitable(made) else made
@@ -241,29 +241,29 @@ class _Utterance:
                     stack.push_async_callback(close)
                 async for sound in synthesis:
                     if isinstance(sound, Sound):
-                        await self._sound(sound.audio, sound.words)
+                        await self._queue_sound(sound.audio, sound.words)
                     elif isinstance(sound, (bytes, bytearray, memoryview)):
-                        await self._sound(bytes(sound))
+                        await self._queue_sound(bytes(sound))
                     else:
                         raise LocalProtocolError(f"the TTS yielded {type(sound).__name__}; must be bytes or Sound")
         self._timeline.settle()
 
-    async def _sound_alone(self, audio: bytes) -> None:
-        """Audio whose words nobody told."""
+    async def _queue_bytes(self, audio: bytes) -> None:
+        """Queue audio whose words nobody told."""
         self._timeline.add("")
-        await self._sound(audio)
+        await self._queue_sound(audio)
         self._timeline.settle()
 
-    async def _sound(self, audio: bytes, words: Sequence[WordTiming] = ()) -> None:
+    async def _queue_sound(self, audio: bytes, words: Sequence[WordTiming] = ()) -> None:
         # What comes over a network is cut anywhere, also within a sample.
-        audio = self._carry + audio
+        audio = self._unfinished_sample + audio
         whole = len(audio) - len(audio) % self._settings.sample_width
-        self._carry = audio[whole:]
+        self._unfinished_sample = audio[whole:]
         self._timeline.extend(whole / self._settings.bytes_per_second, words)
         for start in range(0, whole, self._settings.slice):
-            await self._queue(audio[start : min(start + self._settings.slice, whole)])
+            await self._queue_slice(audio[start : min(start + self._settings.slice, whole)])
 
-    async def _queue(self, audio: bytes) -> None:
+    async def _queue_slice(self, audio: bytes) -> None:
         """Give audio to the sink as soon as there is not too much of it queued."""
         seconds = len(audio) / self._settings.bytes_per_second
         room = False
@@ -271,11 +271,11 @@ class _Utterance:
             excess = self._queued + seconds - self._sink.played() - self._settings.ahead
             room = excess <= 1e-6
             if not room:
-                await anyio.sleep(min(max(excess, _SHORT), self._settings.interval))
-        if self._closed:
+                await anyio.sleep(min(max(excess, _SHORTEST_WAIT), self._settings.interval))
+        if self._over:
             return
         self._queued += seconds
-        self._some.set()
+        self._has_audio.set()
         try:
             await self._sink.play(audio)
         except Exception:
@@ -284,23 +284,23 @@ class _Utterance:
 
     # From the sink to the session ---------------------------------------------------------------------------------
 
-    async def _mind_holds(self) -> None:
+    async def _pause_and_resume(self) -> None:
         playback, sink = self._playback, self._sink
         for wait, act in cycle(((playback.wait_held, sink.pause), (playback.wait_resumed, sink.resume))):
             await wait()
-            if self._closed:
+            if self._over:
                 return
             act()
 
     async def _follow(self) -> None:
         """Report what is heard, until all that was queued has been."""
-        await self._some.wait()
+        await self._has_audio.wait()
         told, started = "", False
         last, since = 0.0, anyio.current_time()
-        while not self._closed:
+        while not self._over:
             now, played = anyio.current_time(), self._sink.played()
             rest = self._queued - played
-            over = self._complete and rest <= _SHORT
+            over = self._complete and rest <= _SHORTEST_WAIT
             if played > 0 and not started:
                 started = True
                 self._playback.started()
@@ -311,12 +311,14 @@ class _Utterance:
                 told = heard
             if over:
                 return
-            if played != last or rest <= _SHORT or self._playback.held:
+            if played != last or rest <= _SHORTEST_WAIT or self._playback.held:
                 last, since = played, now
             elif now - since >= self._settings.stall_timeout:
                 raise LocalProtocolError(
                     f"played() of the sink has stood at {played:.3f} s for {now - since:.1f} s with {rest:.3f} s "
                     f"queued; it must go on while audio is played"
                 )
-            wait = min(self._timeline.next_end(played) - played, self._settings.interval if started else _EARLY)
-            await anyio.sleep(max(min(wait, rest) if rest > _SHORT else wait, _SHORT))
+            wait = min(
+                self._timeline.next_end(played) - played, self._settings.interval if started else _FIRST_SOUND_INTERVAL
+            )
+            await anyio.sleep(max(min(wait, rest) if rest > _SHORTEST_WAIT else wait, _SHORTEST_WAIT))

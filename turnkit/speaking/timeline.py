@@ -23,7 +23,7 @@ WordTiming = tuple[str, float, float]
 """A word as the TTS names it, its start and its end in seconds."""
 
 _ROUNDING = 1e-6  # seconds: what adding up the lengths of pieces of audio may be off by
-_ASTRAY = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
+_SEARCHED_AHEAD = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
 
 _MARKS = re.compile(r"[^\w\s]*")
 # A letter of a script without spaces is a word; its punctuation is none, but goes with the word that it follows.
@@ -84,13 +84,13 @@ class Timeline:
         Raises:
             LocalProtocolError: for lengths and timings that cannot be; nothing was added.
         """
-        timings = _checked("add", words or ())
+        timings = _checked_timings("add", words or ())
         if seconds is not None:
             _check_seconds("add", seconds)
         if self._pieces:
             self._pieces[-1].close()
         piece = _Piece(text, len(self._text), self.duration, self._rate)
-        piece.mark(timings)
+        piece.add_timings(timings)
         if seconds is not None or words is not None:
             piece.length = piece.last if seconds is None else seconds
         self._text += text
@@ -113,7 +113,7 @@ class Timeline:
         """
         piece = self._open_piece("extend")
         _check_seconds("extend", seconds)
-        piece.mark(_checked("extend", words))
+        piece.add_timings(_checked_timings("extend", words))
         piece.grown = (piece.grown or 0.0) + seconds
 
     def settle(self, seconds: float | None = None) -> None:
@@ -192,7 +192,18 @@ class Timeline:
 class _Piece:
     """A stretch of text, from `start` in the whole, and of audio, from `began`; times inside are from its beginning."""
 
-    __slots__ = ("_cursor", "_offsets", "_rate", "_timed", "_times", "began", "grown", "length", "start", "text")
+    __slots__ = (
+        "_cursor",
+        "_known_offsets",
+        "_known_times",
+        "_rate",
+        "_timed",
+        "began",
+        "grown",
+        "length",
+        "start",
+        "text",
+    )
 
     def __init__(self, text: str, start: int, began: float, rate: float) -> None:
         self.text = text
@@ -202,8 +213,8 @@ class _Piece:
         self.length: float | None = None  # how long it is, once that is known
         self._cursor = 0  # what stands before it has had its timing
         # Known points, both never falling: at this offset, that many seconds.
-        self._offsets = [len(text) - len(text.lstrip())]
-        self._times = [0.0]
+        self._known_offsets = [len(text) - len(text.lstrip())]
+        self._known_times = [0.0]
         self._timed: set[int] = set()
         self._rate = rate
 
@@ -215,7 +226,7 @@ class _Piece:
     @property
     def last(self) -> float:
         """When the last word ends of those that have a timing."""
-        return self._times[-1]
+        return self._known_times[-1]
 
     @property
     def seconds(self) -> float:
@@ -229,14 +240,14 @@ class _Piece:
         return self.began + self.seconds
 
     def close(self) -> None:
-        """Nothing more will be known about its length."""
+        """Fix its length: nothing more will be known about it."""
         if self.length is None:
             self.length = self.seconds if self.grown is None else max(self.grown, self.last)
 
     def is_timed(self, offset: int) -> bool:
         return offset - self.start in self._timed
 
-    def mark(self, timings: Iterable[WordTiming]) -> None:
+    def add_timings(self, timings: Iterable[WordTiming]) -> None:
         """Take the timings of words, in the order of the text."""
         for word, start, end in timings:
             found = self._find(word)
@@ -244,9 +255,9 @@ class _Piece:
                 continue
             first, after = found
             after = self._after_marks(after)
-            self._offsets += (max(first, self._offsets[-1]), after)
-            self._times.append(max(start, self._times[-1]))
-            self._times.append(max(end, self._times[-1]))
+            self._known_offsets += (max(first, self._known_offsets[-1]), after)
+            self._known_times.append(max(start, self._known_times[-1]))
+            self._known_times.append(max(end, self._known_times[-1]))
             self._timed.add(after)
             self._cursor = after
 
@@ -265,22 +276,22 @@ class _Piece:
         if here is not None:
             return here.span(1)
         there = re.compile(rf"(?<!\w){letters}(?!\w)", re.IGNORECASE).search(self.text, self._cursor)
-        return there.span() if there is not None and there.start() - self._cursor <= _ASTRAY else None
+        return there.span() if there is not None and there.start() - self._cursor <= _SEARCHED_AHEAD else None
 
     def time_at(self, offset: int) -> float:
         """Seconds of the whole reply at which what stands before `offset` has been played."""
         inside = offset - self.start
-        index = bisect_left(self._offsets, inside)
-        if index < len(self._offsets) and self._offsets[index] == inside:
-            return self.began + min(self._times[index], self.seconds)
+        index = bisect_left(self._known_offsets, inside)
+        if index < len(self._known_offsets) and self._known_offsets[index] == inside:
+            return self.began + min(self._known_times[index], self.seconds)
         last = len(self.text.rstrip())
-        if index < len(self._offsets):
-            after, later = self._offsets[index], self._times[index]
+        if index < len(self._known_offsets):
+            after, later = self._known_offsets[index], self._known_times[index]
         elif inside == last and self.growing:
             return inf  # more of its audio may come
         else:
             after, later = last, self.seconds
-        before, earlier = self._offsets[index - 1], self._times[index - 1]
+        before, earlier = self._known_offsets[index - 1], self._known_times[index - 1]
         share = (inside - before) / (after - before)
         return self.began + min(earlier + share * max(later - earlier, 0.0), self.seconds)
 
@@ -291,8 +302,8 @@ def _check_seconds(call: str, seconds: float, *, finite: bool = True) -> None:
         raise LocalProtocolError(f"{call}(): seconds are {seconds!r}; must be {rule}")
 
 
-def _checked(call: str, words: Iterable[WordTiming]) -> list[WordTiming]:
-    """The timings, if they can be; a message names a word by its number, for it is what somebody says."""
+def _checked_timings(call: str, words: Iterable[WordTiming]) -> list[WordTiming]:
+    """The timings, checked; a message names a word by its number, because the word is what somebody says."""
     timings = list(words)
     for number, (_, start, end) in enumerate(timings):
         if not 0 <= start <= end < inf:
