@@ -287,7 +287,7 @@ class StreamCommands:
         return request
 
     async def _watch_forced_end(self, request: Request) -> None:
-        """Give up the connection if a ForceEndTurn gets no answer and its turn gets nowhere: Flux hears nobody any more."""
+        """Give up the connection if a ForceEndTurn gets no answer and its turn gets nowhere: Flux hears nobody."""
         socket, settled = self._socket, self._progress_window
         await self._requests.wait_answered(request)
         stuck = request.answer is None and self.turn_open and self._progress_window == settled
