@@ -9,7 +9,8 @@ import sys
 import anyio
 import pytest
 
-from turnkit.timers import Alarm, Background, clock, on_trio
+from turnkit.flux.background import Background
+from turnkit.timers import Alarm, clock, on_trio
 
 pytestmark = pytest.mark.anyio
 

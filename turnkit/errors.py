@@ -1,4 +1,4 @@
-"""Everything that can go wrong, and whose fault it is.
+"""The errors that turnkit raises, and whose fault each is.
 
     TurnkitError
     ├── ConfigError (ValueError)          a setting that cannot work; nothing was started
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class TurnkitError(Exception):
-    """Any error that turnkit raises on purpose."""
+    """An error that turnkit raises on purpose; the base of all the others."""
 
 
 class ConfigError(TurnkitError, ValueError):
@@ -43,7 +43,7 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """What arrived is not Flux: no JSON object, or no WebSocket where one should be."""
+    """The other side does not speak Flux: no JSON object arrived, or there is no WebSocket where one should be."""
 
 
 class FluxError(TurnkitError):
@@ -81,7 +81,7 @@ class FluxError(TurnkitError):
 
 
 class ConnectionFailed(TurnkitError, OSError):
-    """No connection, or none any more, and turnkit has given up.
+    """The connection could not be made, or was lost for good: turnkit has given up.
 
     Attributes:
         attempts: what went wrong each time, oldest first; never empty.

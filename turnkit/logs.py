@@ -1,4 +1,4 @@
-"""How turnkit logs: as the application configured structlog, or warnings on standard error if it did not.
+"""Logging through structlog: as the application configured it, or warnings on standard error if it did not.
 
 Event names are static and values are keys. What may hold personal data (what was said, or an exception's message,
 which may quote it) is only ever under a key that begins with `personal_`.

@@ -1,4 +1,4 @@
-"""Which of the two async libraries is running, its clock, an alarm on it, and tasks in the background.
+"""The clock of the running async library, an alarm on it, and which library that is: asyncio or trio.
 
 anyio finds out anew at each call which it is; what is asked at every message is worth asking once. And a task that
 waits for a time costs ten times the memory of a timer, which asyncio has and trio has not.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from math import inf
-from typing import Any
 
 import anyio
+
+EARLY_SECONDS = 1e-6
+"""Seconds by which a timer may ring early: a deadline so near has come."""
 
 
 def on_trio() -> bool:
@@ -43,7 +45,7 @@ def _context() -> Context:
 
 
 class Alarm:
-    """Calls `ring` at the time it is set to, once; made and used where the library runs."""
+    """An alarm that calls `ring` once, at the time it is set to; made and used where the library runs."""
 
     __slots__ = ("_at", "_context", "_loop", "_ring", "_scope", "_stopped", "_timer")
 
@@ -69,7 +71,7 @@ class Alarm:
         if self._loop is not None:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(at, self._rings, context=self._context)
+            self._timer = self._loop.call_at(at, self._go_off, context=self._context)
         elif self._scope is not None:
             self._scope.deadline = at
 
@@ -86,54 +88,9 @@ class Alarm:
         while self.needs_task and not self._stopped:
             with anyio.CancelScope(deadline=self._at) as self._scope:
                 await anyio.sleep_forever()
-            self._rings()
+            self._go_off()
 
-    def _rings(self) -> None:
+    def _go_off(self) -> None:
         self._at, self._timer = inf, None
         if not self._stopped:
             self._ring()
-
-
-class Background:
-    """Tasks beside the one that begins and stops it, and ended with it; none of them may raise.
-
-    Attributes: `nursery` is trio's, None on asyncio: a task group there costs a kilobyte, also without a task.
-    """
-
-    __slots__ = ("_manager", "_tasks", "nursery")
-
-    def __init__(self) -> None:
-        self.nursery: Any = None
-        self._manager: Any = None
-        self._tasks: set[asyncio.Task[None]] | None = None
-
-    async def begin(self) -> None:
-        """Before anything else; whoever calls it has to call `stop`."""
-        if on_trio():
-            import trio
-
-            self._manager = trio.open_nursery()
-            self.nursery = await self._manager.__aenter__()
-
-    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Let `work` go on by itself."""
-        if self.nursery is not None:
-            self.nursery.start_soon(work)
-            return
-        tasks = self._tasks = set() if self._tasks is None else self._tasks
-        task = asyncio.get_running_loop().create_task(work())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    async def stop(self) -> None:
-        """Cancel what still goes on, and wait until it is over; cancelling that is of no use."""
-        if self.nursery is not None:
-            # Else, if the owner is being cancelled, the nursery would raise that once more.
-            self.nursery.cancel_scope.shield = True
-            self.nursery.cancel_scope.cancel()
-            await self._manager.__aexit__(None, None, None)
-        elif self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait(self._tasks)

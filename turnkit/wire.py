@@ -1,4 +1,4 @@
-"""Flux's side of the socket, exactly: frames to messages, messages to events, commands and options to text.
+"""Flux's wire format: frames to messages, messages to events, commands and options to text.
 
 Speaks the contract of Deepgram's `/v2/listen` as of autumn 2026 and tolerates what older and newer deployments send:
 unknown types, events, triggers and fields, numbers in quotes, absent fields. It takes no decision about a turn.
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from .errors import ConfigError, RemoteProtocolError
-from .turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
+from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
 
 # Messages from Flux -----------------------------------------------------------------------------------------------
 
@@ -30,7 +30,14 @@ class Connected(_Message, frozen=True, gc=False, tag="Connected"):
 
 
 class Word(msgspec.Struct, frozen=True, gc=False):
-    """A word, punctuated and cased; `start` and `end` are seconds of stream audio, None where Flux gives none."""
+    """A word of a transcript.
+
+    Attributes:
+        word: punctuated and cased.
+        confidence: 0 to 1. Default 0.
+        start: seconds of stream audio; None where Flux gives none.
+        end: seconds of stream audio; None where Flux gives none.
+    """
 
     word: str
     confidence: float = 0.0
@@ -41,10 +48,17 @@ class Word(msgspec.Struct, frozen=True, gc=False):
 class TurnInfo(_Message, frozen=True, gc=False, tag="TurnInfo"):
     """The state of a turn.
 
-    Fields: `event` (`StartOfTurn`, `Update`, `EagerEndOfTurn`, `TurnResumed`, `EndOfTurn` or newer); `turn_index`
-    from 0; `transcript` the whole turn so far; `end_of_turn_confidence` 0 to 1; `audio_window_start` and
-    `audio_window_end` seconds of stream audio; `trigger` of an EndOfTurn, "" where absent; `languages` detected and
-    `languages_hinted` (multilingual model); `raw_words` the words as Flux sent them, undecoded: see `words`.
+    Attributes:
+        event: `StartOfTurn`, `Update`, `EagerEndOfTurn`, `TurnResumed`, `EndOfTurn` or newer.
+        turn_index: counts the turns of a connection from 0.
+        transcript: the whole turn so far.
+        end_of_turn_confidence: 0 to 1.
+        audio_window_start: seconds of stream audio.
+        audio_window_end: seconds of stream audio.
+        trigger: of an EndOfTurn; "" where absent.
+        languages: that were detected (multilingual model); None where absent.
+        languages_hinted: the hints in force (multilingual model); None where absent.
+        raw_words: the words as Flux sent them, undecoded; see `words`.
     """
 
     event: str
@@ -70,8 +84,10 @@ class TurnInfo(_Message, frozen=True, gc=False, tag="TurnInfo"):
 class Thresholds(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The end-of-turn settings in force, or to be changed: None leaves one as it is (or means it is off).
 
-    `eot_threshold` 0.5 to 1.0; `eager_eot_threshold` 0.3 to 0.9 and at most `eot_threshold`; `eot_timeout_ms` 500 to
-    60000 milliseconds.
+    Attributes:
+        eot_threshold: 0.5 to 1.0.
+        eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`.
+        eot_timeout_ms: 500 to 60000 milliseconds.
     """
 
     eot_threshold: float | None = None
@@ -114,8 +130,10 @@ class ErrorMessage(_Message, frozen=True, gc=False, tag="Error"):
 class Unknown(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A message turnkit cannot read, kept whole so that nothing is lost.
 
-    `type` is its type ("" if it has none), `problem` what is wrong with it (empty: a type that is merely new), `raw`
-    what arrived.
+    Attributes:
+        type: of the message; "" if it has none.
+        problem: what is wrong with it. Default "": its type is merely new.
+        raw: what arrived.
     """
 
     type: str
@@ -134,8 +152,6 @@ Message: TypeAlias = (
 
 _Known: TypeAlias = Connected | TurnInfo | ConfigureSuccess | ConfigureFailure | WarningMessage | ErrorMessage
 
-_COUNTABLE = 2**53  # beyond it, JSON cannot be trusted to count
-
 # Not strict: some hosts put numbers in quotes.
 _decode_known = msgspec.json.Decoder(_Known, strict=False).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -148,20 +164,27 @@ _KNOWN_TYPES = frozenset({"Connected", "TurnInfo", "ConfigureSuccess", "Configur
 def decode(data: object) -> Message:
     """Read one message of Flux from whatever carries it.
 
-    Takes JSON text or bytes, a mapping, an object of Deepgram's SDK (its attributes and extras), a message already
-    decoded, or None (what SDK 7.8 makes of a type it does not know). Numbers in quotes are read as numbers, unknown
-    fields skipped. A type that is not known, a known one whose fields do not fit, and None become `Unknown`.
+    Numbers in quotes are read as numbers, unknown fields skipped. A type that is not known, a known one whose fields do
+    not fit, and None become `Unknown`.
 
-    Raises RemoteProtocolError if text or bytes are no JSON object, or `data` is none of the above.
+    Args:
+        data: JSON text or bytes, a mapping, an object of Deepgram's SDK (its attributes and extras), a message already
+            decoded, or None (what SDK 7.8 makes of a type it does not know).
+
+    Returns:
+        The message.
+
+    Raises:
+        RemoteProtocolError: if text or bytes are no JSON object, or `data` is none of the above.
     """
     if isinstance(data, (bytes, str)):
         try:
             message: Message = _decode_known(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-            return _unknown(data, error)
+            return _read_unknown(data, error)
         except TypeError:  # msgspec reads no subclass of str
             return decode(str.__str__(data))
-        return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
+        return message if type(message) is not TurnInfo or _has_usable_numbers(message) else _unusable_numbers(data)
     if isinstance(data, _KNOWN):
         return data
     if isinstance(data, (bytearray, memoryview)):
@@ -176,23 +199,23 @@ def decode(data: object) -> Message:
     except Exception as error:  # whoever made it; what it says may quote what was said
         return Unknown(type="", problem=f"{type(data).__name__} raised {type(error).__name__} when read", raw=data)
     if any(isinstance(value, (bytes, bytearray, memoryview)) for value in fields.values()):
-        return _misread(fields, "bytes where a text or a number should be", data)
+        return _unreadable(fields, "bytes where a text or a number should be", data)
     try:
         message = _decode_known(_encode_nested(fields))
     except (msgspec.DecodeError, RecursionError) as error:
-        return _misread(fields, str(error), data)
+        return _unreadable(fields, str(error), data)
     except (TypeError, ValueError) as error:
-        return _misread(fields, f"{type(error).__name__} as JSON", data)
-    return message if type(message) is not TurnInfo or _sound(message) else _unsound(data)
+        return _unreadable(fields, f"{type(error).__name__} as JSON", data)
+    return message if type(message) is not TurnInfo or _has_usable_numbers(message) else _unusable_numbers(data)
 
 
-def _sound(message: TurnInfo) -> bool:
+def _has_usable_numbers(message: TurnInfo) -> bool:
     """Whether the numbers can be reckoned with: strings such as "NaN" are read as numbers too."""
     total = message.end_of_turn_confidence + message.audio_window_end + message.audio_window_start
-    return isfinite(total) and -_COUNTABLE < message.turn_index < _COUNTABLE
+    return isfinite(total) and -COUNTABLE < message.turn_index < COUNTABLE
 
 
-def _unknown(data: str | bytes, error: Exception) -> Message:
+def _read_unknown(data: str | bytes, error: Exception) -> Message:
     try:
         fields = _decode_any(data)
     except RecursionError:
@@ -208,18 +231,18 @@ def _unknown(data: str | bytes, error: Exception) -> Message:
         ) from None
     if None in fields.values():
         message = decode(fields)
-        return message if type(message) is not Unknown else _misread(fields, message.problem, data)
-    return _misread(fields, str(error), data)
+        return message if type(message) is not Unknown else _unreadable(fields, message.problem, data)
+    return _unreadable(fields, str(error), data)
 
 
-def _misread(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown:
+def _unreadable(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown:
     kind = fields.get("type")
     if not isinstance(kind, str):
         return Unknown(type="", problem="no type", raw=raw)
     return Unknown(type=kind, problem=problem if kind in _KNOWN_TYPES else "", raw=raw)
 
 
-def _unsound(raw: object) -> Unknown:
+def _unusable_numbers(raw: object) -> Unknown:
     return Unknown(type="TurnInfo", problem="a number is not finite, or too large", raw=raw)
 
 
@@ -238,7 +261,7 @@ def _fields(data: object) -> Mapping[str, Any]:
     return {**found, **extras} if isinstance(extras, Mapping) else found
 
 
-def _plain(value: object) -> Mapping[str, Any]:
+def _nested_fields(value: object) -> Mapping[str, Any]:
     """What a message of an SDK nests, such as its words."""
     try:
         return _fields(value)
@@ -248,7 +271,7 @@ def _plain(value: object) -> Mapping[str, Any]:
         raise TypeError(f"{type(value).__name__} raised {type(error).__name__}") from None
 
 
-_encode_nested = msgspec.json.Encoder(enc_hook=_plain).encode
+_encode_nested = msgspec.json.Encoder(enc_hook=_nested_fields).encode
 
 
 _EVENTS: dict[str, type[StartOfTurn | Update | EagerEndOfTurn | TurnResumed]] = {
@@ -281,18 +304,25 @@ def to_event(message: Message) -> TurnEvent | None:
 
 
 class CloseStream(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
-    """Flux decodes what it has, sends the last Updates and closes; an open turn gets no EndOfTurn."""
+    """The wish to close: Flux decodes what it has, sends the last Updates, closes; an open turn gets no EndOfTurn."""
 
 
 class ForceEndTurn(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
-    """End the open turn on the words it has; answered by an EndOfTurn `manual`, or a Warning if none is open."""
+    """The wish to end the open turn on its words; answered by an EndOfTurn `manual`, or a Warning if none is open."""
 
 
 class Configure(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True, omit_defaults=True):
-    """Change settings in mid-stream, in order with the audio; None keeps a setting, an empty list clears it.
+    """A change of settings in mid-stream, in order with the audio; None keeps a setting, an empty list clears it.
 
-    Raises ConfigError for what Flux would refuse. Flux checks `eager_eot_threshold` against `eot_threshold` if both
-    are given. Eager mode cannot be switched off again.
+    Attributes:
+        thresholds: Flux checks `eager_eot_threshold` against `eot_threshold` if both are given; eager mode cannot be
+            switched off again.
+        keyterms: at most 100, of 1 to 100 characters each.
+        language_hints: codes such as "en" or "en-GB" (multilingual model).
+        numerals: whether numbers come as digits.
+
+    Raises:
+        ConfigError: for what Flux would refuse.
     """
 
     thresholds: Thresholds | None = None
@@ -336,9 +366,26 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Every query parameter of `/v2/listen`, in Flux's spelling, checked when built.
 
     None leaves a parameter out, so Flux's default holds. `keyterm`, `language_hint` and `tag` are repeated, one
-    parameter a value. `encoding` and `sample_rate` (Hz) go together: both for raw audio, neither for a container.
-    A model that is not one of `MODELS` passes, because Flux may know it. Raises ConfigError naming the field, the
-    value and the rule.
+    parameter a value.
+
+    Attributes:
+        model: one of `MODELS`; another passes, because Flux may know it. Default "flux-general-en".
+        encoding: one of `ENCODINGS` for raw audio; None, with no `sample_rate` either, for a container. Default
+            "linear16".
+        sample_rate: one of `SAMPLE_RATES`, in Hz. Default 16000.
+        eot_threshold: 0.5 to 1.0. Default None: 0.7.
+        eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`. Default None: eager mode is off.
+        eot_timeout_ms: 500 to 60000 milliseconds. Default None: 5000.
+        keyterm: words to expect, at most 100 of 1 to 100 characters. Default none.
+        language_hint: codes such as "en" or "en-GB" (flux-general-multi only). Default none.
+        profanity_filter: whether profanity is filtered. Default None.
+        numerals: whether numbers come as digits. Default None.
+        redact: one of `REDACTIONS`. Default None.
+        mip_opt_out: whether to opt out of Deepgram's Model Improvement Program. Default None.
+        tag: labels of the request, 1 to 128 characters each. Default none.
+
+    Raises:
+        ConfigError: naming the field, the value and the rule.
     """
 
     model: str = "flux-general-en"

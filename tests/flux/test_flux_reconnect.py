@@ -714,7 +714,7 @@ async def test_a_forced_end_on_its_way_finds_no_turn_any_more() -> None:
         async with anyio.create_task_group() as tasks:
             await take(stream, 2)
             tasks.start_soon(force)
-            await until(lambda: len(stream._requests.forces) == 1)
+            await until(lambda: len(stream._requests.forced_ends) == 1)
             await peer.links[0].drop()
             assert isinstance(await anext(stream), StreamLost)
         assert forced == [False]
@@ -809,7 +809,7 @@ async def test_leaving_during_an_outage_is_prompt(when: str, how: str) -> None:
 
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(iterate)
-                    await until(lambda: len(peer.requests) == 2 and stream._restoring is not None)
+                    await until(lambda: len(peer.requests) == 2 and stream._reconnecting is not None)
                     await settle()
                     await stream.send_audio(bytes(10 * FRAME))
                     if how == "cancel":
@@ -880,7 +880,7 @@ async def test_a_host_that_comes_back_as_something_else_is_tried_again(anyio_bac
 
     async with tcp_peer(answer) as host, opened(hanging_up_at_once, reconnect_timeout=4) as (stream, _):
         await take(stream, 2)
-        stream._line.host = host
+        stream._connector.host = host
         with pytest.raises(ConnectionFailed) as gone:
             await anext(stream)
     assert {type(attempt) for attempt in gone.value.attempts[1:]} == {RemoteProtocolError}

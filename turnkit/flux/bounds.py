@@ -1,4 +1,4 @@
-"""The bounds of a stream: how long each wait may last, and how much is kept for a connection that comes back."""
+"""The bounds of a stream: how long each wait may last, and how much audio is kept for the next connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAY_BE_OFF = {"message_timeout": inf, "silence_after": inf, "reconnect_timeout"
 
 
 class Bounds(msgspec.Struct, gc=False, kw_only=True):
-    """Seconds, all of them; `connect` says what each is for. Raises ConfigError for what cannot work."""
+    """The bounds of a stream, in seconds; `connect` says what each is for. Raises ConfigError for what cannot work."""
 
     connect_timeout: float = 10.0
     send_timeout: float = 5.0

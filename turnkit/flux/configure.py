@@ -21,6 +21,7 @@ def merged(commands: Iterable[Configure]) -> Configure:
 
 
 def given(struct: Configure | Thresholds | None) -> dict[str, Any]:
+    """The fields that have a value."""
     values = {} if struct is None else msgspec.structs.asdict(struct)
     return {name: value for name, value in values.items() if value is not None}
 
@@ -34,7 +35,7 @@ def applied(options: FluxOptions, command: Configure) -> FluxOptions:
 
 
 def undo(command: Configure, before: FluxOptions) -> Configure:
-    """What takes `command` back."""
+    """The Configure that takes `command` back, to the options `before` it."""
     changed = command.thresholds or Thresholds()
     eot = DEFAULT_EOT_THRESHOLD if before.eot_threshold is None else before.eot_threshold
     timeout = DEFAULT_EOT_TIMEOUT_MS if before.eot_timeout_ms is None else before.eot_timeout_ms

@@ -1,11 +1,10 @@
-"""The way to one host: a WebSocket to `/v2/listen`, as often as one is needed, until Flux has said Connected."""
+"""Opening a connection to a host: a WebSocket to `/v2/listen`, on which Flux has said Connected."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from importlib.metadata import PackageNotFoundError, version
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
@@ -13,8 +12,10 @@ import anyio
 import msgspec
 
 from ..errors import ConfigError, ConnectionFailed, RemoteProtocolError
-from ..timers import Background, on_trio
+from ..timers import on_trio
+from ..version import installed_version
 from ..wire import Connected, ErrorMessage, FluxOptions, Unknown, decode
+from .background import Background
 from .bounds import Bounds
 from .failures import PING, flux_error, header, translate
 
@@ -29,7 +30,12 @@ _MAX_QUEUE = 1024
 
 
 class Connector:
-    """What connections are made from; `background` runs what goes on beside the reader."""
+    """Opens the connections of one stream: it holds the address, the credential and the bounds that they all share.
+
+    Attributes:
+        host: the host, with its port if one was given.
+        background: the tasks of the stream that run beside its reader.
+    """
 
     __slots__ = ("_bounds", "_credential", "_scheme", "_ssl", "background", "host")
 
@@ -44,26 +50,26 @@ class Connector:
         self.background = Background()
 
     async def open(self, options: FluxOptions) -> tuple[Any, Connected]:
-        """A new connection, and Flux's greeting; raises a TurnkitError."""
+        """Open a connection and wait for Flux's Connected; raises a TurnkitError."""
         secret = ""
         settings: dict[str, Any] = {} if self._ssl is None else {"ssl": self._ssl}
         if self._credential is not None:
-            secret = await self._secret(self._credential[1])
+            secret = await self._fetch_secret(self._credential[1])
             settings["additional_headers"] = {"Authorization": f"{self._credential[0]} {secret}"}
         settings |= {"open_timeout": self._bounds.connect_timeout, "close_timeout": self._bounds.close_timeout}
         opening = websocket(f"{self._scheme}://{self.host}/v2/listen?{options.to_query()}", settings)
         try:
             nursery = self.background.nursery
-            socket = await (opening.__aenter__() if nursery is None else nursery.start(_host, opening))
+            socket = await (opening.__aenter__() if nursery is None else nursery.start(_keep_open, opening))
         except Exception as error:
             raise translate(error, self.host, secret) from error
         try:
-            return socket, await self._greeting(socket)
+            return socket, await self._wait_connected(socket)
         except BaseException:
             await drop(socket)
             raise
 
-    async def _secret(self, token: Token) -> str:
+    async def _fetch_secret(self, token: Token) -> str:
         if isinstance(token, str):
             return token
         try:
@@ -75,7 +81,7 @@ class Connector:
             raise ConnectionFailed(what, (error,)) from error
         return checked_secret("token", secret)
 
-    async def _greeting(self, socket: Any) -> Connected:
+    async def _wait_connected(self, socket: Any) -> Connected:
         """Wait for Connected, Flux's first message."""
         bound = self._bounds.connect_timeout
         try:
@@ -103,6 +109,7 @@ class Connector:
 
 
 def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
+    """A WebSocket connection of the running library, which opens when the context is entered."""
     connect: Any
     if on_trio():
         from websockets.trio.client import connect
@@ -114,7 +121,7 @@ def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager
     opening: AbstractAsyncContextManager[Any] = connect(
         uri,
         compression=None,  # audio does not compress, and the windows cost 50 KiB a connection
-        user_agent_header=f"turnkit/{_version()}",
+        user_agent_header=f"turnkit/{installed_version() or 'unknown'}",
         ping_interval=PING,
         ping_timeout=PING,
         max_size=_MAX_SIZE,
@@ -137,24 +144,17 @@ async def drop(socket: Any) -> None:
                 await socket.stream.aclose()
 
 
-async def _host(opening: AbstractAsyncContextManager[Any], *, task_status: Any) -> None:
-    """On trio, the tasks of a websocket need one that they belong to: the reader, who opens it, may come and go."""
+async def _keep_open(opening: AbstractAsyncContextManager[Any], *, task_status: Any) -> None:
+    """Keep a socket open on trio: its tasks need one that they belong to, and the reader, who opens it, may go."""
     async with opening as socket:
         task_status.started(socket)
         await socket.wait_closed()
 
 
 def checked_secret(name: str, secret: object) -> str:
-    """The credential, if it can travel in a header; no message quotes it."""
+    """The credential; raises ConfigError, without quoting it, if it cannot travel in a header."""
     if not isinstance(secret, str) or not secret or any(not "!" <= character <= "~" for character in secret):
         raise ConfigError(
             f"{name}: must be the bare credential, ASCII without spaces or line breaks (its value is not shown)"
         )
     return secret
-
-
-def _version() -> str:
-    try:
-        return version("turnkit")
-    except PackageNotFoundError:  # run from a source tree
-        return "unknown"

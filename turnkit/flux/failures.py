@@ -1,4 +1,4 @@
-"""What goes wrong on the way to Flux, in turnkit's words: whose fault it is, and what to do."""
+"""Turnkit's errors for what goes wrong on the way to Flux: whose fault it is, and what to do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ERROR_ADVICE = {
 
 
 def translate(error: Exception, host: str, secret: str = "") -> TurnkitError:
-    """The one place where what websockets, anyio, trio and the system raise becomes turnkit's; `host` was the peer."""
+    """Turnkit's error for whatever websockets, anyio, trio or the system raised in talking to `host`."""
     if isinstance(error, TurnkitError):
         return error
     if isinstance(error, ws.InvalidStatus):
@@ -61,12 +61,14 @@ def translate(error: Exception, host: str, secret: str = "") -> TurnkitError:
 
 
 def close_code(error: Exception) -> int | None:
+    """The code the other side closed with, 1006 if with none; None if the error is no close."""
     if not isinstance(error, ws.ConnectionClosed):
         return None
     return int(error.rcvd.code) if error.rcvd else 1006
 
 
 def closed(error: ws.ConnectionClosed, host: str) -> TurnkitError:
+    """The error for a connection that ended without being asked to."""
     if error.sent is not None and not error.rcvd_then_sent and error.sent.code in (1002, 1007, 1009):
         return RemoteProtocolError(f"{host} sent what is no message of Flux: {error.sent.code} {error.sent.reason}")
     if error.sent is not None and error.rcvd is None and error.sent.code == 1011:
@@ -77,12 +79,16 @@ def closed(error: ws.ConnectionClosed, host: str) -> TurnkitError:
 
 
 def flux_error(message: ErrorMessage, request_id: str) -> FluxError:
+    """The error for Flux's own Error, with advice."""
     advice = _ERROR_ADVICE.get(message.code, "")
     return FluxError(message.code, message.description, request_id=message.request_id or request_id, advice=advice)
 
 
 def refused(response: Any, host: str, secret: str) -> TurnkitError:
-    """A refused upgrade; Flux's reason is in the body, in one of two shapes, or in the header `dg-error`."""
+    """The error for a refused upgrade.
+
+    Flux's reason is in the body, in one of two shapes, or in the header `dg-error`.
+    """
     status = int(response.status_code)
     try:
         body = msgspec.json.decode(response.body or b"", type=dict[str, Any])
@@ -103,5 +109,6 @@ def refused(response: Any, host: str, secret: str) -> TurnkitError:
 
 
 def header(response: Any, name: str) -> str:
+    """The first header of that name; empty if there is none."""
     values = response.headers.get_all(name)
     return str(values[0]) if values else ""

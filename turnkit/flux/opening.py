@@ -1,10 +1,9 @@
-"""From options, credential and address to an open stream, and back down again."""
+"""`connect`: checks the options, the credential, the address and the bounds, and opens a stream with them."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from ipaddress import ip_address
 from random import Random
 from urllib.parse import SplitResult, urlsplit
@@ -13,8 +12,8 @@ from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
 from .bounds import Bounds
-from .connecting import Connector, Token, checked_secret, drop
-from .stream import FluxStream
+from .connecting import Connector, Token, checked_secret
+from .stream import FluxStream, open_stream
 
 _DEFAULTS = FluxOptions()
 _RANDOM = Random()
@@ -42,36 +41,48 @@ def connect(
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream to Flux for an `async with`; leaving it finalises, drains and closes (`FluxStream.close`).
 
-    `api_key` is a Deepgram key, `token` a temporary JWT, or a function, async or not, that gets one for each
-    connection: a JWT lives for seconds, and has expired by the time the stream connects again. One of them, or none
-    for a host that is not Deepgram's. turnkit never reads them from the environment. `url` is scheme and host; the
-    path is always `/v2/listen`. `allow_unencrypted` permits `ws://` beyond this machine: audio, words and key then
-    travel in the clear. `ssl_context` replaces the system's trust, for a private certificate authority.
+    Left by cancellation or another BaseException, the socket is dropped at once. A stream that is lost connects again
+    (`FluxStream`): the first attempt comes at once, the next after `backoff_first`, then twice that and so on to
+    `backoff_max`, each time a random half to the whole of it. A connection that holds for `backoff_max` ends the
+    outage. The first connection of all is not retried. Nor may a turn go on for `answer_timeout` after a ForceEndTurn,
+    whatever messages come: the connection is given up, and what was said since the last new words of that turn is sent
+    again. A peer that answers no ping for 20 s, sent every 20 s, is given up too.
 
-    Bounds, all in seconds: `connect_timeout` for the handshake, again for Flux's Connected, and for the function
-    that gets a token; `send_timeout` for each frame to leave; `answer_timeout` for Flux to answer a Configure or a
-    ForceEndTurn; `close_timeout` for the rest of the stream to arrive on leaving. `message_timeout`: audio flows and
-    no message comes for so long, some 40 of Flux's Updates: Flux has stalled, and the connection is given up; inf
-    never. Nor may a turn go on for `answer_timeout` after a ForceEndTurn, whatever messages come: the connection is
-    given up, and what was said since the last new words of that turn is sent again. A peer that answers no ping for 20
-    s, sent every 20 s, is given up too. `silence_after`: inside a turn no audio came for so long, or for twice the
-    length of the last piece if that is more: silence is sent for it in real time until there is audio again or the turn
-    has ended, because Flux's clock, and with it the end of the turn, runs on audio only; inf never, and never for
-    containers and Opus, whose silence turnkit cannot make.
+    Args:
+        options: the query parameters. Default `FluxOptions()`.
+        api_key: a Deepgram key; turnkit never reads one from the environment. Give it or `token`, or neither for a host
+            that is not Deepgram's. Default None.
+        token: a temporary JWT, or a function, async or not, that gets one for each connection: a JWT lives for seconds,
+            and has expired by the time the stream connects again. Default None.
+        url: scheme and host; the path is always `/v2/listen`. Default Deepgram's.
+        allow_unencrypted: whether `ws://` is permitted beyond this machine: audio, words and key then travel in the
+            clear. Default False.
+        ssl_context: replaces the system's trust, for a private certificate authority. Default None.
+        connect_timeout: seconds for the handshake, again for Flux's Connected, and for the function that gets a token.
+            Default 10.
+        send_timeout: seconds for each frame to leave. Default 5.
+        answer_timeout: seconds for Flux to answer a Configure or a ForceEndTurn. Default 5.
+        close_timeout: seconds for the rest of the stream to arrive on leaving. Default 2.
+        message_timeout: seconds for which audio flows and no message comes, after which Flux has stalled and the
+            connection is given up. Default 10, some 40 of Flux's Updates; `inf`: never.
+        silence_after: seconds, or twice the length of the last piece if that is more, for which no audio came inside a
+            turn, after which silence is sent for it in real time until there is audio again or the turn has ended,
+            because Flux's clock, and with it the end of the turn, runs on audio only. Default 0.5; `inf`: never, nor
+            for containers and Opus, whose silence turnkit cannot make.
+        reconnect_timeout: seconds that an outage may last before the stream gives up. Default 60: a minute outlives a
+            deploy of the server, and few callers wait longer; 0: a loss is raised at once.
+        backoff_first: seconds before the second attempt. Default 0.5.
+        backoff_max: seconds between attempts at most. Default 8.
+        replay_seconds: seconds of audio kept for the next connection, of what Flux had not covered yet and what came
+            meanwhile, 32 kB a second at 16 kHz linear16; older audio is dropped and counted
+            (`FluxStream.lost_audio_seconds`). Default 15, a long answer: what is older is too late to be answered.
 
-    A stream that is lost connects again (`FluxStream`). `reconnect_timeout`: how long an outage may last before it
-    gives up; a minute outlives a deploy of the server, and few callers wait longer. 0: a loss is raised at once. The
-    first attempt comes at once, the next after `backoff_first`, then twice that and so on to `backoff_max`, each
-    time a random half to the whole of it. A connection that holds for `backoff_max` ends the outage. The first
-    connection of all is not retried. `replay_seconds`: so much audio is kept for the next connection, of what Flux
-    had not covered yet and what came meanwhile, 32 kB a second at 16 kHz linear16; older audio is dropped and counted
-    (`FluxStream.lost_audio_seconds`). Fifteen seconds are a long answer; what is older is too late to be answered.
+    Returns:
+        The context manager of a `FluxStream`. Entering it raises FluxError if Flux refuses (its `advice` says what to
+        do), ConnectionFailed if it cannot be reached or stays silent, RemoteProtocolError if what answers is not Flux.
 
-    Left by cancellation or another BaseException, the socket is dropped at once.
-
-    Raises ConfigError at once, before the network is touched; on entering, FluxError if Flux refuses (its `advice`
-    says what to do), ConnectionFailed if it cannot be reached or stays silent, RemoteProtocolError if what answers
-    is not Flux.
+    Raises:
+        ConfigError: at once, before the network is touched, for what cannot work.
     """
     if not isinstance(options, FluxOptions):
         raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
@@ -85,33 +96,8 @@ def connect(
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    line = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
-    return _opened(options, line, bounds, _random)
-
-
-@asynccontextmanager
-async def _opened(options: FluxOptions, line: Connector, bounds: Bounds, random: Random) -> AsyncIterator[FluxStream]:
-    # By hand, because what the body raises comes out as it is; and a context manager more costs memory.
-    await line.background.begin()
-    try:
-        socket, connected = await line.open(options)
-        stream = FluxStream(socket, options, line, bounds, random)
-        del socket  # there may be another one at the end
-        stream._greeted(connected)
-        try:
-            try:
-                yield stream
-            except Exception:
-                await stream._leave()
-                raise
-            await stream._leave()
-        finally:
-            stream._closing = True
-            await drop(stream._socket)
-            stream._end(None)
-            logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
-    finally:
-        await line.background.stop()
+    connector = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
+    return open_stream(options, connector, bounds, _random)
 
 
 def _checked_url(url: str, allow_unencrypted: bool) -> SplitResult:

@@ -1,4 +1,4 @@
-"""When to connect again, and when to give up: arithmetic on times and errors."""
+"""Retries after a loss: when to connect again and when to give up, by arithmetic on times and errors."""
 
 from __future__ import annotations
 
@@ -20,15 +20,20 @@ def is_permanent(failure: TurnkitError) -> bool:
 
 
 class Retries:
-    """One outage: from the loss of a connection to one that holds.
+    """The attempts to connect in one outage: from the loss of a connection to one that holds.
 
     The first attempt comes at once. After the nth that failed, or whose connection was lost again before it had held
     for `backoff_max`, the pause is `backoff_first` * 2 ** (n - 1), at most `backoff_max`, of which a random half to
-    the whole is waited, so that the clients of a server that comes back do not come all at once. `deadline` is when
-    to give up, `next_at` when to try next: after the deadline if that is not worth waiting for.
+    the whole is waited, so that the clients of a server that comes back do not come all at once.
+
+    Attributes:
+        failures: of this outage, oldest first.
+        deadline: when to give up; `inf` until somebody tries.
+        next_at: when to try next; after the deadline if that is not worth waiting for.
+        connected_at: since when the last connection had held.
     """
 
-    __slots__ = ("_bounds", "_random", "_tries", "deadline", "failures", "next_at", "up_at")
+    __slots__ = ("_bounds", "_random", "_tries", "connected_at", "deadline", "failures", "next_at")
 
     def __init__(self, bounds: Bounds, random: Random) -> None:
         self._bounds = bounds
@@ -37,35 +42,35 @@ class Retries:
         self.failures: list[TurnkitError] = []
         self.deadline = inf
         self.next_at = -inf
-        self.up_at = -inf  # since when the last connection had held
+        self.connected_at = -inf
 
     def lost(self, failure: TurnkitError, now: float) -> None:
-        """A connection is gone."""
-        if now - self.up_at >= self._bounds.backoff_max:
+        """Note that a connection was lost."""
+        if now - self.connected_at >= self._bounds.backoff_max:
             self._tries = 0
             self.failures = []
             self.deadline = inf
-        self._fail(failure, now)
+        self._add_failure(failure, now)
 
     def begin(self, now: float) -> None:
-        """Somebody is there to try: from now on the time runs that an outage may take."""
+        """Start the time that an outage may take: from now on somebody tries."""
         if self.deadline == inf:
             self.deadline = now + self._bounds.reconnect_timeout
 
     def failed(self, failure: TurnkitError, now: float) -> None:
-        """An attempt came to nothing."""
-        self._fail(failure, now)
+        """Note that an attempt failed."""
+        self._add_failure(failure, now)
 
     def restored(self, now: float) -> None:
-        """An attempt made a connection."""
-        self.up_at = now
+        """Note that an attempt made a connection."""
+        self.connected_at = now
 
     @property
     def tries(self) -> int:
         """Attempts made in this outage, the one under way among them."""
         return self._tries
 
-    def _fail(self, failure: TurnkitError, now: float) -> None:
+    def _add_failure(self, failure: TurnkitError, now: float) -> None:
         self.failures.append(failure)
         self.next_at = now + self._pause()
         self._tries += 1

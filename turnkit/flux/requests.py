@@ -1,4 +1,4 @@
-"""Commands that Flux answers: what is on the wire, what waits for its turn, and who waits for the answer."""
+"""The commands that Flux answers: which of them are on the wire, which are to come, and who waits for the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ _LOST = WarningMessage(code=NO_TURN, description="The turn was lost with the con
 
 
 class Request:
-    """A command, and the tasks that wait for its answer, until `deadline`."""
+    """A command, and the tasks that wait for its answer.
+
+    Attributes:
+        deadline: until when they wait. Default `inf`.
+        settled: whether there will be no other answer.
+        changed: set when it is settled or its deadline moves.
+        answer: of Flux; None if there is none.
+        sent: the Configure that was sent, merged.
+        waiting: what each waiting call asked for, until it left.
+    """
 
     __slots__ = ("answer", "changed", "deadline", "sent", "settled", "waiting")
 
@@ -24,76 +33,84 @@ class Request:
         self.changed = anyio.Event()
         self.answer: Message | None = None
         self.sent: Configure | None = None
-        self.waiting: dict[object, Configure] = {}  # what each waiting call asked for, until it left
+        self.waiting: dict[object, Configure] = {}
 
     def postpone(self, deadline: float) -> None:
-        """Wait until then, longer or shorter than before."""
+        """Move the deadline, in either direction."""
         self.deadline = deadline
         changed, self.changed = self.changed, anyio.Event()
         changed.set()
 
 
 class Requests:
-    """The requests of a stream: one Configure on its way and one to come, and any number of ForceEndTurns."""
+    """The requests of a stream.
 
-    __slots__ = ("flying", "forces", "queued")
+    Attributes:
+        pending: the Configure that was sent and is not answered yet.
+        queued: the Configure to come.
+        forced_ends: the ForceEndTurns that are not answered yet, oldest first.
+    """
+
+    __slots__ = ("forced_ends", "pending", "queued")
 
     def __init__(self) -> None:
-        self.forces: list[Request] = []
-        self.flying: Request | None = None
+        self.forced_ends: list[Request] = []
+        self.pending: Request | None = None
         self.queued: Request | None = None
 
     def expected(self, options: FluxOptions) -> FluxOptions:
         """The options in force once Flux has taken all that is under way."""
-        commands = [self.flying.sent] if self.flying and self.flying.sent else []
+        commands = [self.pending.sent] if self.pending and self.pending.sent else []
         commands += self.queued.waiting.values() if self.queued else []
         return applied(options, merged(commands))
 
-    def take_off(self, batch: Request, deadline: float) -> Configure:
-        """Put the merged Configure of a batch on its way."""
+    def start_configure(self, batch: Request, deadline: float) -> Configure:
+        """Make a batch the pending one, and return its Configure, merged of what was asked for."""
         command = batch.sent = merged(batch.waiting.values())
         batch.deadline = deadline
-        self.queued, self.flying = None, batch
+        self.queued, self.pending = None, batch
         return command
 
-    def force(self, deadline: float) -> Request:
+    def add_forced_end(self, deadline: float) -> Request:
+        """Expect the answer to a ForceEndTurn that is about to be sent."""
         request = Request(deadline)
-        self.forces.append(request)  # Flux answers each one, in order
+        self.forced_ends.append(request)  # Flux answers each one, in order
         return request
 
-    def settle_force(self, answer: Message) -> None:
+    def settle_forced_end(self, answer: Message) -> None:
         """Give the answer to the oldest ForceEndTurn that has not been given up."""
         now = anyio.current_time()
-        while self.forces:
-            request = self.forces.pop(0)
+        while self.forced_ends:
+            request = self.forced_ends.pop(0)
             if request.deadline > now:
-                return self.land(request, answer)
+                return self.settle(request, answer)
 
-    def land(self, request: Request, answer: Message | None) -> None:
+    def settle(self, request: Request, answer: Message | None) -> None:
+        """Give a request its answer, None if there is none, and wake those who wait for it."""
         request.answer = answer
         request.settled = True
         request.changed.set()
-        if self.flying is request:
-            self.flying = None
+        if self.pending is request:
+            self.pending = None
 
-    def lose(self, until: float) -> None:
-        """The connection is gone: forced ends have no turn any more; the Configure waits for the next connection."""
-        for request in self.forces:
-            self.land(request, _LOST)
-        self.forces.clear()
-        if self.flying is not None:
-            self.flying.postpone(until)
+    def connection_lost(self, until: float) -> None:
+        """Forced ends have no turn any more; the pending Configure waits for the next connection."""
+        for request in self.forced_ends:
+            self.settle(request, _LOST)
+        self.forced_ends.clear()
+        if self.pending is not None:
+            self.pending.postpone(until)
 
     def end(self) -> None:
-        """There will be no answers any more."""
-        for request in (*self.forces, *([self.flying] if self.flying else [])):
-            self.land(request, None)
-        self.forces.clear()
+        """Settle all requests: there will be no answers any more."""
+        for request in (*self.forced_ends, *([self.pending] if self.pending else [])):
+            self.settle(request, None)
+        self.forced_ends.clear()
 
-    async def answered(self, request: Request) -> None:
+    async def wait_answered(self, request: Request) -> None:
         """Wait for the answer; the deadline may move meanwhile."""
         while not request.settled and anyio.current_time() < request.deadline:
             with anyio.CancelScope(deadline=request.deadline):
                 await request.changed.wait()
         if not request.settled:
-            self.land(request, None)
+            self.settle(request, None)

@@ -1,8 +1,9 @@
-"""An open stream: messages out, audio and commands in."""
+"""`FluxStream`: an open stream, which reads messages, connects again, and sends audio and commands."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from random import Random
 from typing import Any, TypeAlias
 
@@ -28,7 +29,7 @@ from ..wire import (
     decode,
     encode,
 )
-from .audio_buffer import kept
+from .audio_buffer import new_audio_buffer
 from .bounds import Bounds
 from .commands import StreamCommands
 from .connecting import Connector, drop
@@ -61,84 +62,73 @@ class FluxStream(StreamCommands):
     refusal (HTTP 400, 401, 402, 403 and `UNPARSABLE_CLIENT_MESSAGE` are never tried again), else ConnectionFailed
     with every attempt, or RemoteProtocolError.
 
-    Attributes: `options` in force, Configures included; `request_id` of the connection, for Deepgram's support;
-    `missed_messages` the count of messages that Flux numbered and that never arrived.
+    Attributes:
+        options: in force, Configures included.
+        request_id: of the connection, for Deepgram's support.
+        missed_messages: how many messages Flux numbered that never arrived.
+        connected: whether there is a connection, as far as is known.
+        closing: whether `close` was called.
+        being_read: whether a task iterates the stream right now.
+        turn_open: whether the user has a turn.
     """
 
     __slots__ = (
         "_audio",
         "_audio_lock",
-        "_bounds",
-        "_broken",
-        "_cause",
-        "_closing",
+        "_broken_socket",
         "_draining",
         "_ended",
-        "_failure",
-        "_kept",
-        "_knows_force",
         "_last_id",
-        "_line",
-        "_lost_here",
-        "_offset",
-        "_on_trio",
-        "_over",
+        "_outage_lost_seconds",
         "_random",
-        "_reading",
-        "_requests",
-        "_restoring",
+        "_read_ahead",
+        "_reconnecting",
         "_retries",
-        "_settled",
-        "_socket",
-        "_stuck",
+        "_time_offset",
         "_transcript",
-        "_turn_open",
         "_unnumbered",
-        "_up",
-        "_watch",
+        "_watchdogs",
         "_window",
         "missed_messages",
-        "options",
-        "request_id",
     )
 
-    def __init__(self, socket: Any, options: FluxOptions, line: Connector, bounds: Bounds, random: Random) -> None:
+    def __init__(self, socket: Any, options: FluxOptions, connector: Connector, bounds: Bounds, random: Random) -> None:
         self.options = options
         self.request_id = ""
         self.missed_messages = 0
         self._socket = socket
         self._on_trio = on_trio()
-        self._line = line
+        self._connector = connector
         self._bounds = bounds
         self._random = random
-        self._kept: list[StreamItem] = []  # read on behalf of a later iteration
-        self._reading = self._draining = self._closing = False
-        self._up = True  # there is a connection, as far as we know
-        self._over = False  # and there will be none any more
+        self._read_ahead: list[StreamItem] = []  # read on behalf of a later iteration
+        self.being_read = self._draining = self.closing = False
+        self.connected = True
+        self._over = False  # there will be no connection any more
         self._ended: anyio.Event | None = None  # for whoever waits for the end
         self._failure: TurnkitError | None = None  # why it is over
-        self._cause: TurnkitError | None = None  # why we dropped this connection
-        self._broken: Any = None  # the socket that took no audio
-        self._restoring: anyio.CancelScope | None = None
+        self._drop_reason: TurnkitError | None = None  # why we dropped this connection
+        self._broken_socket: Any = None  # the socket that took no audio
+        self._reconnecting: anyio.CancelScope | None = None
         self._retries: Retries | None = None
-        self._lost_here = 0.0  # seconds of audio lost in this outage
+        self._outage_lost_seconds = 0.0  # seconds of audio lost in this outage
         self._last_id = -1
         self._unnumbered = 0
         self._window = 0.0  # the highest audio_window_end of this connection, in its own time
-        self._settled = 0.0  # the same when its turn last had anything new
+        self._progress_window = 0.0  # the same when its turn last had anything new
         self._transcript = ""
         self._stuck = False  # given up because its turn has nothing new and does not end
-        self._offset = 0.0  # where its time begins in the stream's
-        self._turn_open = False
-        self._knows_force: bool | None = None
+        self._time_offset = 0.0  # where its time begins in the stream's
+        self.turn_open = False
+        self._knows_force_end_turn: bool | None = None
         self._requests = Requests()
         self._audio_lock = anyio.Lock()
-        self._audio = kept(options, bounds.replay_seconds)
-        self._watch: Watchdogs | None = None
+        self._audio = new_audio_buffer(options, bounds.replay_seconds)
+        self._watchdogs: Watchdogs | None = None
 
     def __repr__(self) -> str:
-        state = "closed" if self._closing else "ended" if self._over else "open" if self._up else "lost"
-        return f"<FluxStream {state} {self._line.host} request_id={self.request_id!r}>"
+        state = "closed" if self.closing else "ended" if self._over else "open" if self.connected else "lost"
+        return f"<FluxStream {state} {self._connector.host} request_id={self.request_id!r}>"
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -148,37 +138,37 @@ class FluxStream(StreamCommands):
     async def __anext__(self) -> StreamItem:
         if self._draining:
             await self._wait_ended()
-        if self._reading:
+        if self.being_read:
             raise LocalProtocolError("the stream is already being iterated: only one task may read it at a time")
-        if self._kept:
-            return self._kept.pop(0)
-        self._reading = True
+        if self._read_ahead:
+            return self._read_ahead.pop(0)
+        self.being_read = True
         try:
-            while self._up:
-                item = await self._next()
+            while self.connected:
+                item = await self._receive()
                 if item is not None:
                     return item
             if not self._over:
-                restored = await self._restore()
+                restored = await self._reconnect()
                 if restored is not None:
                     return restored
         finally:
-            self._reading = False
+            self.being_read = False
         raise StopAsyncIteration
 
-    async def _next(self) -> StreamItem | None:
+    async def _receive(self) -> StreamItem | None:
         """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
         try:
             # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
             frame = await self._socket.recv(False)
         except Exception as error:
-            if self._closing and close_code(error) in _OURS_TO_END:
+            if self.closing and close_code(error) in _OURS_TO_END:
                 self._end(None)
                 return None
-            return self._fail(self._cause or translate(error, self._line.host), error)
-        return self._take(frame)
+            return self._connection_failed(self._drop_reason or translate(error, self._connector.host), error)
+        return self._handle_frame(frame)
 
-    def _take(self, frame: bytes) -> StreamItem | None:
+    def _handle_frame(self, frame: bytes) -> StreamItem | None:
         """Decode, keep the books and wake who waits for this message; None if it is not for the consumer."""
         try:
             message = decode(frame)
@@ -188,33 +178,33 @@ class FluxStream(StreamCommands):
             if message.sequence_id == self._last_id + 1 and not self._unnumbered:
                 self._last_id += 1
             else:
-                self._number(message.sequence_id)
+                self._count_message(message.sequence_id)
             if message.audio_window_end > self._window:
                 self._window = message.audio_window_end
             if message.event != "Update":
                 self._follow_turn(message)
-                self._settled, self._transcript = self._window, message.transcript
-            elif not self._turn_open:
-                self._settled = self._window
+                self._progress_window, self._transcript = self._window, message.transcript
+            elif not self.turn_open:
+                self._progress_window = self._window
             elif message.transcript and message.transcript != self._transcript:
-                self._settled, self._transcript = self._window, message.transcript
-            return shifted(message, self._offset) if self._offset else message
-        self._number(-1 if isinstance(message, Unknown) else message.sequence_id)
+                self._progress_window, self._transcript = self._window, message.transcript
+            return shifted(message, self._time_offset) if self._time_offset else message
+        self._count_message(-1 if isinstance(message, Unknown) else message.sequence_id)
         if isinstance(message, (ConfigureSuccess, ConfigureFailure)):
             if isinstance(message, ConfigureSuccess):
                 with suppress(ConfigError):  # the echo is Flux's; an odd one must not end the call
                     self.options = self.options.updated(message)
-            if self._requests.flying is not None:
-                self._requests.land(self._requests.flying, message)
+            if self._requests.pending is not None:
+                self._requests.settle(self._requests.pending, message)
         elif isinstance(message, WarningMessage) and message.code == NO_TURN:
-            self._requests.settle_force(message)
+            self._requests.settle_forced_end(message)
         elif isinstance(message, ErrorMessage):
-            if self._closing and message.code == UNPARSABLE:
+            if self.closing and message.code == UNPARSABLE:
                 return None  # the host does not know the ForceEndTurn of our close; it hangs up next, as we want
-            return self._fail(flux_error(message, self.request_id))
+            return self._connection_failed(flux_error(message, self.request_id))
         return message
 
-    def _number(self, sequence_id: int) -> None:
+    def _count_message(self, sequence_id: int) -> None:
         # Flux counts the messages of all types from 0. One that carries no number may or may not have taken one, so
         # a gap is forgiven for each of them.
         if sequence_id < 0:
@@ -224,21 +214,21 @@ class FluxStream(StreamCommands):
         self._last_id = max(sequence_id, self._last_id)
         self._unnumbered = 0
 
-    def _mark(self) -> object:
-        """What every message changes."""
+    def message_mark(self) -> object:
+        """A value that every message changes."""
         return self._last_id, self._unnumbered, self._window
 
     def _follow_turn(self, message: TurnInfo) -> None:
         if message.event != "EndOfTurn":
-            self._turn_open = self._turn_open or message.event in ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
-            if self._turn_open and self._watch is not None:
-                self._watch.turn_opened()
+            self.turn_open = self.turn_open or message.event in ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
+            if self.turn_open and self._watchdogs is not None:
+                self._watchdogs.turn_opened()
             return
-        self._turn_open = False
+        self.turn_open = False
         # `trigger` and ForceEndTurn came to Flux together, in August 2026.
-        self._knows_force = message.trigger != ""
+        self._knows_force_end_turn = message.trigger != ""
         if message.trigger == "manual":
-            self._requests.settle_force(message)
+            self._requests.settle_forced_end(message)
 
     async def _wait_ended(self) -> None:
         if not self._over:
@@ -247,153 +237,142 @@ class FluxStream(StreamCommands):
 
     def _end(self, failure: TurnkitError | None) -> None:
         self._failure = self._failure or failure
-        if self._audio is not None and not self._up and not self._over:
-            self._audio.abandon()
-        self._over, self._up = True, False
+        if self._audio is not None and not self.connected and not self._over:
+            self._audio.lose_rest()
+        self._over, self.connected = True, False
         if self._ended is not None:
             self._ended.set()
-        if self._restoring is not None:
-            self._restoring.cancel()
-        if self._watch is not None:
-            self._watch.stop()
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
+        if self._watchdogs is not None:
+            self._watchdogs.stop()
         self._requests.end()
 
     # Losing the connection, and getting it back -------------------------------------------------------------------
 
-    def _fail(self, failure: TurnkitError, error: Exception | None = None) -> StreamLost:
+    def _connection_failed(self, failure: TurnkitError, error: Exception | None = None) -> StreamLost:
         """The connection has failed: lost, if it can be had back, else the stream is over, and this raises."""
-        if self._heals() and (not is_permanent(failure) or self._unlearns_force(failure)):
-            return self._lose(failure)
+        if self._reconnects() and (not is_permanent(failure) or self._refused_force_end_turn(failure)):
+            return self._connection_lost(failure)
         self._end(failure)
         raise failure from error
 
-    def _heals(self) -> bool:
-        """Whether a connection that is lost will be made again."""
-        return self._bounds.reconnect_timeout > 0 and not self._closing and not self._over
-
-    def _unlearns_force(self, failure: TurnkitError) -> bool:
+    def _refused_force_end_turn(self, failure: TurnkitError) -> bool:
         """Whether Flux hung up because of a ForceEndTurn that this host does not know: it will get no other one."""
-        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self._knows_force:
+        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self._knows_force_end_turn:
             return False
-        if not self._requests.forces or self._requests.flying is not None:
+        if not self._requests.forced_ends or self._requests.pending is not None:
             return False
-        self._knows_force = False
+        self._knows_force_end_turn = False
         return True
 
-    def _lose(self, failure: TurnkitError) -> StreamLost:
+    def _connection_lost(self, failure: TurnkitError) -> StreamLost:
         now = anyio.current_time()
-        self._up = self._turn_open = False
+        self.connected = self.turn_open = False
         self._retries = self._retries or Retries(self._bounds, self._random)
         self._retries.lost(failure, now)
-        covered = self._settled if self._stuck else self._window
-        self._offset += covered
+        covered = self._progress_window if self._stuck else self._window
+        self._time_offset += covered
         if self._audio is not None:
-            self._miss(self._audio.rewind(covered))
-            self._miss(self._audio.shorten())
-        self._window = self._settled = 0.0
+            self._count_lost_audio(self._audio.rewind(covered))
+            self._count_lost_audio(self._audio.drop_excess())
+        self._window = self._progress_window = 0.0
         self._stuck = False
-        self._requests.lose(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
+        self._requests.connection_lost(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
         logger().warning("flux_lost", request_id=self.request_id, reason=str(failure))
         return StreamLost(str(failure))
 
-    def _miss(self, seconds: float) -> None:
+    def _count_lost_audio(self, seconds: float) -> None:
         """So much audio will never be covered, though its time has passed."""
-        self._offset += seconds
-        self._lost_here += seconds
+        self._time_offset += seconds
+        self._outage_lost_seconds += seconds
 
-    def _give_up(self, cause: TurnkitError, *, stuck: bool = False) -> None:
-        """Drop this connection, so that its reader finds it lost, because of `cause`; `stuck`: it covered in vain."""
-        self._cause = self._cause or cause
-        self._stuck = stuck
-        socket = self._socket
-        self._line.background.start(lambda: drop(socket))
-
-    async def _restore(self) -> StreamRestored | None:
+    async def _reconnect(self) -> StreamRestored | None:
         """Connect until it works; None if the stream was closed meanwhile. Raises once it is given up."""
         retries = self._retries
         assert retries is not None
         retries.begin(anyio.current_time())
         failure: TurnkitError | None = None
-        with anyio.CancelScope(deadline=retries.deadline) as self._restoring:
+        with anyio.CancelScope(deadline=retries.deadline) as self._reconnecting:
             try:
                 await drop(self._socket)
-                failure = await self._connect_again(retries)
+                failure = await self._retry_connecting(retries)
             finally:
-                self._restoring = None
-        if self._over or self._closing:
+                self._reconnecting = None
+        if self._over or self.closing:
             return None
-        if self._up:
-            return self._restored(retries)
+        if self.connected:
+            return self._reconnected(retries)
         if failure is None:
-            what = f"{self._line.host} did not answer before reconnect_timeout was over"
+            what = f"{self._connector.host} did not answer before reconnect_timeout was over"
             failure = ConnectionFailed(what, (TimeoutError(what),))
             retries.failed(failure, anyio.current_time())
         if not is_permanent(failure):
             failure = ConnectionFailed(
-                f"{self._line.host} was lost and could not be had back within {self._bounds.reconnect_timeout} s "
+                f"{self._connector.host} was lost and could not be had back within {self._bounds.reconnect_timeout} s "
                 f"(reconnect_timeout, {retries.tries - 1} attempts). The last: {failure}",
                 tuple(retries.failures),
             )
         self._end(failure)
         raise failure
 
-    async def _connect_again(self, retries: Retries) -> TurnkitError | None:
+    async def _retry_connecting(self, retries: Retries) -> TurnkitError | None:
         """Try until there is a connection: None; or until there is no use: the last failure."""
         while retries.next_at < retries.deadline:
             await anyio.sleep_until(retries.next_at)
             try:
-                socket, connected = await self._line.open(self.options)
+                socket, connected = await self._connector.open(self.options)
             except TurnkitError as failure:
                 logger().debug("flux_not_restored", attempt=retries.tries, error=type(failure).__name__)
                 retries.failed(failure, anyio.current_time())
                 if is_permanent(failure):
                     return failure
                 continue
-            self._socket, self._cause = socket, None
-            if self._over or self._closing:
+            self._socket, self._drop_reason = socket, None
+            if self._over or self.closing:
                 await drop(socket)
                 return None
-            self._greeted(connected)
-            self._up = True
+            self._begin_connection(connected)
+            self.connected = True
             return None
         return retries.failures[-1]
 
-    def _greeted(self, connected: Connected) -> None:
+    def _begin_connection(self, connected: Connected) -> None:
         """A connection begins."""
         self.request_id = connected.request_id
         self._last_id, self._unnumbered = -1, 0
-        self._number(connected.sequence_id)
-        self._kept.append(connected)
+        self._count_message(connected.sequence_id)
+        self._read_ahead.append(connected)
         if self._audio is not None:
-            self._audio.base = self._audio.sent
+            self._audio.connection_start = self._audio.sent
         logger().debug("flux_connected", request_id=self.request_id)
 
-    def _restored(self, retries: Retries) -> StreamRestored:
+    def _reconnected(self, retries: Retries) -> StreamRestored:
         now = anyio.current_time()
         retries.restored(now)
         attempts = f"{retries.tries} attempt{'s' if retries.tries > 1 else ''}"
         reason = f"connected again ({attempts})"
-        if self._lost_here:
-            reason += f", {self._lost_here:.2f} s of audio were lost"
-            logger().warning("flux_audio_lost", request_id=self.request_id, seconds=round(self._lost_here, 3))
+        if self._outage_lost_seconds:
+            reason += f", {self._outage_lost_seconds:.2f} s of audio were lost"
+            logger().warning("flux_audio_lost", request_id=self.request_id, seconds=round(self._outage_lost_seconds, 3))
         logger().info("flux_restored", request_id=self.request_id, attempts=retries.tries)
-        self._lost_here = 0.0
-        if self._watch is not None:
-            self._watch.restored()
-        flying = self._requests.flying
-        if flying is not None:
-            flying.postpone(now + self._bounds.answer_timeout)
-        self._line.background.start(self._catch_up)
+        self._outage_lost_seconds = 0.0
+        if self._watchdogs is not None:
+            self._watchdogs.reconnected()
+        pending = self._requests.pending
+        if pending is not None:
+            pending.postpone(now + self._bounds.answer_timeout)
+        self._connector.background.start(self._resend)
         return StreamRestored(reason)
 
-    async def _catch_up(self) -> None:
+    async def _resend(self) -> None:
         """Send the new connection what the old one did not answer, and what Flux has to hear again."""
-        flying = self._requests.flying
+        pending = self._requests.pending
         with suppress(TurnkitError):
-            if flying is not None and flying.sent is not None:
-                await self._send(encode(flying.sent))
+            if pending is not None and pending.sent is not None:
+                await self._send(encode(pending.sent))
             if self._audio is not None:
-                await self._pump()
+                await self._send_waiting_audio()
 
     # Audio --------------------------------------------------------------------------------------------------------
 
@@ -416,32 +395,36 @@ class FluxStream(StreamCommands):
     async def send_audio(self, data: bytes | bytearray | memoryview) -> None:
         """Send audio in pieces of any size; they leave as frames of 80 ms, in the order of the calls.
 
-        What does not fill a frame waits for the next call, `flush` or `close`. Cancelled between frames, the rest
-        waits too, and goes first next time; on trio, cancelling only the sender while a frame is stuck takes effect
-        when `send_timeout` is over. While the stream is lost, audio is kept for the connection to come, the last
+        What does not fill a frame waits for the next call, `flush` or `close`. Cancelled between frames, the rest waits
+        too, and goes first next time; on trio, cancelling only the sender while a frame is stuck takes effect when
+        `send_timeout` is over. While the stream is lost, audio is kept for the connection to come, the last
         `replay_seconds` of it, and this returns at once: what has to be dropped is counted in `lost_audio_seconds`.
         Containers and Opus pass as given, save that an empty piece is never sent. Their bytes do not tell their time,
         so none of them are kept: begin a container anew, with its header, after StreamRestored.
 
-        Raises ConnectionFailed if the stream has ended, and if it does not reconnect, also for a frame that does not
-        leave within `send_timeout` (the socket is dropped then); LocalProtocolError after `close` or for what is not
-        bytes.
+        Args:
+            data: the audio.
+
+        Raises:
+            ConnectionFailed: if the stream has ended; if it does not reconnect, also for a frame that does not leave
+                within `send_timeout` (the socket is dropped then).
+            LocalProtocolError: after `close`, or for what is not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")
         self._check_open()
-        if self._watch is None and len(data):
-            self._watch = Watchdogs(self)
+        if self._watchdogs is None and len(data):
+            self._watchdogs = Watchdogs(self, self._connector, self._bounds)
         if self._audio is None:
             if len(data):
-                await self._pass_on(bytes(data))
+                await self._send_container_audio(bytes(data))
             return
-        if self._watch is not None:
-            self._watch.given(len(data) / self._audio.rate)
+        if self._watchdogs is not None:
+            self._watchdogs.audio_given(len(data) / self._audio.rate)
         self._audio.add(data)
-        if not self._up:
-            self._miss(self._audio.shorten())
-        await self._pump()
+        if not self.connected:
+            self._count_lost_audio(self._audio.drop_excess())
+        await self._send_waiting_audio()
 
     async def flush(self) -> None:
         """Send what is left over of the audio as one short frame; bytes of an unfinished sample stay.
@@ -449,71 +432,52 @@ class FluxStream(StreamCommands):
         Raises as `send_audio` does.
         """
         self._check_open()
-        await self._pump(short=True)
+        await self._send_waiting_audio(short=True)
 
-    async def _pump(self, *, short: bool = False) -> None:
+    async def _send_waiting_audio(self, *, short: bool = False) -> None:
         """Send the audio that waits, in its order, whoever calls."""
         audio = self._audio
         if audio is None:
             return
         async with self._audio_lock:
-            audio.forget(self._settled)
-            while self._up and self._broken is not self._socket:
+            audio.drop_covered(self._progress_window)
+            while self.connected and self._broken_socket is not self._socket:
                 await checkpoint_if_cancelled()
-                frame = audio.take(short=short)
+                frame = audio.next_frame(short=short)
                 if not frame:
                     return
-                await self._send_audio(frame)
+                await self._send_audio_frame(frame)
                 # However much there is, the reader gets its turn.
                 await checkpoint()
 
-    async def _pass_on(self, piece: bytes) -> None:
+    @property
+    def takes_silence(self) -> bool:
+        """Whether silence can be made for its audio: not for containers and Opus."""
+        return self._audio is not None
+
+    async def send_silence(self) -> None:
+        """Send a frame of silence, after the audio that waits."""
+        if self._audio is not None:
+            self._audio.add_silence()
+            await self._send_waiting_audio()
+
+    async def _send_container_audio(self, piece: bytes) -> None:
         async with self._audio_lock:
             self._check_open()
-            if self._up and self._broken is not self._socket:
-                await self._send_audio(piece)
+            if self.connected and self._broken_socket is not self._socket:
+                await self._send_audio_frame(piece)
 
-    async def _send_audio(self, frame: bytes) -> None:
+    async def _send_audio_frame(self, frame: bytes) -> None:
         socket = self._socket
         try:
             await self._send(frame)
         except TurnkitError:
-            if not self._heals():
+            if not self._reconnects():
                 raise
-            self._broken = socket  # whoever reads finds it lost, if it is still this one
+            self._broken_socket = socket  # whoever reads finds it lost, if it is still this one
             return
-        if self._watch is not None:
-            self._watch.sent()
-
-    async def _send(self, frame: str | bytes) -> None:
-        await checkpoint_if_cancelled()
-        socket, failure = self._socket, None
-        # On trio, a send that is cut off leaves half a frame behind, after which nothing can be read: it is shielded.
-        # asyncio has the frame in its buffer before it waits, so cancelling is harmless.
-        with anyio.move_on_after(self._bounds.send_timeout, shield=self._on_trio):
-            try:
-                await socket.send(frame)
-                return
-            except Exception as error:
-                failure = error
-        if failure is not None:
-            # Cancelling everything also takes the connection from under a blocked send: that is no news.
-            await checkpoint_if_cancelled()
-            raise translate(failure, self._line.host) from failure
-        bound = self._bounds.send_timeout
-        what = f"{self._line.host} took no data for {bound} s (send_timeout): the connection was dropped"
-        stuck = ConnectionFailed(what, (TimeoutError(what),))
-        if socket is self._socket:
-            self._cause = self._cause or stuck
-        await drop(socket)
-        raise stuck
-
-    def _check_open(self) -> None:
-        if self._closing:
-            raise LocalProtocolError("the stream is closed: nothing can be sent after close()")
-        if self._over:
-            attempts = (self._failure,) if self._failure else ()
-            raise ConnectionFailed(f"the stream to {self._line.host} has ended: {self._failure}", attempts)
+        if self._watchdogs is not None:
+            self._watchdogs.audio_sent()
 
     # The end of the stream ----------------------------------------------------------------------------------------
 
@@ -526,41 +490,69 @@ class FluxStream(StreamCommands):
         the iteration then by `close_timeout`; a connection that is gone already is no error. A stream that is lost ends
         at once: what audio was kept for the next connection is counted as lost.
         """
-        if self._closing:
+        if self.closing:
             return
-        self._closing = True
+        self.closing = True
         if self._over:
             return
-        if not self._up:
+        if not self.connected:
             return self._end(None)
         try:
-            await self._pump(short=True)
-            if self._turn_open and self._knows_force is not False:
+            await self._send_waiting_audio(short=True)
+            if self.turn_open and self._knows_force_end_turn is not False:
                 await self._send(encode(ForceEndTurn()))
             await self._send(encode(CloseStream()))
         except TurnkitError as error:
             logger().debug("flux_close_failed", request_id=self.request_id, error=type(error).__name__)
         if not self._over:
-            self._line.background.start(self._run_out)
+            self._connector.background.start(self._drop_after_close_timeout)
 
-    async def _run_out(self) -> None:
+    async def _drop_after_close_timeout(self) -> None:
         """Whoever iterates until Flux has closed, too, waits no longer than `close_timeout`."""
         await anyio.sleep(self._bounds.close_timeout)
         if self._audio is not None and not self._over:
-            self._audio.abandon(self._window)
+            self._audio.lose_rest(self._window)
         await drop(self._socket)
 
-    async def _leave(self) -> None:
+    async def _close_and_drain(self) -> None:
         """Close, and see that somebody reads the rest, within `close_timeout`."""
         self._bounds.send_timeout = min(self._bounds.send_timeout, self._bounds.close_timeout)
         await self.close()
         with anyio.move_on_after(self._bounds.close_timeout), suppress(TurnkitError):
-            if self._reading:
+            if self.being_read:
                 await self._wait_ended()
             self._draining = not self._over
-            while self._up:
-                item = await self._next()
+            while self.connected:
+                item = await self._receive()
                 if item is not None:
-                    self._kept.append(item)
-        if self._up and self._audio is not None:
-            self._audio.abandon(self._window)
+                    self._read_ahead.append(item)
+        if self.connected and self._audio is not None:
+            self._audio.lose_rest(self._window)
+
+
+@asynccontextmanager
+async def open_stream(
+    options: FluxOptions, connector: Connector, bounds: Bounds, random: Random
+) -> AsyncIterator[FluxStream]:
+    """A stream for as long as the context is open; leaving it finalises, drains and closes."""
+    # By hand, because what the body raises comes out as it is; and a context manager more costs memory.
+    await connector.background.begin()
+    try:
+        socket, connected = await connector.open(options)
+        stream = FluxStream(socket, options, connector, bounds, random)
+        del socket  # there may be another one at the end
+        stream._begin_connection(connected)
+        try:
+            try:
+                yield stream
+            except Exception:
+                await stream._close_and_drain()
+                raise
+            await stream._close_and_drain()
+        finally:
+            stream.closing = True
+            await drop(stream._socket)
+            stream._end(None)
+            logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
+    finally:
+        await connector.background.stop()

@@ -8,7 +8,7 @@
         ...  # any Flux client, pointed at flux.url
 
     async with serve(script, faults=["drop@turn2.mid/1", Fault("close", 1011, at="20s")], continues=True) as flux:
-        ...  # and anything that can go wrong, at any moment (`FAULTS`; `moments`); `flux.faults_injected` is the record
+        ...  # and anything that can go wrong, at any moment (`FAULTS`, `MOMENTS`); `flux.faults_injected` is the record
 
 It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times and
 detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. It shares

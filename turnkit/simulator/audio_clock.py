@@ -13,14 +13,17 @@ _SEARCHED_SECONDS = 0.06  # less than the first frame that anything is said abou
 
 
 class NotAudio(Exception):
-    """The bytes are no container that the simulator can tell the time by; the message says what they are."""
+    """A container that the simulator cannot tell the time by; the message says what it is."""
 
 
 class AudioClock:
     """Counts the seconds of audio received.
 
-    `bytes_per_second` of raw audio; None for a container, which is read as WAV: rate and width come from its header,
-    and what follows the header is sound, whatever length it claims, as a live stream does not know its own.
+    A container is read as WAV: rate and width come from its header, and what follows the header is sound, whatever
+    length it claims, as a live stream does not know its own.
+
+    Args:
+        bytes_per_second: of raw audio; None for a container.
     """
 
     def __init__(self, bytes_per_second: int | None) -> None:
@@ -76,8 +79,16 @@ def _read_wav(header: bytes) -> tuple[int, int] | None:
 def marked_silence(seconds: float, *, start: float = 0.0, bytes_per_second: int = 32000) -> bytes:
     """Silence for a simulator that `continues`: every 20 ms it says which second of the caller's speech it is.
 
-    `start`, the second it begins with; `bytes_per_second` of the raw audio, 32000 for 16 kHz linear16. A client may cut
-    it anywhere, send it again or leave some out: what the simulator hears on a connection begins where its audio does.
+    A client may cut it anywhere, send it again or leave some out: what the simulator hears on a connection begins where
+    its audio does.
+
+    Args:
+        seconds: how long it is.
+        start: the second of speech that it begins with. Default 0.
+        bytes_per_second: of the raw audio. Default 32000, which is linear16 at 16 kHz.
+
+    Returns:
+        The audio.
     """
     sound = bytearray(round(seconds * bytes_per_second))
     step = max(_MARK_BYTES, round(_MARK_SECONDS * bytes_per_second))
@@ -89,7 +100,11 @@ def marked_silence(seconds: float, *, start: float = 0.0, bytes_per_second: int 
 
 
 class MarkFinder:
-    """Looks at the beginning of a connection's audio for the second of speech that it begins with."""
+    """Finds the second of speech that a connection's audio begins with, from the marks of `marked_silence`.
+
+    Attributes:
+        done: whether there is nothing more to look for.
+    """
 
     def __init__(self, bytes_per_second: int | None) -> None:
         self._bytes_per_second = bytes_per_second
@@ -97,7 +112,7 @@ class MarkFinder:
         self.done = bytes_per_second is None  # containers have no marks
 
     def look(self, data: bytes) -> float | None:
-        """The second, once a mark is found. `done` if there is nothing more to look for."""
+        """Look at more bytes; returns the second once a mark is found."""
         if self._bytes_per_second is None or self.done:
             return None
         self._head += data

@@ -15,26 +15,30 @@ _SCHEMES = ("token", "bearer")
 
 
 class Credentials:
-    """The API key and the temporary token that are good; where neither is set, anything is, even nothing at all."""
+    """The API key and the temporary token that are accepted; where neither is set, anything is, even nothing at all."""
 
     def __init__(self, api_key: str | None, token: str | None) -> None:
-        self._good = {
+        self._accepted = {
             scheme: secret.encode() for scheme, secret in zip(_SCHEMES, (api_key, token), strict=True) if secret
         }
 
     def check(self, headers: Mapping[str, str]) -> None:
-        """Raises Refused (401) unless the request brings one that is good; the header goes before the subprotocol."""
-        if not self._good:
+        """Refuse a request without an accepted credential; the header goes before the subprotocol.
+
+        Raises:
+            Refused: with status 401.
+        """
+        if not self._accepted:
             return
         scheme, secret = _given(headers)
-        good = self._good.get(scheme)
+        good = self._accepted.get(scheme)
         # An API key behind Bearer is refused, as Flux does: the two are not interchangeable.
         if good is None or not compare_digest(secret.encode(), good):
             raise Refused(401, {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."})
 
 
 def choose_subprotocol(offered: Sequence[str]) -> str | None:
-    """The subprotocol to answer with: a browser drops the connection unless one that it offered is confirmed."""
+    """Choose the subprotocol to confirm: a browser drops the connection unless one that it offered is."""
     return next((name for name in offered if name.lower() in _SCHEMES), None)
 
 

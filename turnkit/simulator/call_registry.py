@@ -1,4 +1,4 @@
-"""Which connections belong to one call, so that a fault can strike a call's second connection and a script go on.
+"""The registry of calls: which connections belong to one, so that a fault can strike a call's second connection.
 
 A connection has no name in Flux, but a label: `tag`, which a client repeats when it reconnects. Connections with the
 same tags are one call until it is ended by CloseStream. Without a tag, a connection belongs to the oldest call
@@ -19,49 +19,59 @@ Tags: TypeAlias = tuple[str, ...]
 class Call:
     """A caller's conversation, over however many connections.
 
-    Fields: `tags` and `number` among the calls with these tags, from 1; `attempts` to connect so far; `engaged` while
-    a connection of it is well; `finished` by CloseStream; `position`, the second of the caller's speech up to which
-    it was heard.
+    Attributes:
+        tags: of its connections.
+        number: which of the calls with these tags it is, from 1.
+        attempts: how often it has tried to connect so far.
+        connected: whether its latest connection is of use: neither gone nor silenced or ended by a fault.
+        finished: whether CloseStream has ended it.
+        position: the second of the caller's speech up to which it was heard.
     """
 
     def __init__(self, tags: Tags, number: int) -> None:
         self.tags = tags
         self.number = number
         self.attempts = 0
-        self.engaged = False
+        self.connected = False
         self.finished = False
         self.position = 0.0
 
 
 class Attempt:
-    """One attempt of a call to connect; `number` counts them from 1, those that were refused included."""
+    """One attempt of a call to connect.
+
+    Attributes:
+        call: whose it is.
+        number: counts the call's attempts from 1, those that were refused included.
+        start: the second of the caller's speech where its audio begins.
+    """
 
     def __init__(self, call: Call) -> None:
         call.attempts += 1
-        call.engaged = True
+        call.connected = True
         self.call = call
         self.number = call.attempts
-        self.start = call.position  # the second of the caller's speech where its audio begins
+        self.start = call.position
 
-    def dice(self, seed: int) -> Random:
-        """Its own chance: the same for the same seed, call and number, whatever other calls do."""
+    def random(self, seed: int) -> Random:
+        """Random numbers of its own: the same for the same seed, call and number, whatever other calls do."""
         return Random(f"{seed} {self.call.tags} {self.call.number} {self.number}")
 
-    def cover(self, second: float) -> None:
+    def cover_to(self, second: float) -> None:
         """The client was told what it said up to this second of the connection's audio."""
         if self.latest:
             self.call.position = max(self.call.position, self.start + second)
 
-    def move(self, position: float) -> None:
-        """The connection's audio turns out to begin at this second of the caller's speech."""
+    def begin_at(self, position: float) -> None:
+        """The connection's audio begins at this second of the caller's speech."""
         self.start = position
         if self.latest:
             self.call.position = position
 
-    def leave(self, *, finished: bool) -> None:
-        """The connection is gone, or of no more use; `finished`: by CloseStream, the call is over."""
+    def end(self, *, finished: bool) -> None:
+        """The connection is gone, or of no more use; `finished`: CloseStream has ended the call."""
         if self.latest:
-            self.call.engaged = False
+            self.call.connected = False
             self.call.finished = self.call.finished or finished
 
     @property
@@ -70,7 +80,7 @@ class Attempt:
         return self.number == self.call.attempts
 
 
-class Calls:
+class CallRegistry:
     """The calls that are not over."""
 
     def __init__(self) -> None:
@@ -78,12 +88,12 @@ class Calls:
         self._numbers: Counter[Tags] = Counter()
 
     def attempt(self, query: str) -> Attempt:
-        """A connection is asked for with this query: of a call that was broken off, or of a new one."""
+        """Register an attempt to connect with this query: of a call that was broken off, or of a new one."""
         tags = tuple(value for name, value in parse_qsl(query, keep_blank_values=True) if name == "tag")
         self._calls = {of: live for of, calls in self._calls.items() if (live := [c for c in calls if not c.finished])}
         calls = self._calls.setdefault(tags, [])
         for call in calls:
-            if tags or not call.engaged:
+            if tags or not call.connected:
                 return Attempt(call)
         self._numbers[tags] += 1
         calls.append(Call(tags, self._numbers[tags]))

@@ -54,8 +54,11 @@ class _Sound(msgspec.Struct, frozen=True, gc=False):
 class Detector:
     """Hears a script as the audio clock goes on, and says what Flux would say.
 
-    `settings` holds the thresholds in force and may be replaced at any time. Messages are dictionaries in Flux's key
-    order, without `request_id` and `sequence_id`, which belong to the connection.
+    Messages are dictionaries in Flux's key order, without `request_id` and `sequence_id`, which belong to the
+    connection.
+
+    Attributes:
+        settings: the thresholds in force; may be replaced at any time.
     """
 
     def __init__(self, script: Script, settings: Settings, *, seed: int | None = None) -> None:
@@ -99,7 +102,7 @@ class Detector:
         self._paces = self._paces[missed:]
 
     def hear(self, seconds: float) -> list[dict[str, Any]]:
-        """All there is to say once `seconds` of stream audio are there; nothing if that is no news."""
+        """The messages that are due once `seconds` of stream audio are there; none if there is no more than before."""
         messages: list[dict[str, Any]] = []
         until = int((seconds + _EPSILON) / FRAME)
         while self._frame < until:
@@ -237,8 +240,8 @@ class Detector:
 
     def _sound(self, index: int) -> _Sound:
         if index not in self._sounds:
-            chance = Random(f"{self._seed} {index + self._missed} {self._words[index].text}")
-            self._sounds[index] = _draw_sound(chance, self._words[index].text, self._paces[index])
+            random = Random(f"{self._seed} {index + self._missed} {self._words[index].text}")
+            self._sounds[index] = _draw_sound(random, self._words[index].text, self._paces[index])
         return self._sounds[index]
 
 
@@ -256,19 +259,19 @@ def _sounds_finished(text: str) -> bool:
     return bare.endswith((".", "?", "!")) and not bare.endswith("...")
 
 
-def _draw_sound(chance: Random, text: str, pace: Pace) -> _Sound:
-    certainty = 1.0 if chance.random() < 0.6 else chance.uniform(0.9, 1.0)
+def _draw_sound(random: Random, text: str, pace: Pace) -> _Sound:
+    certainty = 1.0 if random.random() < 0.6 else random.uniform(0.9, 1.0)
     finished = _sounds_finished(text)
     if pace == "read":
-        rise = chance.gauss(1.24, 0.03)
-        plateau = chance.gauss(0.91, 0.01) if finished else chance.gauss(0.35, 0.15)
+        rise = random.gauss(1.24, 0.03)
+        plateau = random.gauss(0.91, 0.01) if finished else random.gauss(0.35, 0.15)
     elif finished:
-        rise = chance.lognormvariate(-1.65, 1.15)
+        rise = random.lognormvariate(-1.65, 1.15)
         # The cliff: nearly everything passes 0.70, half of it passes 0.80.
-        plateau = chance.gauss(0.795, 0.042)
+        plateau = random.gauss(0.795, 0.042)
     else:
-        rise = chance.lognormvariate(-0.8, 0.5)
-        plateau = chance.gauss(0.52, 0.21)
+        rise = random.lognormvariate(-0.8, 0.5)
+        plateau = random.gauss(0.52, 0.21)
     return _Sound(certainty, rise, min(_MOST_CONFIDENT, max(0.05, plateau)))
 
 

@@ -1,4 +1,4 @@
-"""The faults of one connection at work: between what would be said and what is sent. No socket, no clock but audio."""
+"""The faults of one connection, which change what would be said into what is sent. No socket, no clock but audio."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .edits import EDITS, HOSTS, Fields, Outgoing
+from .edits import EDITS, OLD_HOSTS, Fields, Outgoing
 from .fault_moments import ConnectionProgress, Moment
 from .faults import Fault, RandomFaults
 
@@ -28,20 +28,33 @@ _REASONS = {
 
 
 class OutgoingFrame(msgspec.Struct, frozen=True):
-    """A frame to send, or its fragments; `covers` the audio up to that second, for a client that can read it."""
+    """A frame to send.
+
+    Attributes:
+        data: the frame, or its fragments.
+        covers: the second of audio up to which a client that can read it takes its audio for heard. Default 0.
+    """
 
     data: str | bytes | list[str]
     covers: float = 0.0
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Wait so many seconds by the clock, for want of audio to tell the time by."""
+    """A wait by the clock, where there is no audio to tell the time by.
+
+    Attributes:
+        seconds: how long.
+    """
 
     seconds: float
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """End the TCP connection without a word; first, read nothing for so many `deaf` seconds."""
+    """The end of the TCP connection, without a word.
+
+    Attributes:
+        deaf: seconds in which nothing is read before it. Default 0.
+    """
 
     deaf: float = 0.0
 
@@ -50,8 +63,8 @@ Delivery: TypeAlias = "str | OutgoingFrame | Wait | Cut"
 Report: TypeAlias = Callable[[Fault, float, int], None]
 
 
-class _Armed:
-    """A fault, and whether its moment has come and it waits for a message that it can act on."""
+class _ArmedFault:
+    """A fault of the connection, and whether its moment has come and it waits for a message that it can act on."""
 
     def __init__(self, fault: Fault, *, waiting: bool = False) -> None:
         self.fault = fault
@@ -65,19 +78,26 @@ class _Armed:
 class Disturbance:
     """The faults of one connection.
 
-    `faults` in order and `chances` with the dice of each; `report` is told each fault when it strikes: the second of
-    audio, and how many messages were sent before. Field: `closing`, code and reason once a fault closes the connection.
+    Attributes:
+        closing: code and reason, once a fault closes the connection.
     """
 
     def __init__(self, faults: Iterable[Fault], chances: Iterable[tuple[RandomFaults, Random]], report: Report) -> None:
+        """Take the faults in order, and the random ones with their random numbers.
+
+        Args:
+            faults: what strikes at its moment.
+            chances: what may strike at each message.
+            report: is told each fault when it strikes, the second of audio, and how many messages were sent before.
+        """
         self.closing: tuple[int | None, str] | None = None
-        self._armed = [_Armed(fault) for fault in faults]
+        self._armed = [_ArmedFault(fault) for fault in faults]
         self._chances = list(chances)
         self._report = report
         self._progress = ConnectionProgress()
         # A host that does not know ForceEndTurn does not know the word trigger either.
         older = any(armed.fault.name == "force_end_fatal" for armed in self._armed)
-        self._hosts = [HOSTS["no_trigger"]] if older else []
+        self._host_edits = [OLD_HOSTS["no_trigger"]] if older else []
         self._out: list[Delivery] = []
         self._now = 0.0
         self._opened = False
@@ -87,7 +107,7 @@ class Disturbance:
         self._sequence = -1
         self._index_shift = 0
         self._last: Fields = {}  # the latest TurnInfo, faults apart
-        self._late = 0.0
+        self._lateness = 0.0
         self._hold_until = 0.0
         self._held: list[tuple[float, int, Outgoing]] = []
         self._order = 0
@@ -108,26 +128,32 @@ class Disturbance:
     # What the connection tells it ---------------------------------------------------------------------------------
 
     def pass_on(self, texts: list[str], seconds: float, *, last: bool) -> list[Delivery]:
-        """What is sent of these messages and of those held back, `seconds` of audio being there.
+        """Turn these messages, and those held back, into what is sent.
 
-        `last`: the connection closes after them, and nothing is held back any longer.
+        Args:
+            texts: the messages that would be sent.
+            seconds: of audio received so far.
+            last: whether the connection closes after them, so that nothing is held back any longer.
+
+        Returns:
+            What is sent, in order.
         """
         for text in texts:
             fields = msgspec.json.decode(text, type=dict[str, Any])
             window = fields.get("audio_window_end")
             due = float(window) if isinstance(window, (int, float)) else seconds
-            self._pass(text, fields, min(max(self._now, due), max(self._now, seconds)))
+            self._process(text, fields, min(max(self._now, due), max(self._now, seconds)))
         self._opened = True
         self._advance(max(self._now, seconds))
         if last:
-            self._emit_all(self._swapped)
+            self._send_or_hold(self._swapped)
             self._swapped = []
             self._release(inf)
         out, self._out = self._out, []
         return out
 
     def received(self, kind: str) -> Fault | None:
-        """A command arrived; the fault that decides its answer, None if it is to be answered as ever."""
+        """Note that a command arrived; returns the fault that decides its answer, None if it is answered as ever."""
         named = self._progress.command(kind)
         decides: Fault | None = None
         for armed in list(self._armed):
@@ -139,13 +165,13 @@ class Disturbance:
                     decides = armed.fault
                     self._record(decides)
             elif come:
-                self._come(armed)
+                self._moment_came(armed)
         if kind == "Configure":
             self._unanswered.append(decides)
         return decides
 
     def force_false_turn(self) -> bool:
-        """Whether a ForceEndTurn is answered by the end of a turn in which nobody spoke."""
+        """End the false turn, if there is one, as the answer to a ForceEndTurn; returns whether there was."""
         if not self._false_turn or self.muted:
             return False
         self._end_false_turn("manual")
@@ -153,27 +179,27 @@ class Disturbance:
 
     # A message on its way -----------------------------------------------------------------------------------------
 
-    def _pass(self, text: str, fields: Fields, now: float) -> None:
+    def _process(self, text: str, fields: Fields, now: float) -> None:
         self._advance(now)
         named = self._progress.message(fields)
         if self._false_turn and fields.get("event", "Update") != "Update":
             self._end_false_turn("model")
         for armed in list(self._armed):
             if armed.moment.is_one_of(named) and armed.early:
-                self._come(armed)
-        self._draw()
+                self._moment_came(armed)
+        self._draw_random_faults()
         swapped, self._swapped = self._swapped, []
-        items = self._disturbed(text, fields)
-        self._emit_all(items)
-        self._emit_all(swapped)
+        items = self._after_faults(text, fields)
+        self._send_or_hold(items)
+        self._send_or_hold(swapped)
         self._progress.passed(fields)
         for armed in list(self._armed):
             if armed.moment.is_one_of(named) and not armed.early:
-                self._come(armed)
+                self._moment_came(armed)
         self._begin_false_turn()
 
-    def _disturbed(self, text: str, fields: Fields) -> list[Outgoing]:
-        """What a message has become; nothing where nothing is said any more."""
+    def _after_faults(self, text: str, fields: Fields) -> list[Outgoing]:
+        """What a message has become; empty where nothing is said any more."""
         shifted = self._shifted(fields)
         if fields.get("type") == "TurnInfo":
             self._last = shifted
@@ -183,7 +209,7 @@ class Disturbance:
         answered = self._answer(shifted)
         if answered is None:
             return []
-        for host in self._hosts:
+        for host in self._host_edits:
             answered = host(answered)
         items = [Outgoing(answered, text if answered is fields else "")]
         for armed in self._armed:
@@ -215,7 +241,7 @@ class Disturbance:
             return {"type": "ConfigureFailure", **kept, "code": str(fault.amount), "description": description}
         return fields
 
-    def _edited(self, items: list[Outgoing], armed: _Armed) -> list[Outgoing]:
+    def _edited(self, items: list[Outgoing], armed: _ArmedFault) -> list[Outgoing]:
         """Let one fault act on the first of these that it can; if there is none, it goes on waiting."""
         fault = armed.fault
         if fault.name == "other_words" and self._progress.eager_text is None:
@@ -231,9 +257,9 @@ class Disturbance:
             return [*items[:at], *edited, *items[at + 1 :]]
         return items
 
-    def _emit_all(self, items: list[Outgoing]) -> None:
+    def _send_or_hold(self, items: list[Outgoing]) -> None:
         for item in items:
-            late = self._late + item.late
+            late = self._lateness + item.late
             if not self._opened and late:
                 self._out.append(Wait(late))
                 self._send(item)
@@ -267,21 +293,21 @@ class Disturbance:
             if due > now + _EPSILON:
                 break
             self._now = max(self._now, due)
-            self._happen(self._now + _EPSILON)
+            self._do_what_is_due(self._now + _EPSILON)
         self._now = now
 
-    def _happen(self, now: float) -> None:
+    def _do_what_is_due(self, now: float) -> None:
         self._release(now)
         if self._false_until <= now:
             self._end_false_turn("model")
         if self._chatty_at <= now:
             window = round(self._chatty_at, 2)
             self._chatty_at += _UPDATE_SECONDS
-            self._emit_all([Outgoing({**self._chatty, "audio_window_end": window})])
+            self._send_or_hold([Outgoing({**self._chatty, "audio_window_end": window})])
         for armed in list(self._armed):
             if armed.moment.kind == "audio" and not armed.spent and armed.moment.seconds <= now:
                 armed.spent = True
-                self._come(armed)
+                self._moment_came(armed)
         self._begin_false_turn()
 
     def _release(self, now: float) -> None:
@@ -290,17 +316,17 @@ class Disturbance:
 
     # Faults -------------------------------------------------------------------------------------------------------
 
-    def _draw(self) -> None:
-        for chances, dice in [] if self.muted else self._chances:
-            fault = chances.choose(dice, upgrade=False)
+    def _draw_random_faults(self) -> None:
+        for chances, random in [] if self.muted else self._chances:
+            fault = chances.choose(random, upgrade=False)
             if fault is None:
                 continue
             if fault.kind.scope == "stream":
                 self._strike(fault)
             else:
-                self._armed.append(_Chance(fault))
+                self._armed.append(_DrawnFault(fault))
 
-    def _come(self, armed: _Armed) -> None:
+    def _moment_came(self, armed: _ArmedFault) -> None:
         """The moment of a fault has come."""
         if armed.scope == "stream":
             self._strike(armed.fault)
@@ -311,7 +337,7 @@ class Disturbance:
         self._report(fault, round(self._now, 2), self._messages)
 
     def _strike(self, fault: Fault) -> None:
-        """Do what a fault of the stream does. Where nothing is said any more, only an ending makes a difference."""
+        """Apply a fault of the stream. Where nothing is said any more, only an ending makes a difference."""
         if self._over or (self._silent and fault.name not in _ENDINGS):
             return
         if fault.name == "false_start":
@@ -320,20 +346,20 @@ class Disturbance:
         self._record(fault)
         amount = fault.amount
         if fault.name in _ENDINGS:
-            self._end(fault)
-        elif fault.name in HOSTS:
-            self._hosts.append(HOSTS[fault.name])
+            self._end_connection(fault)
+        elif fault.name in OLD_HOSTS:
+            self._host_edits.append(OLD_HOSTS[fault.name])
         elif fault.name == "chatty_stall":
-            self._chatty = {**self._blank(), "event": "Update", "end_of_turn_confidence": 0.1}
+            self._chatty = {**self._blank_turn(), "event": "Update", "end_of_turn_confidence": 0.1}
             self._chatty_at = self._now + _UPDATE_SECONDS
         elif isinstance(amount, (int, float)):
-            self._shift(fault.name, amount)
+            self._change_stream(fault.name, amount)
         else:  # stall, no_connected
             self._silent = True
 
-    def _shift(self, name: str, amount: float) -> None:
+    def _change_stream(self, name: str, amount: float) -> None:
         if name == "slow":
-            self._late = amount
+            self._lateness = amount
         elif name == "burst":
             self._hold_until = self._now + amount
         elif name == "skip_index":
@@ -341,7 +367,7 @@ class Disturbance:
         elif name == "sequence_gap":
             self._sequence += int(amount)
 
-    def _end(self, fault: Fault) -> None:
+    def _end_connection(self, fault: Fault) -> None:
         """The connection ends; what was held back is lost with it."""
         if fault.name in ("drop", "deaf"):
             self._out.append(Cut(float(fault.amount or 0)))
@@ -358,7 +384,7 @@ class Disturbance:
 
     # Turns that nobody spoke --------------------------------------------------------------------------------------
 
-    def _blank(self) -> Fields:
+    def _blank_turn(self) -> Fields:
         """A TurnInfo without words at this second, of the turn that is open or would be next."""
         last = self._last or {"type": "TurnInfo", "request_id": "", "event": "Update", "turn_index": 0}
         start, index = last.get("audio_window_start", 0.0), last.get("turn_index", 0)
@@ -383,26 +409,28 @@ class Disturbance:
             return
         fault = self._wanted_starts.pop(0)
         self._record(fault)
-        self._false_turn = self._blank()
+        self._false_turn = self._blank_turn()
         self._false_until = self._now + float(fault.amount or 0)
         end = round(self._now, 2)
         word = {"word": "Hey", "confidence": 0.51, "start": max(0.0, round(end - 0.24, 2)), "end": end}
-        self._emit_all([Outgoing({**self._false_turn, "event": "StartOfTurn", "transcript": "Hey", "words": [word]})])
+        self._send_or_hold(
+            [Outgoing({**self._false_turn, "event": "StartOfTurn", "transcript": "Hey", "words": [word]})]
+        )
 
     def _end_false_turn(self, trigger: str) -> None:
         end = round(self._now, 2)
         ended = {**self._false_turn, "event": "EndOfTurn", "audio_window_end": end, "trigger": trigger}
-        for host in self._hosts:
+        for host in self._host_edits:
             ended = host(ended)
         self._false_turn, self._false_until = {}, inf
         if not self._chatty:
-            self._emit_all([Outgoing(ended)])
+            self._send_or_hold([Outgoing(ended)])
         self._index_shift += 1
         self._window_floor = end
 
 
-class _Chance(_Armed):
-    """A fault that chance has chosen for this message: it waits from here on, and has no moment of its own."""
+class _DrawnFault(_ArmedFault):
+    """A fault that was drawn at random for this message: it waits from here on, and has no moment of its own."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault, waiting=True)

@@ -16,24 +16,27 @@ _PADDING = 1 << 21  # bytes; clients commonly take up to a MiB
 
 
 class Outgoing(msgspec.Struct):
-    """Something to send.
+    """A message to send.
 
-    Fields: `fields` of the message; `text` of it where it may go out as it stands, without being written anew;
-    `spoilt`, how a malformed one is to look; `fragments`, how many WebSocket frames it takes; `late`, seconds of audio
-    that it is held back.
+    Attributes:
+        fields: of the message.
+        text: the message as it may go out, without being written anew. Default "".
+        malformed: how a malformed one is to look, one of `MALFORMATIONS`. Default "".
+        fragments: how many WebSocket frames it takes. Default 1.
+        late: seconds of audio that it is held back. Default 0.
     """
 
     fields: Fields
     text: str = ""
-    spoilt: str = ""
+    malformed: str = ""
     fragments: int = 1
     late: float = 0.0
 
     def write(self) -> str | bytes | list[str]:
         """The frame, or its fragments."""
         text = self.text or msgspec.json.encode(self.fields).decode()
-        if self.spoilt:
-            return _spoil(self.fields, text, self.spoilt)
+        if self.malformed:
+            return _malform(self.fields, text, self.malformed)
         if self.fragments > 1:
             # The WebSocket library ends a fragmented message with an empty frame of its own.
             cuts = [len(text) * part // (self.fragments - 1) for part in range(self.fragments)]
@@ -44,10 +47,10 @@ class Outgoing(msgspec.Struct):
     def covers(self) -> float:
         """The second of audio up to which a client that reads it takes its audio for heard."""
         end = self.fields.get("audio_window_end", 0.0)
-        return float(end) if not self.spoilt and isinstance(end, (int, float, str)) else 0.0
+        return float(end) if not self.malformed and isinstance(end, (int, float, str)) else 0.0
 
 
-def _spoil(fields: Fields, text: str, how: str) -> str | bytes:
+def _malform(fields: Fields, text: str, how: str) -> str | bytes:
     if how == "text":
         return "upstream connect error or disconnect/reset before headers"
     if how == "cut":
@@ -124,7 +127,7 @@ def _malformed(item: Outgoing, fault: Fault) -> list[Outgoing] | None:
     # Wrong types need fields to put them in.
     if fault.amount == "types" and not _event(item):
         return None
-    return [msgspec.structs.replace(item, spoilt=str(fault.amount))]
+    return [msgspec.structs.replace(item, malformed=str(fault.amount))]
 
 
 def _unknown_type(item: Outgoing, _fault: Fault) -> list[Outgoing]:
@@ -142,7 +145,7 @@ def _unknown_trigger(item: Outgoing, _fault: Fault) -> list[Outgoing] | None:
 
 def _event(item: Outgoing) -> str:
     event = item.fields.get("event")
-    return event if item.fields.get("type") == "TurnInfo" and isinstance(event, str) and not item.spoilt else ""
+    return event if item.fields.get("type") == "TurnInfo" and isinstance(event, str) and not item.malformed else ""
 
 
 EDITS: dict[str, Edit] = {
@@ -185,7 +188,7 @@ def _quoted_numbers(fields: Fields) -> Fields:
     return {**fields, **changed, **({"words": words} if words else {})} if changed else fields
 
 
-HOSTS: dict[str, Callable[[Fields], Fields]] = {
+OLD_HOSTS: dict[str, Callable[[Fields], Fields]] = {
     "no_trigger": _no_trigger,
     "no_word_times": _no_word_times,
     "quoted_numbers": _quoted_numbers,

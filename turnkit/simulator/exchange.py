@@ -17,8 +17,12 @@ from .player import Player
 class InjectedFault(msgspec.Struct, frozen=True):
     """A fault that struck.
 
-    Fields: `fault`, with the value and moment it was given; `audio_seconds` of sound received by then; `after` so many
-    messages sent; the `request_id` of the connection, and its `connection` number, counting the attempts of its call.
+    Attributes:
+        fault: with the value and moment it was given.
+        audio_seconds: of sound received by then.
+        after: how many messages had been sent.
+        request_id: of the connection.
+        connection: its number, counting the attempts of its call.
     """
 
     fault: Fault
@@ -29,12 +33,17 @@ class InjectedFault(msgspec.Struct, frozen=True):
 
 
 class Connection:
-    """What one connection has sent so far.
+    """What one connection has sent and received so far.
 
-    Fields: `request_id`, as in every message to it; `audio_seconds` of sound received; `commands`, the types of the
-    text frames received that were commands; `messages`, how many were sent to it; `faults` that struck it, oldest
-    first; `number`, counting the attempts of its call to connect; `start`, the second of the script that its audio
-    begins with (0 unless the simulator `continues`); `open`, until its end.
+    Attributes:
+        request_id: as in every message to it.
+        number: counts the attempts of its call to connect, from 1.
+        start: the second of the script that its audio begins with; 0 unless the simulator `continues`.
+        audio_seconds: of sound received.
+        commands: the types of the text frames received that were commands.
+        messages: how many were sent to it.
+        faults: that struck it, oldest first.
+        open: whether it has not ended yet.
     """
 
     def __init__(self, request_id: str, number: int = 1) -> None:
@@ -58,8 +67,11 @@ class Connection:
 class Exchange:
     """What is said on one connection.
 
-    Fields: `connection`, the account of it; `closing`, code and reason once its end is decided; `finished`, the client
-    asked for it and got it.
+    Attributes:
+        connection: the account of it.
+        player: what plays the script or recording.
+        closing: code and reason, once its end is decided.
+        finished: whether the client asked for the end and got it.
     """
 
     def __init__(self, player: Player, settings: Settings, connection: Connection) -> None:
@@ -73,12 +85,12 @@ class Exchange:
         self._attempt: Attempt | None = None
         self._marks: MarkFinder | None = None
 
-    def disturb(self, disturbance: Disturbance) -> None:
-        """Let faults have a hand in all that is said."""
+    def set_disturbance(self, disturbance: Disturbance) -> None:
+        """Let faults change what is said."""
         self._disturbance = disturbance
 
-    def go_on(self, attempt: Attempt) -> None:
-        """Hear the script from where its caller is by now: where the call was covered, or where audio marks say."""
+    def continue_call(self, attempt: Attempt) -> None:
+        """Hear the script from where the caller is by now: where the call was covered, or where audio marks say."""
         self._attempt = attempt
         self._marks = MarkFinder(self._settings.bytes_per_second)
 
@@ -86,8 +98,8 @@ class Exchange:
         """What is sent before anything is received."""
         return self._deliver(self.player.opening())
 
-    def take(self, message: str | bytes) -> Sequence[Delivery]:
-        """What a frame is answered with. Once it sets `closing`, no more may be taken."""
+    def receive(self, message: str | bytes) -> Sequence[Delivery]:
+        """The answer to a frame. Once this sets `closing`, no more frames may be given."""
         return self._deliver(self._answer(message))
 
     def _deliver(self, texts: list[str]) -> Sequence[Delivery]:
@@ -111,7 +123,7 @@ class Exchange:
             # Deepgram takes an empty binary frame for the wish to close.
             return self._finish()
         if self._attempt is not None and self._marks is not None:
-            self._locate(message, self._attempt, self._marks)
+            self._find_start(message, self._attempt, self._marks)
         try:
             self.connection.audio_seconds = self._clock.hear(message)
         except NotAudio as error:
@@ -119,11 +131,11 @@ class Exchange:
             return []
         return self.player.hear(self._clock.seconds)
 
-    def _locate(self, audio: bytes, attempt: Attempt, marks: MarkFinder) -> None:
+    def _find_start(self, audio: bytes, attempt: Attempt, marks: MarkFinder) -> None:
         """Find out where the audio begins, before the first frame of it is heard."""
         marked = marks.look(audio)
         if marked is not None:
-            attempt.move(max(0.0, marked))
+            attempt.begin_at(max(0.0, marked))
         if marks.done:
             self._marks = None
             self.connection.start = attempt.start

@@ -1,4 +1,4 @@
-"""When a fault strikes: a small vocabulary of moments on a connection.
+"""The moments of a connection at which a fault can strike, and how they are written.
 
 `MOMENTS` lists them. Moments name the conversation as it would have been: what other faults do to it does not shift
 them. Turns and messages count from 1, on each connection anew. What silences or ends a connection strikes after the
@@ -57,9 +57,13 @@ RULE = (
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A point on a connection: `kind`, and the `number` of its kind (None: each), `part` of a turn or audio `seconds`.
+    """A point on a connection; `str` gives the text form, which `Moment.parse` reads.
 
-    `str` gives the text form, which `Moment.parse` reads.
+    Attributes:
+        kind: what it is counted by, such as "eager", "turn" or "audio".
+        number: which of its kind, from 1; None: each. Default 1.
+        part: of a turn, one of `PARTS`; "" otherwise.
+        seconds: of audio received, for the kind "audio".
     """
 
     kind: str
@@ -108,8 +112,9 @@ def _number(text: str | None) -> int | None:
 class ConnectionProgress:
     """Counts what a connection would have said by now, and names the moments of each message.
 
-    Fields: `in_turn`, between StartOfTurn and EndOfTurn; `eager_text`, what the open turn's latest EagerEndOfTurn said,
-    None once it was resumed.
+    Attributes:
+        in_turn: whether StartOfTurn was said and EndOfTurn was not.
+        eager_text: what the open turn's latest EagerEndOfTurn said; None once it was resumed.
     """
 
     def __init__(self) -> None:
@@ -120,13 +125,13 @@ class ConnectionProgress:
         self._parts: set[str] = set()  # of the open turn, once each
 
     def command(self, kind: str) -> list[Moment]:
-        """The moments that the receipt of a command is."""
+        """The moments at which a command of this kind is received."""
         name = COMMAND_MOMENTS[kind]
         self._seen[name] += 1
         return [Moment(name, self._seen[name])]
 
     def message(self, fields: dict[str, Any]) -> list[Moment]:
-        """The moments that a message is; `in_turn` and `eager_text` are as before an EndOfTurn until `passed`."""
+        """The moments of a message; `in_turn` and `eager_text` are as before an EndOfTurn until `passed`."""
         named = [self._count("message")]
         if fields.get("type") == "Connected":
             named.append(Moment("connected"))
@@ -150,7 +155,7 @@ class ConnectionProgress:
         return named
 
     def passed(self, fields: dict[str, Any]) -> None:
-        """The message is through: after an EndOfTurn, no turn is open."""
+        """Note that a message is through: after an EndOfTurn, no turn is open."""
         if fields.get("event") == "EndOfTurn":
             self.in_turn = False
             self.eager_text = None

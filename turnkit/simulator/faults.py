@@ -1,4 +1,4 @@
-"""What can go wrong with Flux, by name: the table of faults, one fault, and faults by chance.
+"""The faults of a simulated Flux: the table of them by name, one fault, and random faults.
 
     stall                    Flux falls silent in the middle of the first turn
     drop@12.5s               TCP is gone once 12.5 s of audio are there
@@ -7,7 +7,7 @@
     random:0.02              one message in fifty brings a fault, whichever
     random:0.02:stall,drop   one of these two
 
-A fault waits for its moment (see `moments`), and strikes there or, if it needs another kind of message than the one
+A fault waits for its moment (see `MOMENTS`), and strikes there or, if it needs another kind of message than the one
 named, at the next that it can act on. Several compose, in the order given. Nothing here knows a socket or a clock.
 """
 
@@ -34,8 +34,13 @@ _SEPARATORS = set("@/:,")
 class FaultKind(msgspec.Struct, frozen=True):
     """What a name in `FAULTS` stands for.
 
-    Fields: `summary`, what is seen on the wire, in a sentence; `scope`, what it strikes; `moment` and `value` where
-    none is given; `rule`, what the value may be ("" if it takes none); `read`, which reads it.
+    Attributes:
+        summary: what is seen on the wire, in a sentence.
+        scope: what it strikes.
+        moment: where none is given.
+        value: where none is given.
+        rule: what the value may be; "" if it takes none.
+        read: reads the value; None if it takes none.
     """
 
     summary: str
@@ -265,12 +270,16 @@ AT_CONNECT = ("refuse", "refuse_described", "stall", "drop", "slow")
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A fault to inject.
+    """A fault to inject; `str` gives the text form, `name:value@moment/connection`, which `Fault.parse` reads.
 
-    Fields: `name`, one of `FAULTS`; `value`, what it takes, None: its usual one; `at`, the text of a moment, "": its
-    usual one; `connection`, which connection of a call has it, counting attempts from 1, None: each. `str` gives the
-    text form, `name:value@moment/connection`, which `Fault.parse` reads. Raises ConfigError, naming fault, value and
-    rule, for what does not exist or does not go together.
+    Attributes:
+        name: one of `FAULTS`.
+        value: what the fault takes. Default None: its usual one.
+        at: the text of a moment. Default "": its usual one.
+        connection: which connection of a call has it, counting attempts from 1. Default None: each.
+
+    Raises:
+        ConfigError: naming fault, value and rule, for what does not exist or does not go together.
     """
 
     name: str
@@ -349,16 +358,22 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 USUAL_CHANCES = tuple(name for name in FAULTS if name not in ("refuse_described", "resume_with_update", "no_connected"))
-"""What chance chooses from unless told: everything but the doublets."""
+"""What random faults are chosen from by default: everything but the doublets."""
 
 
 class RandomFaults(msgspec.Struct, frozen=True):
-    """Faults by chance.
+    """Random faults; `str` gives the text form, `random:rate:kind,kind`, without the seed.
 
-    Fields: `rate`, the chance of a fault at each message and at each upgrade, 0 to 1; `kinds`, what to choose from,
-    each as `name` or `name:value`, a refusal being chosen at upgrades and everything else at messages; `seed`, None:
-    the simulator's own. The same seed, call and audio meet the same faults. `str` gives the text form,
-    `random:rate:kind,kind`, without the seed. Raises ConfigError.
+    The same seed, call and audio meet the same faults.
+
+    Attributes:
+        rate: the chance of a fault at each message and at each upgrade, 0 to 1.
+        kinds: what to choose from, each as `name` or `name:value`; refusals are chosen at upgrades, the others at
+            messages.
+        seed: of the choice. Default None: the simulator's own.
+
+    Raises:
+        ConfigError: for a rate that is no chance, and for kinds that do not exist.
     """
 
     rate: float
@@ -388,13 +403,13 @@ class RandomFaults(msgspec.Struct, frozen=True):
         named = "" if self.kinds == USUAL_CHANCES else f":{','.join(self.kinds)}"
         return f"random:{self.rate:g}{named}"
 
-    def choose(self, chance: Random, *, upgrade: bool) -> Fault | None:
+    def choose(self, random: Random, *, upgrade: bool) -> Fault | None:
         """Draw once: a fault without a moment of its own, or none this time."""
-        if chance.random() >= self.rate:
+        if random.random() >= self.rate:
             return None
         faults = [Fault.parse(kind) for kind in self.kinds]
         fit = [fault for fault in faults if (fault.kind.scope == "upgrade") == upgrade]
-        return chance.choice(fit) if fit else None
+        return random.choice(fit) if fit else None
 
 
 AnyFault: TypeAlias = "Fault | RandomFaults"

@@ -1,4 +1,4 @@
-"""What a client may ask of `/v2/listen`, and what it is told when it may not: Flux's rules from the server's side.
+"""The parameters and commands that `/v2/listen` takes, and how it refuses others: Flux's rules, as the server has them.
 
 Written down independently of `turnkit.wire`, so that a client's checks are tested against something else than
 themselves. Sources: https://developers.deepgram.com/docs/flux/configuration, /flux/configure, /flux/language-prompting
@@ -26,8 +26,16 @@ _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What is in force on a connection: the query parameters, then whatever Configure has changed.
 
-    `bytes_per_second` of raw audio, None for a container that says so itself; `eager_eot_threshold` None: eager mode
-    is off; `eot_timeout_ms` milliseconds.
+    Attributes:
+        model: the name of the Flux model.
+        bytes_per_second: of raw audio; None for a container that says so itself. Default 32000.
+        eot_threshold: 0.5 to 1.0. Default 0.7.
+        eager_eot_threshold: 0.3 to 0.9. Default None: eager mode is off.
+        eot_timeout_ms: milliseconds. Default 5000.
+        keyterms: words to expect. Default none.
+        language_hints: of the multilingual model. Default none.
+        profanity_filter: whether it is on. Default False.
+        numerals: whether numbers come as digits. Default False.
     """
 
     model: str = "flux-general-en"
@@ -63,7 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(Exception):
-    """An upgrade that Flux answers with an HTTP error: `status`, and `body` without the request id."""
+    """An upgrade that Flux answers with an HTTP error.
+
+    Attributes:
+        status: the HTTP status.
+        body: of the response, without the request id.
+    """
 
     def __init__(self, status: int, body: dict[str, str]) -> None:
         super().__init__(status)
@@ -82,11 +95,16 @@ class Refused(Exception):
 
 
 class Unparsable(Exception):
-    """A text frame that Flux cannot read, with its words for that; the connection ends."""
+    """A text frame that Flux cannot read; the message is Flux's, and the connection ends."""
 
 
 class Unacceptable(Exception):
-    """A Configure that Flux reads and refuses: `code` and `description`; nothing changes."""
+    """A Configure that Flux reads and refuses; nothing changes.
+
+    Attributes:
+        code: Flux's word for it.
+        description: Flux's sentence about it.
+    """
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(code, description)

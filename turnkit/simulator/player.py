@@ -1,4 +1,4 @@
-"""What is said on one connection, and when: a script or a recording, with answers to commands in between.
+"""Players: what one connection says, and when, from a script or a recording, with answers to commands in between.
 
 Players hold the connection's one counter over all messages. They know the audio clock and no other.
 """
@@ -29,7 +29,7 @@ _NO_ACTIVE_TURN = {
 
 
 class Player(Protocol):
-    """Gives the text frames to send next, each exactly once and in order."""
+    """What a connection says: the text frames to send next, each exactly once and in order."""
 
     def opening(self) -> list[str]:
         """What is sent before any audio is there."""
@@ -67,7 +67,7 @@ def _stamp(fields: dict[str, Any], request_id: str, sequence_id: int) -> str:
 
 
 class ScriptPlayer:
-    """A script, heard by the detector."""
+    """Plays a script, as the detector hears it."""
 
     def __init__(self, detector: Detector, request_id: str) -> None:
         self._detector = detector
@@ -75,31 +75,38 @@ class ScriptPlayer:
         self._sequence_id = -1
 
     def opening(self) -> list[str]:
+        """Connected, the first message."""
         return [self.answer({"type": "Connected"})]
 
     def hear(self, seconds: float) -> list[str]:
+        """What the detector says by this second of audio."""
         return [self.answer(message) for message in self._detector.hear(seconds)]
 
     def configure(self, settings: Settings) -> list[str]:
+        """Take new settings, and report them."""
         self._detector.settings = settings
         return [self.answer(settings.describe())]
 
     def force_end(self) -> list[str]:
+        """End the open turn, or warn that there is none."""
         return [self.answer(self._detector.force_end() or _NO_ACTIVE_TURN)]
 
     def finish(self) -> list[str]:
+        """What the detector has left to say."""
         return [self.answer(message) for message in self._detector.finish()]
 
     def answer(self, fields: dict[str, Any]) -> str:
+        """Number a message and write it."""
         self._sequence_id += 1
         return _stamp(fields, self._request_id, self._sequence_id)
 
     def begin_at(self, second: float) -> None:
+        """Hear the script from this second on."""
         self._detector.begin_at(second)
 
 
 class RecordingPlayer:
-    """A recording, in step with the audio, verbatim.
+    """Plays a recording in step with the audio, verbatim.
 
     A command whose answer is still to come in the recording gets that one, at its time; any other is answered at
     once, and what follows is renumbered so that no `sequence_id` is missing. A turn that is ended by such a command
@@ -118,11 +125,13 @@ class RecordingPlayer:
         self._ended = -1  # turns up to this index were ended by command
 
     def opening(self) -> list[str]:
+        """The frames due at once, after a Connected if the recording has none."""
         if isinstance(self._frames[0].message, wire.Connected):
             return self.hear(0.0)
         return [self.answer({"type": "Connected"}), *self.hear(0.0)]
 
     def hear(self, seconds: float) -> list[str]:
+        """The recorded frames due by this second of audio."""
         texts: list[str] = []
         while self._next < len(self._frames) and self._frames[self._next].due <= seconds + _TOLERANCE:
             frame = self._frames[self._next]
@@ -139,9 +148,11 @@ class RecordingPlayer:
         return texts
 
     def configure(self, settings: Settings) -> list[str]:
+        """The settings, unless the recording itself will answer."""
         return [] if self._claim("configure") else [self.answer(settings.describe())]
 
     def force_end(self) -> list[str]:
+        """The end of the open turn, or a warning, unless the recording itself will answer."""
         if self._claim("force_end"):
             return []
         if self._turn is None or not isinstance(self._turn.message, wire.TurnInfo):
@@ -153,14 +164,17 @@ class RecordingPlayer:
         return [self.answer({**fields, "event": "EndOfTurn", "trigger": "manual"})]
 
     def finish(self) -> list[str]:
+        """Nothing: all that was said is in the recording."""
         return []
 
     def answer(self, fields: dict[str, Any]) -> str:
+        """Number a message and write it."""
         self._sequence_id += 1
         self._shifted = True
         return _stamp(fields, self._request_id, self._sequence_id)
 
     def begin_at(self, second: float) -> None:
+        """Raise ConfigError: a recording plays from its start."""
         raise ConfigError(f"second {second:g}: a recording plays from its start; only a script can go on elsewhere")
 
     def _follow(self, frame: RecordedFrame, message: wire.TurnInfo) -> None:

@@ -11,7 +11,13 @@ from ..errors import ConfigError, RemoteProtocolError
 
 
 class RecordedFrame(msgspec.Struct, frozen=True):
-    """A frame: the text as recorded, what it says, and the second of stream audio at which it is due."""
+    """A frame of a recording.
+
+    Attributes:
+        text: as recorded.
+        message: what it says.
+        due: the second of stream audio at which it is sent.
+    """
 
     text: str
     message: wire.Message
@@ -23,7 +29,12 @@ class RecordedFrame(msgspec.Struct, frozen=True):
 
 
 class Recording(msgspec.Struct, frozen=True):
-    """Frames in the order recorded; `request_id` is theirs, "" if they have none."""
+    """A recorded session.
+
+    Attributes:
+        frames: in the order recorded.
+        request_id: of the frames; "" if they have none.
+    """
 
     frames: tuple[RecordedFrame, ...]
     request_id: str = ""

@@ -1,4 +1,4 @@
-"""A conversation as words with times: what somebody says to the simulator, and when.
+"""Scripts: what somebody says to the simulator, and when, as words with times.
 
 The text form is one utterance a line, `#` starts a comment:
 
@@ -34,7 +34,13 @@ _LETTER_SECONDS = 0.045
 
 
 class SpokenWord(msgspec.Struct, frozen=True, gc=False):
-    """A word as it sounds: punctuated text, and the seconds of stream audio where it begins and ends."""
+    """A word as it sounds.
+
+    Attributes:
+        text: the word, punctuated.
+        start: the second of stream audio where it begins.
+        end: the second of stream audio where it ends.
+    """
 
     text: str
     start: float
@@ -79,9 +85,14 @@ class Utterance(msgspec.Struct, frozen=True):
 class Script(msgspec.Struct, frozen=True):
     """A conversation for the simulator to hear.
 
-    Fields: `utterances` in order of time; `seed` of everything random about how they are heard (the same script and
-    seed are heard the same way, whatever the thresholds); `language` that is detected by the multilingual model.
-    Raises ConfigError if utterances overlap.
+    Attributes:
+        utterances: in order of time.
+        seed: of everything random about how they are heard; the same script and seed are heard the same way,
+            whatever the thresholds. Default 0.
+        language: that is detected by the multilingual model. Default "en".
+
+    Raises:
+        ConfigError: if utterances overlap.
     """
 
     utterances: tuple[Utterance, ...]
@@ -123,9 +134,18 @@ class Script(msgspec.Struct, frozen=True):
 
 
 def say(text: str, *, at: float, pace: Pace = "talk") -> Utterance:
-    """An utterance that begins at second `at`: words at a natural rate, pauses as seconds in parentheses.
+    """An utterance: words at a natural rate, pauses as seconds in parentheses.
 
-    Raises ConfigError for a pause that is none, before the first word or after the last, and for text without words.
+    Args:
+        text: the words and pauses.
+        at: the second of stream audio where it begins.
+        pace: how it is said. Default "talk".
+
+    Returns:
+        The utterance.
+
+    Raises:
+        ConfigError: for a pause before the first word, after the last or next to another, and for text without words.
     """
     words: list[SpokenWord] = []
     now = at

@@ -1,4 +1,4 @@
-"""The socket: a local `/v2/listen` that asks for what Flux asks for and answers as Flux answers.
+"""The server: a local `/v2/listen` that asks for what Flux asks for and answers as Flux answers.
 
 One handler a connection, everything in the order received. It runs on asyncio and trio with the server that
 `websockets` has for each.
@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from ..errors import ConfigError
 from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
-from .call_registry import Attempt, Calls
+from .call_registry import Attempt, CallRegistry
 from .disturbance import Cut, Delivery, Disturbance, Wait
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
@@ -57,7 +57,12 @@ _silent.setLevel(logging.INFO)
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """An upgrade that was refused: the HTTP `status` and Flux's `code`."""
+    """An upgrade that was refused.
+
+    Attributes:
+        status: the HTTP status.
+        code: Flux's word for it.
+    """
 
     status: int
     code: str
@@ -66,8 +71,12 @@ class Refusal(msgspec.Struct, frozen=True):
 class Simulator:
     """A local Flux that is running.
 
-    Fields: `url` for clients, without a path; `host` and `port` it listens on; `connections`, every one so far,
-    `refusals`, every upgrade refused so far, and `faults_injected`, every fault that struck so far, oldest first.
+    Attributes:
+        host: where it listens.
+        port: where it listens.
+        connections: every one so far, oldest first.
+        refusals: every upgrade refused so far, oldest first.
+        faults_injected: every fault that struck so far, oldest first.
     """
 
     def __init__(
@@ -89,8 +98,8 @@ class Simulator:
         self._seed = seed
         self._faults = faults
         self._continues = continues
-        self._calls = Calls()
-        self._plans: WeakKeyDictionary[Socket, _Plan] = WeakKeyDictionary()
+        self._registry = CallRegistry()
+        self._fault_plans: WeakKeyDictionary[Socket, _FaultPlan] = WeakKeyDictionary()
         self._ending = anyio.Event()
 
     @property
@@ -99,10 +108,10 @@ class Simulator:
         return f"ws://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     def end(self) -> None:
-        """Let go of connections that wait for nothing but the end."""
+        """End the connections that only wait for the simulator to end."""
         self._ending.set()
 
-    async def admit(self, socket: Socket, request: Request) -> Response | None:
+    async def check_upgrade(self, socket: Socket, request: Request) -> Response | None:
         """Refuse an upgrade as Flux would, or let it pass (None)."""
         path, _, query = request.path.partition("?")
         try:
@@ -110,7 +119,7 @@ class Simulator:
                 raise Refused(404, {"err_code": "NOT_FOUND", "err_msg": f"Not found; Flux is at {PATH}."})
             self._credentials.check(request.headers)
             read_query(query)
-            if (self._faults or self._continues) and not await self._disturb_upgrade(socket, query):
+            if (self._faults or self._continues) and not await self._apply_upgrade_faults(socket, query):
                 return socket.respond(503, "")  # to nobody: the connection is gone
         except Refused as refused:
             return self._refuse(socket, refused)
@@ -127,16 +136,16 @@ class Simulator:
         response.headers["dg-error"] = "".join(c if " " <= c <= "~" else "?" for c in refused.reason)
         return response
 
-    async def _disturb_upgrade(self, socket: Socket, query: str) -> bool:
+    async def _apply_upgrade_faults(self, socket: Socket, query: str) -> bool:
         """Let the faults at connect strike; False if there is no connection left. Raises Refused."""
-        plan = _Plan(self._calls.attempt(query), self._faults, self._first_seed)
-        self._plans[socket] = plan
-        for fault in plan.at_connect():
-            self.faults_injected.append(InjectedFault(fault, 0.0, 0, "", plan.attempt.number))
+        fault_plan = _FaultPlan(self._registry.attempt(query), self._faults, self._fault_seed)
+        self._fault_plans[socket] = fault_plan
+        for fault in fault_plan.at_connect():
+            self.faults_injected.append(InjectedFault(fault, 0.0, 0, "", fault_plan.attempt.number))
             if fault.name == "slow":
                 await self._wait(float(fault.amount or 0))
                 continue
-            plan.attempt.leave(finished=False)
+            fault_plan.attempt.end(finished=False)
             if fault.kind.scope == "upgrade":
                 code, sentence = STATUSES[int(fault.amount or 0)]
                 described = fault.name == "refuse_described"
@@ -148,59 +157,59 @@ class Simulator:
             return False
         return True
 
-    def identify(self, _socket: Socket, _request: Request, response: Response) -> None:
+    def add_request_id(self, _socket: Socket, _request: Request, response: Response) -> None:
         """Give a response the header that all of Flux's have."""
         if "dg-request-id" not in response.headers:
             recorded = self._play.request_id if isinstance(self._play, Recording) else ""
             response.headers["dg-request-id"] = recorded or str(uuid.uuid4())
 
-    async def attend(self, socket: Socket) -> None:
+    async def serve_connection(self, socket: Socket) -> None:
         """Serve one connection from its upgrade to its end."""
         assert socket.request is not None
         assert socket.response is not None
         settings = read_query(socket.request.path.partition("?")[2])
-        plan = self._plans.pop(socket, None)
-        exchange = self._exchange(settings, socket.response.headers["dg-request-id"], plan)
+        fault_plan = self._fault_plans.pop(socket, None)
+        exchange = self._exchange(settings, socket.response.headers["dg-request-id"], fault_plan)
         self.connections.append(exchange.connection)
         try:
-            alive = await self._send(socket, exchange, exchange.open(), plan)
+            alive = await self._send(socket, exchange, exchange.open(), fault_plan)
             while alive and exchange.closing is None:
-                alive = await self._send(socket, exchange, exchange.take(await socket.recv()), plan)
+                alive = await self._send(socket, exchange, exchange.receive(await socket.recv()), fault_plan)
             if exchange.closing is not None:
                 await _close(socket, *exchange.closing)
         except ConnectionClosed:
             pass  # a client may vanish at any time; there is nobody left to tell
         finally:
             exchange.connection.open = False
-            if plan is not None:
-                plan.attempt.leave(finished=exchange.finished)
+            if fault_plan is not None:
+                fault_plan.attempt.end(finished=exchange.finished)
 
     @property
-    def _first_seed(self) -> int:
+    def _fault_seed(self) -> int:
         return self._seed if self._seed is not None else getattr(self._play, "seed", 0)
 
-    def _exchange(self, settings: Settings, request_id: str, plan: _Plan | None) -> Exchange:
+    def _exchange(self, settings: Settings, request_id: str, fault_plan: _FaultPlan | None) -> Exchange:
         player = open_player(self._play, settings, request_id, self._seed)
-        connection = Connection(request_id, plan.attempt.number if plan else 1)
+        connection = Connection(request_id, fault_plan.attempt.number if fault_plan else 1)
         exchange = Exchange(player, settings, connection)
-        if plan is not None:
+        if fault_plan is not None:
 
             def report(fault: Fault, seconds: float, messages: int) -> None:
                 injected = InjectedFault(fault, seconds, messages, request_id, connection.number)
                 connection.faults.append(injected)
                 self.faults_injected.append(injected)
 
-            exchange.disturb(Disturbance(plan.later(), plan.chances, report))
+            exchange.set_disturbance(Disturbance(fault_plan.after_connect(), fault_plan.chances, report))
             if self._continues:
-                exchange.go_on(plan.attempt)
+                exchange.continue_call(fault_plan.attempt)
         return exchange
 
     async def _send(
-        self, socket: Socket, exchange: Exchange, deliveries: Sequence[Delivery], plan: _Plan | None
+        self, socket: Socket, exchange: Exchange, deliveries: Sequence[Delivery], fault_plan: _FaultPlan | None
     ) -> bool:
         """Send what is to be sent; False if a fault has cut the connection."""
-        if plan is not None and exchange.broken:
-            plan.attempt.leave(finished=False)
+        if fault_plan is not None and exchange.broken:
+            fault_plan.attempt.end(finished=False)
         for delivery in deliveries:
             if isinstance(delivery, str):
                 await socket.send(delivery)
@@ -215,8 +224,8 @@ class Simulator:
                 return False
             else:
                 await socket.send(delivery.data)
-                if plan is not None:
-                    plan.attempt.cover(delivery.covers)
+                if fault_plan is not None:
+                    fault_plan.attempt.cover_to(delivery.covers)
             exchange.connection.messages += 1
         return True
 
@@ -226,8 +235,8 @@ class Simulator:
             await self._ending.wait()
 
 
-class _Plan:
-    """The faults of one connection, chosen when it asks for the upgrade; its own copy, and its own dice."""
+class _FaultPlan:
+    """The faults of one connection, chosen when it asks for the upgrade, with random numbers of its own."""
 
     def __init__(self, attempt: Attempt, faults: tuple[AnyFault, ...], seed: int) -> None:
         self.attempt = attempt
@@ -239,20 +248,20 @@ class _Plan:
             and (fault.name != "resume_with_update" or attempt.number > 1)
         ]
         self.chances = [
-            (fault, attempt.dice(seed if fault.seed is None else fault.seed))
+            (fault, attempt.random(seed if fault.seed is None else fault.seed))
             for fault in faults
             if isinstance(fault, RandomFaults)
         ]
 
     def at_connect(self) -> list[Fault]:
-        """What strikes the upgrade itself."""
-        chosen = [chances.choose(dice, upgrade=True) for chances, dice in self.chances]
+        """The faults that strike the upgrade itself."""
+        chosen = [chances.choose(random, upgrade=True) for chances, random in self.chances]
         return [fault for fault in self._faults if fault.moment.kind == "connect"] + [
             c for c in chosen if c is not None
         ]
 
-    def later(self) -> list[Fault]:
-        """What strikes once the connection is there."""
+    def after_connect(self) -> list[Fault]:
+        """The faults that strike once the connection is there."""
         return [fault for fault in self._faults if fault.moment.kind != "connect"]
 
 
@@ -270,14 +279,26 @@ async def serve(
 ) -> AsyncIterator[Simulator]:
     """Run a local Flux for as long as the context is open; every connection hears `play` from its start.
 
-    `port` 0 takes a free one. `api_key` and `token`: the credentials that are good; None and None: any, or none at
-    all. `seed` goes before the script's own, and is that of random faults. `faults`: what goes wrong, as `Fault`,
-    `RandomFaults` or their text forms; each connection has its own copy. `continues`: the connections of one call
-    (with the same `tag`; see `calls`) hear one script: another connection hears it from where its audio begins, which
-    is where the last one's messages had covered it, or where the audio itself says so (`marked_silence`).
+    At the end, connections still open are closed with code 1001.
 
-    Raises ConfigError if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not
-    exist, or if nothing can listen there. At the end, connections still open are closed with code 1001.
+    Args:
+        play: the script or recording.
+        host: where to listen. Default this machine only.
+        port: where to listen. Default 0: a free one.
+        api_key: the API key that is accepted. Default None; with no `token` either, any credential is, or none at all.
+        token: the temporary token that is accepted. Default None.
+        seed: goes before the script's own, and is that of random faults. Default None: the script's own.
+        faults: what goes wrong, as `Fault`, `RandomFaults` or their text forms; each connection has its own copy.
+        continues: whether the connections of one call (with the same `tag`, or one after the other without) hear one
+            script: another connection hears it from where its audio begins, which is where the last one's messages had
+            covered it, or where the audio itself says so (`marked_silence`). Default False.
+
+    Yields:
+        The simulator; point clients at its `url`.
+
+    Raises:
+        ConfigError: if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not
+            exist, or if nothing can listen there.
     """
     if not isinstance(play, (Script, Recording)):
         raise ConfigError(f"play={type(play).__name__}: must be a Script or a Recording")
@@ -318,10 +339,10 @@ async def _close(socket: Socket, code: int | None, reason: str) -> None:
 
 
 def _options(simulator: Simulator) -> dict[str, Any]:
-    """What both servers are told."""
+    """The options that the servers of both libraries take."""
     return {
-        "process_request": simulator.admit,
-        "process_response": simulator.identify,
+        "process_request": simulator.check_upgrade,
+        "process_response": simulator.add_request_id,
         "select_subprotocol": _select_subprotocol,
         "compression": None,
         "ping_interval": None,
@@ -342,7 +363,7 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
     from websockets.asyncio.server import serve as serve_asyncio
 
     try:
-        server = await serve_asyncio(simulator.attend, simulator.host, port, **_options(simulator))
+        server = await serve_asyncio(simulator.serve_connection, simulator.host, port, **_options(simulator))
     except (OSError, OverflowError) as error:
         raise _cannot_listen(simulator.host, port, error) from error
     simulator.port = server.sockets[0].getsockname()[1]
@@ -371,7 +392,9 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
     simulator.port = listeners[0].socket.getsockname()[1]
     failure: BaseException | None = None
     async with anyio.create_task_group() as group:
-        server = await group.start(partial(serve_trio, simulator.attend, listeners=listeners, **_options(simulator)))
+        server = await group.start(
+            partial(serve_trio, simulator.serve_connection, listeners=listeners, **_options(simulator))
+        )
         try:
             yield
         except (Exception, KeyboardInterrupt) as error:

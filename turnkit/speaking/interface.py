@@ -1,4 +1,4 @@
-"""What a session and a `speak` expect of each other."""
+"""The interface between a session and a `speak`: `Playback` and `Speak`."""
 
 from __future__ import annotations
 
@@ -27,9 +27,17 @@ class Playback(Protocol):
 
 
 class Speak(Protocol):
-    """Says one reply; barge-in cancels it, and its return means that the last sound was heard.
+    """A function that says one reply; barge-in cancels it, and its return means that the last sound was heard."""
 
-    `reply` has an `id`; `chunks` is what was said, text or audio, and ends when the reply is complete.
-    """
+    def __call__(self, reply: Any, chunks: AsyncIterator[str | bytes], playback: Playback, /) -> Awaitable[object]:
+        """Say a reply.
 
-    def __call__(self, reply: Any, chunks: AsyncIterator[str | bytes], playback: Playback, /) -> Awaitable[object]: ...
+        Args:
+            reply: the reply; it has an `id`.
+            chunks: what the reply says, text or audio; ends when the reply is complete.
+            playback: where to report what is heard.
+
+        Returns:
+            Anything, once the last sound was heard.
+        """
+        ...

@@ -1,4 +1,4 @@
-"""Cutting text that is still coming into what can be said already."""
+"""Sentences of a text that is still coming: what of it can be said already."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ _LONGEST = 300  # characters of a sentence; more are too much for some a TTS, an
 
 
 def sentences(text: str, *, first: bool = False) -> tuple[list[str], str]:
-    """Cut the sentences that are complete off a text that goes on: they, and the rest; together they are the text.
+    """Cut the sentences that are complete off a text that goes on.
 
     White space goes with what follows it. What ends a sentence is known once it is seen how the text goes on: not at
-    3.5, nor at Dr. or e.g., nor where a small letter follows. With `first`, a clause is enough if no sentence is
-    complete; one that is far too long is cut where it can be.
+    3.5, nor at Dr. or e.g., nor where a small letter follows. A sentence that is far too long is cut where it can be.
+
+    Args:
+        text: what has come so far.
+        first: whether a clause is enough if no sentence is complete. Default False.
+
+    Returns:
+        The sentences, and the rest; together they are the text.
     """
     pieces: list[str] = []
     begin = 0
@@ -37,11 +43,11 @@ def sentences(text: str, *, first: bool = False) -> tuple[list[str], str]:
         for match in _CLAUSE.finditer(text):
             if len(text[: match.end()].strip()) >= _SHORTEST:
                 return [text[: match.end()]], text[match.end() :]
-    *more, rest = _shortened(text[begin:])
-    return [short for piece in pieces for short in _shortened(piece)] + more, rest
+    *more, rest = _cut_to_length(text[begin:])
+    return [short for piece in pieces for short in _cut_to_length(piece)] + more, rest
 
 
-def _shortened(text: str) -> list[str]:
+def _cut_to_length(text: str) -> list[str]:
     """The text in parts that are not too long: up to a comma if there is one, else up to a space."""
     parts: list[str] = []
     while len(text) > _LONGEST:

@@ -1,4 +1,4 @@
-"""Where a reply's audio goes: a loudspeaker with a clock, and one that makes no sound."""
+"""Sinks for the audio of replies: a loudspeaker with a clock, and one that makes no sound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import ConfigError
 
 
 def check_audio(sample_rate: int, sample_width: int) -> None:
-    """Raise ConfigError for audio of a rate in Hz, or of samples of so many bytes, that cannot be."""
+    """Raise ConfigError for a rate in Hz, or a number of bytes a sample, that is not a whole number, 1 or more."""
     for name, value in (("sample_rate", sample_rate), ("sample_width", sample_width)):
         if not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name}={value!r}: must be a whole number, 1 or more")
@@ -42,9 +42,14 @@ class AudioSink(Protocol):
 
 
 class ClockSink(AudioSink):
-    """Plays nothing, as fast as it would sound: for tests, and for demos that show text.
+    """A sink that plays nothing, but takes the time that sound would: for tests, and for demos that show text.
 
-    `sample_rate` in Hz and `sample_width` in bytes, as for `speaker`. Raises ConfigError for one that cannot be.
+    Args:
+        sample_rate: of the audio, in Hz. Default 16000.
+        sample_width: bytes a sample, of all channels together. Default 2.
+
+    Raises:
+        ConfigError: for a rate or width that cannot be.
     """
 
     def __init__(self, *, sample_rate: int = 16000, sample_width: int = 2) -> None:
@@ -53,29 +58,35 @@ class ClockSink(AudioSink):
         self.begin(0)
 
     def begin(self, reply: int) -> None:
+        """Start at 0, with nothing queued and not paused."""
         self._queued = 0.0  # seconds, of all that has come
         self._mark = 0.0  # seconds that had been played ...
         self._since = 0.0  # ... at that time
         self._paused = False
 
     async def play(self, audio: bytes) -> None:
+        """Queue the length of the audio."""
         self._set_mark()
         self._queued += len(audio) / self._bytes_per_second
 
     def played(self) -> float:
+        """Seconds that the clock has played, at most as many as are queued."""
         if self._paused:
             return self._mark
         return min(self._mark + anyio.current_time() - self._since, self._queued)
 
     def pause(self) -> None:
+        """Stop the clock."""
         self._set_mark()
         self._paused = True
 
     def resume(self) -> None:
+        """Let the clock go on."""
         self._set_mark()
         self._paused = False
 
     def clear(self) -> None:
+        """Drop what is queued."""
         self._set_mark()
         self._queued = self._mark
 

@@ -1,4 +1,4 @@
-"""From what a reply says to what is heard of it: text through a TTS into a sink, and the sink's clock back."""
+"""`speaker`: says a reply by a streaming TTS into a sink, and reports what is heard by the sink's clock."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from .sink import AudioSink, check_audio
 from .timeline import Timeline, WordTiming
 
 _SLICE = 0.1  # seconds of audio that the sink gets at a time
-_EARLY = 0.01  # seconds between looks at the clock until the first sound
-_SHORT = 0.001  # seconds: the shortest wait, and what a clock may be off by at the end
+_FIRST_SOUND_INTERVAL = 0.01  # seconds between looks at the clock until the first sound
+_SHORTEST_WAIT = 0.001  # seconds: the shortest wait, and what a clock may be off by at the end
 
 
 @dataclass(frozen=True)
 class Sound:
     """A stretch of audio from a TTS that also tells when its words are said.
 
-    `words`: each word, its start and its end in seconds from the beginning of the audio for the text that the TTS was
-    given. They may come earlier than their audio.
+    Attributes:
+        audio: the bytes.
+        words: each word, its start and its end in seconds from the beginning of the audio for the text that the TTS was
+            given; they may come earlier than their audio. Default none.
     """
 
     audio: bytes = field(repr=False)
@@ -44,7 +46,7 @@ TTS: TypeAlias = Callable[[str], Synthesis | Awaitable[Synthesis]]
 
 @dataclass(frozen=True)
 class _Settings:
-    """What `speaker` was given, checked."""
+    """The settings of a `speaker`, checked."""
 
     sample_rate: int
     sample_width: int
@@ -90,17 +92,29 @@ def speaker(
 ) -> Speak:
     """Make a `speak` for one conversation from a streaming TTS and a sink with a clock.
 
-    `sample_rate` in Hz and `sample_width` in bytes (of all channels together) are those of the audio that the TTS
-    gives; chunks that are `bytes` are such audio already and skip it. With `sentence`, text is cut into sentences, and
-    the last of them is said without waiting for more text once none has come for `patience` seconds; without, each
-    chunk goes to the TTS as it is. `ahead`: seconds of audio queued at most; `interval`: seconds between looks at the
-    sink's clock; `rate`: characters per second assumed of speech while its length is not known. Raises ConfigError for
-    a setting that cannot work.
-
     The `speak` reports the first sound up to 0.01 s late, and as words are heard. What the TTS or the chunks raise it
-    raises on, after the audio that was already queued has been played; what the sink raises, at once. Raises
-    LocalProtocolError if the sink's clock stands still for `stall_timeout` seconds over queued audio, if the TTS yields
-    what is no sound, or if another reply begins before this one has ended.
+    raises on, after the audio that was already queued has been played; what the sink raises, at once. It raises
+    LocalProtocolError if the sink's clock stands still for `stall_timeout` over queued audio, if the TTS yields what is
+    no sound, or if another reply begins before this one has ended.
+
+    Args:
+        tts: gives the audio of a text.
+        sink: plays the audio.
+        sample_rate: of the audio that the TTS gives, in Hz; chunks that are `bytes` are such audio already and skip it.
+            Default 16000.
+        sample_width: bytes a sample of that audio, of all channels together. Default 2.
+        sentence: whether text is cut into sentences; without, each chunk goes to the TTS as it is. Default True.
+        ahead: seconds of audio queued at most. Default 5.
+        interval: seconds between looks at the sink's clock. Default 0.05.
+        patience: seconds without more text after which a last sentence is said, with `sentence`. Default 0.2.
+        stall_timeout: seconds for which the sink's clock may stand still over queued audio. Default 10.
+        rate: characters a second assumed of speech while its length is not known. Default 15.
+
+    Returns:
+        The `speak`.
+
+    Raises:
+        ConfigError: for a setting that cannot work.
     """
     settings = _Settings(sample_rate, sample_width, sentence, ahead, interval, patience, stall_timeout, rate)
     current: _Utterance | None = None
@@ -132,10 +146,10 @@ class _Utterance:
         self._settings = settings
         self._timeline = Timeline(rate=settings.rate)
         self._queued = 0.0
-        self._carry = b""
-        self._some = anyio.Event()  # there is something to follow, or never will be
+        self._unfinished_sample = b""
+        self._has_audio = anyio.Event()  # there is something to follow, or never will be
         self._complete = False
-        self._closed = False
+        self._over = False
         self._failure: Exception | None = None
         self.stopped = False
 
@@ -145,11 +159,11 @@ class _Utterance:
         send, receive = anyio.create_memory_object_stream[str | bytes](0)
         with send, receive:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._part, False, self._read, chunks, send)
-                tasks.start_soon(self._part, False, self._produce, receive)
-                tasks.start_soon(self._part, True, self._mind_holds)
-                await self._part(True, self._follow)
-                self._closed = True
+                tasks.start_soon(self._run_part, False, self._read, chunks, send)
+                tasks.start_soon(self._run_part, False, self._synthesise, receive)
+                tasks.start_soon(self._run_part, True, self._pause_and_resume)
+                await self._run_part(True, self._follow)
+                self._over = True
                 tasks.cancel_scope.cancel()
         if self._failure is not None:
             raise self._failure
@@ -158,13 +172,13 @@ class _Utterance:
 
     def stop(self) -> None:
         """Fall silent now, and let nothing more of this reply reach the sink."""
-        if not self._closed:
-            self._closed = self.stopped = True
-            self._some.set()
+        if not self._over:
+            self._over = self.stopped = True
+            self._has_audio.set()
             with suppress(Exception):  # tried again, and told, once all parts have ended
                 self._sink.clear()
 
-    async def _part(self, fatal: bool, work: Callable[..., Awaitable[None]], *args: object) -> None:
+    async def _run_part(self, fatal: bool, work: Callable[..., Awaitable[None]], *args: object) -> None:
         """Do part of the work. Whichever part learns first that all is cancelled silences the sink."""
         try:
             await work(*args)
@@ -185,11 +199,11 @@ class _Utterance:
                 if chunk:
                     await send.send(chunk)
 
-    async def _produce(self, receive: MemoryObjectReceiveStream[str | bytes]) -> None:
+    async def _synthesise(self, receive: MemoryObjectReceiveStream[str | bytes]) -> None:
         text, first = "", True
         try:
             with receive:
-                while (chunk := await self._next(receive, text)) is not None:
+                while (chunk := await self._next_chunk(receive, text)) is not None:
                     if isinstance(chunk, str) and chunk and self._settings.sentence:
                         pieces, text = sentences(text + chunk, first=first)
                     else:
@@ -198,14 +212,14 @@ class _Utterance:
                         await self._say(piece)
                         first = first and not piece
                     if isinstance(chunk, bytes):
-                        await self._sound_alone(chunk)
+                        await self._queue_bytes(chunk)
                 if self._failure is None:
                     await self._say(text)
         finally:
             self._complete = True
-            self._some.set()
+            self._has_audio.set()
 
-    async def _next(self, receive: MemoryObjectReceiveStream[str | bytes], text: str) -> str | bytes | None:
+    async def _next_chunk(self, receive: MemoryObjectReceiveStream[str | bytes], text: str) -> str | bytes | None:
         """The next chunk; empty if none comes while a whole sentence waits to be said; None at the end."""
         with anyio.move_on_after(self._settings.patience if ends_sentence(text) else inf):
             try:
@@ -218,7 +232,7 @@ class _Utterance:
         if not text:
             return
         self._timeline.add(text)
-        self._carry = b""
+        self._unfinished_sample = b""
         if has_words(text):
             made = self._tts(text.strip())
             synthesis = await made if isawaitable(made) else made
@@ -227,29 +241,29 @@ class _Utterance:
                     stack.push_async_callback(close)
                 async for sound in synthesis:
                     if isinstance(sound, Sound):
-                        await self._sound(sound.audio, sound.words)
+                        await self._queue_sound(sound.audio, sound.words)
                     elif isinstance(sound, (bytes, bytearray, memoryview)):
-                        await self._sound(bytes(sound))
+                        await self._queue_sound(bytes(sound))
                     else:
                         raise LocalProtocolError(f"the TTS yielded {type(sound).__name__}; must be bytes or Sound")
         self._timeline.settle()
 
-    async def _sound_alone(self, audio: bytes) -> None:
-        """Audio whose words nobody told."""
+    async def _queue_bytes(self, audio: bytes) -> None:
+        """Queue audio whose words nobody told."""
         self._timeline.add("")
-        await self._sound(audio)
+        await self._queue_sound(audio)
         self._timeline.settle()
 
-    async def _sound(self, audio: bytes, words: Sequence[WordTiming] = ()) -> None:
+    async def _queue_sound(self, audio: bytes, words: Sequence[WordTiming] = ()) -> None:
         # What comes over a network is cut anywhere, also within a sample.
-        audio = self._carry + audio
+        audio = self._unfinished_sample + audio
         whole = len(audio) - len(audio) % self._settings.sample_width
-        self._carry = audio[whole:]
+        self._unfinished_sample = audio[whole:]
         self._timeline.extend(whole / self._settings.bytes_per_second, words)
         for start in range(0, whole, self._settings.slice):
-            await self._queue(audio[start : min(start + self._settings.slice, whole)])
+            await self._queue_slice(audio[start : min(start + self._settings.slice, whole)])
 
-    async def _queue(self, audio: bytes) -> None:
+    async def _queue_slice(self, audio: bytes) -> None:
         """Give audio to the sink as soon as there is not too much of it queued."""
         seconds = len(audio) / self._settings.bytes_per_second
         room = False
@@ -257,11 +271,11 @@ class _Utterance:
             excess = self._queued + seconds - self._sink.played() - self._settings.ahead
             room = excess <= 1e-6
             if not room:
-                await anyio.sleep(min(max(excess, _SHORT), self._settings.interval))
-        if self._closed:
+                await anyio.sleep(min(max(excess, _SHORTEST_WAIT), self._settings.interval))
+        if self._over:
             return
         self._queued += seconds
-        self._some.set()
+        self._has_audio.set()
         try:
             await self._sink.play(audio)
         except Exception:
@@ -270,23 +284,23 @@ class _Utterance:
 
     # From the sink to the session ---------------------------------------------------------------------------------
 
-    async def _mind_holds(self) -> None:
+    async def _pause_and_resume(self) -> None:
         playback, sink = self._playback, self._sink
         for wait, act in cycle(((playback.wait_held, sink.pause), (playback.wait_resumed, sink.resume))):
             await wait()
-            if self._closed:
+            if self._over:
                 return
             act()
 
     async def _follow(self) -> None:
         """Report what is heard, until all that was queued has been."""
-        await self._some.wait()
+        await self._has_audio.wait()
         told, started = "", False
         last, since = 0.0, anyio.current_time()
-        while not self._closed:
+        while not self._over:
             now, played = anyio.current_time(), self._sink.played()
             rest = self._queued - played
-            over = self._complete and rest <= _SHORT
+            over = self._complete and rest <= _SHORTEST_WAIT
             if played > 0 and not started:
                 started = True
                 self._playback.started()
@@ -297,12 +311,14 @@ class _Utterance:
                 told = heard
             if over:
                 return
-            if played != last or rest <= _SHORT or self._playback.held:
+            if played != last or rest <= _SHORTEST_WAIT or self._playback.held:
                 last, since = played, now
             elif now - since >= self._settings.stall_timeout:
                 raise LocalProtocolError(
                     f"played() of the sink has stood at {played:.3f} s for {now - since:.1f} s with {rest:.3f} s "
                     f"queued; it must go on while audio is played"
                 )
-            wait = min(self._timeline.next_end(played) - played, self._settings.interval if started else _EARLY)
-            await anyio.sleep(max(min(wait, rest) if rest > _SHORT else wait, _SHORT))
+            wait = min(
+                self._timeline.next_end(played) - played, self._settings.interval if started else _FIRST_SOUND_INTERVAL
+            )
+            await anyio.sleep(max(min(wait, rest) if rest > _SHORTEST_WAIT else wait, _SHORTEST_WAIT))

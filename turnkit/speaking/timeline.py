@@ -1,4 +1,4 @@
-"""How much of a reply was heard: from what was queued and what was played, word by word.
+"""The timeline of a reply: how much of it was heard, word by word, from what was queued and what was played.
 
 A reply is text in pieces, each with a stretch of audio; the pieces are played one after another, without a gap that the
 player's clock would count. Within a piece the time of a word is the one the TTS gave it; between two known times, words
@@ -17,27 +17,31 @@ from collections.abc import Iterable
 from math import inf, isfinite
 
 from ..errors import ConfigError, LocalProtocolError
+from ..turns.words import WITHOUT_SPACES
 
 WordTiming = tuple[str, float, float]
 """A word as the TTS names it, its start and its end in seconds."""
 
 _ROUNDING = 1e-6  # seconds: what adding up the lengths of pieces of audio may be off by
-_ASTRAY = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
+_SEARCHED_AHEAD = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
 
-# Scripts that put no space between words: kana, Han, Thai, Lao, Burmese, Khmer. Each character counts as a word there.
-_UNSPACED = "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
-_UNSPACED += "\U00020000-\U0003ffff"
 _MARKS = re.compile(r"[^\w\s]*")
-_WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*|[^\s{_UNSPACED}]+")
+# A letter of a script without spaces is a word; its punctuation is none, but goes with the word that it follows.
+_WORD = re.compile(rf"(?=\w)[{WITHOUT_SPACES}][^\w\s]*|(?:[^\s{WITHOUT_SPACES}]|(?![\w\s])[{WITHOUT_SPACES}])+")
 _SPOKEN = re.compile(r"\w")
 
 
 class Timeline:
     """The text of one reply against the time its audio takes.
 
-    `rate` is the pace, in characters per second, that is assumed of a piece until the length of its audio is known:
-    people read English aloud at about 15. Only the last piece can still grow; adding the next one closes it. Raises
-    ConfigError for a rate that is no pace.
+    Only the last piece can still grow; adding the next one closes it.
+
+    Args:
+        rate: characters a second, assumed of a piece until the length of its audio is known. Default 15: people read
+            English aloud at about that.
+
+    Raises:
+        ConfigError: for a rate that is not positive and finite.
     """
 
     def __init__(self, *, rate: float = 15.0) -> None:
@@ -70,19 +74,23 @@ class Timeline:
     def add(self, text: str, seconds: float | None = None, words: Iterable[WordTiming] | None = None) -> None:
         """Append a piece of the reply; a word may begin in one piece and end in the next.
 
-        `seconds` is the length of its audio: None if it is not known, and then it may `extend` and should `settle`,
-        unless `words` are given: the piece then lasts until the last of them ends. `words` are timings from the
-        beginning of the piece, in order; those that are not in the text (the TTS may spell out numbers) are passed
-        over. Audio without words is a piece of empty text. Raises LocalProtocolError, and adds nothing, for lengths
-        and timings that cannot be.
+        Args:
+            text: of the piece; empty for audio without words.
+            seconds: the length of its audio. Default None: not known; the piece may then `extend` and should `settle`,
+                unless `words` are given: it then lasts until the last of them ends.
+            words: timings from the beginning of the piece, in order; those that are not in the text (the TTS may spell
+                out numbers) are passed over. Default None.
+
+        Raises:
+            LocalProtocolError: for lengths and timings that cannot be; nothing was added.
         """
-        timings = _checked("add", words or ())
+        timings = _checked_timings("add", words or ())
         if seconds is not None:
             _check_seconds("add", seconds)
         if self._pieces:
             self._pieces[-1].close()
         piece = _Piece(text, len(self._text), self.duration, self._rate)
-        piece.mark(timings)
+        piece.add_timings(timings)
         if seconds is not None or words is not None:
             piece.length = piece.last if seconds is None else seconds
         self._text += text
@@ -91,21 +99,32 @@ class Timeline:
         self._word_ends = None
 
     def extend(self, seconds: float, words: Iterable[WordTiming] = ()) -> None:
-        """More audio of the last piece has come: `seconds` of it, and perhaps timings from the piece's beginning.
+        """Add audio to the last piece.
 
-        Until `settle` the last word counts as unheard, whatever has been played, unless its time is given. Raises
-        LocalProtocolError, and changes nothing, if there is no piece whose length is open, or for times that cannot be.
+        Until `settle` the last word counts as unheard, whatever has been played, unless its time is given.
+
+        Args:
+            seconds: how much audio.
+            words: timings from the piece's beginning. Default none.
+
+        Raises:
+            LocalProtocolError: if there is no piece whose length is open, or for times that cannot be; nothing was
+                changed.
         """
         piece = self._open_piece("extend")
         _check_seconds("extend", seconds)
-        piece.mark(_checked("extend", words))
+        piece.add_timings(_checked_timings("extend", words))
         piece.grown = (piece.grown or 0.0) + seconds
 
     def settle(self, seconds: float | None = None) -> None:
-        """The last piece is complete: it lasts `seconds`, or as long as it has grown.
+        """Close the last piece.
 
-        Raises LocalProtocolError, and changes nothing, if there is no piece whose length is open, or for a length that
-        cannot be.
+        Args:
+            seconds: how long it is. Default None: as long as it has grown.
+
+        Raises:
+            LocalProtocolError: if there is no piece whose length is open, or for a length that cannot be; nothing was
+                changed.
         """
         piece = self._open_piece("settle")
         if seconds is not None:
@@ -113,10 +132,18 @@ class Timeline:
         piece.length = seconds if seconds is not None else piece.grown or 0.0
 
     def heard(self, played: float) -> str:
-        """The text up to the end of the last word that `played` seconds have played, exactly as it was said.
+        """The text up to the end of the last word that has been played, exactly as it was said.
 
-        It only grows with `played` and never ends within a word; `inf` has heard all. Raises LocalProtocolError for
-        a negative number or none.
+        It only grows with `played` and never ends within a word.
+
+        Args:
+            played: seconds; `inf` has heard all.
+
+        Returns:
+            The text.
+
+        Raises:
+            LocalProtocolError: for a negative number or NaN.
         """
         _check_seconds("heard", played, finite=False)
         if played == inf or (played >= self.duration - _ROUNDING and not (self._pieces and self._pieces[-1].growing)):
@@ -125,9 +152,16 @@ class Timeline:
         return self._text[: self._ends()[count - 1]] if count else ""
 
     def next_end(self, played: float) -> float:
-        """After how many seconds played the next word will have been heard; `inf` if none is left, or who knows when.
+        """When the next word will have been heard.
 
-        Raises LocalProtocolError for a negative number or none.
+        Args:
+            played: seconds played so far.
+
+        Returns:
+            Seconds played by then; `inf` if no word is left, or nobody knows when.
+
+        Raises:
+            LocalProtocolError: for a negative number or NaN.
         """
         _check_seconds("next_end", played, finite=False)
         ends = self._ends()
@@ -158,7 +192,18 @@ class Timeline:
 class _Piece:
     """A stretch of text, from `start` in the whole, and of audio, from `began`; times inside are from its beginning."""
 
-    __slots__ = ("_cursor", "_offsets", "_rate", "_timed", "_times", "began", "grown", "length", "start", "text")
+    __slots__ = (
+        "_cursor",
+        "_known_offsets",
+        "_known_times",
+        "_rate",
+        "_timed",
+        "began",
+        "grown",
+        "length",
+        "start",
+        "text",
+    )
 
     def __init__(self, text: str, start: int, began: float, rate: float) -> None:
         self.text = text
@@ -168,8 +213,8 @@ class _Piece:
         self.length: float | None = None  # how long it is, once that is known
         self._cursor = 0  # what stands before it has had its timing
         # Known points, both never falling: at this offset, that many seconds.
-        self._offsets = [len(text) - len(text.lstrip())]
-        self._times = [0.0]
+        self._known_offsets = [len(text) - len(text.lstrip())]
+        self._known_times = [0.0]
         self._timed: set[int] = set()
         self._rate = rate
 
@@ -181,7 +226,7 @@ class _Piece:
     @property
     def last(self) -> float:
         """When the last word ends of those that have a timing."""
-        return self._times[-1]
+        return self._known_times[-1]
 
     @property
     def seconds(self) -> float:
@@ -195,14 +240,14 @@ class _Piece:
         return self.began + self.seconds
 
     def close(self) -> None:
-        """Nothing more will be known about its length."""
+        """Fix its length: nothing more will be known about it."""
         if self.length is None:
             self.length = self.seconds if self.grown is None else max(self.grown, self.last)
 
     def is_timed(self, offset: int) -> bool:
         return offset - self.start in self._timed
 
-    def mark(self, timings: Iterable[WordTiming]) -> None:
+    def add_timings(self, timings: Iterable[WordTiming]) -> None:
         """Take the timings of words, in the order of the text."""
         for word, start, end in timings:
             found = self._find(word)
@@ -210,9 +255,9 @@ class _Piece:
                 continue
             first, after = found
             after = self._after_marks(after)
-            self._offsets += (max(first, self._offsets[-1]), after)
-            self._times.append(max(start, self._times[-1]))
-            self._times.append(max(end, self._times[-1]))
+            self._known_offsets += (max(first, self._known_offsets[-1]), after)
+            self._known_times.append(max(start, self._known_times[-1]))
+            self._known_times.append(max(end, self._known_times[-1]))
             self._timed.add(after)
             self._cursor = after
 
@@ -231,22 +276,22 @@ class _Piece:
         if here is not None:
             return here.span(1)
         there = re.compile(rf"(?<!\w){letters}(?!\w)", re.IGNORECASE).search(self.text, self._cursor)
-        return there.span() if there is not None and there.start() - self._cursor <= _ASTRAY else None
+        return there.span() if there is not None and there.start() - self._cursor <= _SEARCHED_AHEAD else None
 
     def time_at(self, offset: int) -> float:
         """Seconds of the whole reply at which what stands before `offset` has been played."""
         inside = offset - self.start
-        index = bisect_left(self._offsets, inside)
-        if index < len(self._offsets) and self._offsets[index] == inside:
-            return self.began + min(self._times[index], self.seconds)
+        index = bisect_left(self._known_offsets, inside)
+        if index < len(self._known_offsets) and self._known_offsets[index] == inside:
+            return self.began + min(self._known_times[index], self.seconds)
         last = len(self.text.rstrip())
-        if index < len(self._offsets):
-            after, later = self._offsets[index], self._times[index]
+        if index < len(self._known_offsets):
+            after, later = self._known_offsets[index], self._known_times[index]
         elif inside == last and self.growing:
             return inf  # more of its audio may come
         else:
             after, later = last, self.seconds
-        before, earlier = self._offsets[index - 1], self._times[index - 1]
+        before, earlier = self._known_offsets[index - 1], self._known_times[index - 1]
         share = (inside - before) / (after - before)
         return self.began + min(earlier + share * max(later - earlier, 0.0), self.seconds)
 
@@ -257,8 +302,8 @@ def _check_seconds(call: str, seconds: float, *, finite: bool = True) -> None:
         raise LocalProtocolError(f"{call}(): seconds are {seconds!r}; must be {rule}")
 
 
-def _checked(call: str, words: Iterable[WordTiming]) -> list[WordTiming]:
-    """The timings, if they can be; a message names a word by its number, for it is what somebody says."""
+def _checked_timings(call: str, words: Iterable[WordTiming]) -> list[WordTiming]:
+    """The timings, checked; a message names a word by its number, because the word is what somebody says."""
     timings = list(words)
     for number, (_, start, end) in enumerate(timings):
         if not 0 <= start <= end < inf:

@@ -18,11 +18,9 @@ from collections.abc import Iterable
 
 from ..turns.policy import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS
 from ..turns.policy.phrases import words_of
-from ..turns.words import fold
+from ..turns.words import WITHOUT_SPACES, fold
 
-# Scripts without white space between words, where each character counts as one.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
-_PIECES = re.compile(f"[{_UNSPACED}]|[^\\s{_UNSPACED}]+")
+_PIECES = re.compile(f"[{WITHOUT_SPACES}]|[^\\s{WITHOUT_SPACES}]+")
 _IDEOGRAPHS = (0x4E00, 0xA000)
 _SYLLABLES = 0xAC00  # of Hangul: a stock of letters for where those of ASCII do not suffice
 
@@ -74,7 +72,7 @@ class Pseudonyms:
 
 def _kind(character: str) -> str:
     """The kind of character that may stand for this one: letter, digit, ideograph; a sign stands for itself."""
-    if re.match(f"[{_UNSPACED}]", character):
+    if re.match(f"[{WITHOUT_SPACES}]", character):
         return "\u4e00"
     if character in string.digits:
         return "0"

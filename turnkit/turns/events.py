@@ -15,7 +15,8 @@ import msgspec
 
 from ..errors import LocalProtocolError
 
-_COUNTABLE = 2**53  # beyond it, JSON cannot be trusted to count
+COUNTABLE = 2**53
+"""The first whole number that JSON cannot be trusted to tell from the next."""
 
 
 class _Reason(StrEnum):
@@ -100,7 +101,7 @@ class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
 
 def _number(value: object) -> str:
     """A number as it stands; of all else only the type: it may be words in the wrong place."""
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _COUNTABLE**2):
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < COUNTABLE**2):
         return repr(value)
     return f"<{type(value).__name__}>"
 
@@ -116,13 +117,13 @@ class _TurnEvent(_Event, frozen=True, gc=False):
         if (
             type(self.turn_index) is int
             and type(self.transcript) is str
-            and -_COUNTABLE < self.turn_index < _COUNTABLE
+            and -COUNTABLE < self.turn_index < COUNTABLE
             and type(self.confidence) is type(self.audio_end) is float
             and isfinite(self.confidence + self.audio_end)
         ):
             return  # the usual case, told at once
         try:
-            fits = -_COUNTABLE < self.turn_index < _COUNTABLE and isfinite(self.confidence + self.audio_end)
+            fits = -COUNTABLE < self.turn_index < COUNTABLE and isfinite(self.confidence + self.audio_end)
         except (TypeError, OverflowError):
             fits = False
         if not fits or not isinstance(self.transcript, str) or not isinstance(self.turn_index, int):

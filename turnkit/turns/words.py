@@ -21,6 +21,12 @@ LETTERS = {letter: letter.lower() for letter in string.ascii_letters + string.di
 """The letters and digits of ASCII, to their lower case."""
 _TAIL = _SILENT + string.whitespace + "\x1c\x1d\x1e\x1f"
 
+WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+"""The scripts without spaces between words, for a character class; in texts of theirs each character counts as a word.
+
+Thai and Lao, Burmese, Khmer, Han, bopomofo and kana with their signs and half-width forms.
+"""
+
 _REVISED = 40  # characters
 
 _NUMBER = re.compile(r"(?:(?<!\S)-)?(?:(?<![^\s-])\.)?\d(?:[\d.,:/-]*\d)?")

@@ -6,22 +6,14 @@ Here a text is a list of words: case, punctuation and apostrophes aside, and par
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ..words import fold
+from ..words import WITHOUT_SPACES, fold
 
 _INSIDE_A_WORD = "'’ʼ＇"
-# Thai and Lao, Burmese, Khmer, Han and kana with their half-width forms: none of them puts white space between words.
-_UNSPACED = (
-    range(0x0E00, 0x0F00),
-    range(0x1000, 0x10A0),
-    range(0x1780, 0x1800),
-    range(0x2E80, 0xA000),
-    range(0xF900, 0xFB00),
-    range(0xFF66, 0xFFA0),
-    range(0x20000, 0x40000),
-)
+_IS_WORD = re.compile(f"[{WITHOUT_SPACES}]").match
 
 
 class _Spelling(dict[int, str | None]):
@@ -34,7 +26,7 @@ class _Spelling(dict[int, str | None]):
         elif not fold(character):
             self[code] = " "
         else:
-            self[code] = f" {character} " if any(code in script for script in _UNSPACED) else character
+            self[code] = f" {character} " if _IS_WORD(character) else character
         return self[code]
 
 
