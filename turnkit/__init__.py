@@ -1,7 +1,7 @@
 """turnkit decides when a voice bot may think, may speak and must stop.
 
 - `turns`: the engine, pure: what can happen, what is legal, what the policies say, and what follows from it.
-- `wire`: what Flux says and is told, as messages; `errors`: all that turnkit raises.
+- `wire`: what Flux says and is told, as messages; `errors`: all that turnkit raises; `checks`: of settings.
 - `trace`: a call as a file, and that call replayed; `metrics`: a call in figures.
 - `timers`, `logs`: how everything live waits, and how it logs.
 - `flux`: the connection to Flux; `session`: your bot in a call; `speaking`: its voice.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ... import checks
 from ...errors import ConfigError
 
 _FOREVER = 1e9  # seconds
@@ -15,8 +16,10 @@ def check_whole(policy: str, name: str, value: object) -> None:
 
 def check_seconds(policy: str, name: str, value: object) -> None:
     """Raise ConfigError unless the value is a number of seconds, 0 or more and not infinite."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _FOREVER:
-        raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more")
+    try:
+        checks.check_seconds(name, value, most=_FOREVER)
+    except ConfigError:
+        raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more") from None
 
 
 def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> None:
