@@ -1,14 +1,20 @@
 """turnkit decides when a voice bot may think, may speak and must stop.
 
-Nouns: `events` (facts in, signals out), `errors`, `words`.   Flux's contract: `wire`.   What is legal: `chart`.
-Judgement: `policy`.   What was heard: `playback`.   The engine, pure, one event in, signals out: `machine`.
-What a call came to, in figures: `metrics`.   Whether the rules were kept: `referee`; in every state there is: `check`.
-A call as a file, and that call again: `trace`.   To look at: `viewer`.   Which thresholds to run: `tuner`.
-Live, on asyncio or trio: `flux` (the connection), `session` (your bot), `speaking` (its voice), `simulator` (a Flux).
-For the tests of your bot: `testing`.   To your dashboards: `telemetry`.   Many calls at once: `soak`.
-The command line: `cli`, or `turnkit --help`.
-Imports go down only; what waits, logs or opens a socket is in the last three lines, and all but the core is loaded on
-first use.
+- `turns`: the engine, pure: what can happen, what is legal, what the policies say, and what follows from it.
+- `wire`: what Flux says and is told, as messages; `errors`: all that turnkit raises; `checks`: of settings.
+- `trace`: a call as a file, and that call replayed; `metrics`: a call in figures.
+- `timers`, `logs`: how everything live waits, and how it logs.
+- `flux`: the connection to Flux; `session`: your bot in a call; `speaking`: its voice.
+- `interop`: turnkit inside other frameworks and telephone lines (to come).
+- `telemetry`: log lines, metrics and spans of every call, for your dashboards.
+- `simulator`: a Flux on your own machine, with every fault on demand.
+- `testing`: tests of your bot, against scripted callers and in virtual time.
+- `tools`: the workshop; `proof` checks the rules in every state, `tuner` finds thresholds, `viewer` draws a call,
+  `soak` holds many at once, `demo` holds one to watch.
+- `cli`: the command line, `turnkit --help`.
+
+The plan in `tests/house/test_layers.py` says which of them may import which. Importing turnkit loads the engine and the
+wire; all else is loaded on first use.
 """
 
 from __future__ import annotations
@@ -63,26 +69,11 @@ from .turns.events import (
     UserIdle,
 )
 from .turns.machine import TurnMachine
-from .turns.policy import (
-    ENGLISH_BACKCHANNELS,
-    NEVER_BACKCHANNELS,
-    Budget,
-    EchoGuard,
-    Grace,
-    HoldThenDecide,
-    IgnoreBackchannels,
-    Immediate,
-    MinConfidence,
-    MinDuration,
-    MinWords,
-    Never,
-    NoSpeculation,
-    OnEager,
-    Overlap,
-    Pause,
-    Verdict,
-    all_of,
-)
+from .turns.policy import Overlap, Pause, Verdict, all_of
+from .turns.policy import barge_in as _barge_in
+from .turns.policy import speculation as _speculation
+from .turns.policy.barge_in import *
+from .turns.policy.speculation import *
 from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
@@ -106,11 +97,8 @@ _ON_FIRST_USE = {
 }
 
 __all__ = [
-    "ENGLISH_BACKCHANNELS",
-    "NEVER_BACKCHANNELS",
     "AudioSink",
     "BargeIn",
-    "Budget",
     "Busy",
     "Cancel",
     "CancelReason",
@@ -121,27 +109,16 @@ __all__ = [
     "DraftDiscarded",
     "DropReason",
     "EagerEndOfTurn",
-    "EchoGuard",
     "EndOfTurn",
     "Event",
     "FluxError",
     "FluxOptions",
     "FluxStream",
-    "Grace",
     "Hold",
-    "HoldThenDecide",
-    "IgnoreBackchannels",
-    "Immediate",
     "Initiate",
     "LocalProtocolError",
-    "MinConfidence",
-    "MinDuration",
-    "MinWords",
-    "Never",
-    "NoSpeculation",
     "Note",
     "NoteKind",
-    "OnEager",
     "Outcome",
     "Overlap",
     "Pause",
@@ -183,6 +160,8 @@ __all__ = [
     "speaker",
     "to_event",
 ]
+__all__ += _barge_in.__all__
+__all__ += _speculation.__all__
 
 
 def __getattr__(name: str) -> object:

@@ -16,8 +16,10 @@ from msgspec.structs import replace
 from turnkit.errors import ConfigError
 from turnkit.turns import policy
 from turnkit.turns.policy import (
+    BARGE_IN_POLICIES,
     ENGLISH_BACKCHANNELS,
     NEVER_BACKCHANNELS,
+    SPECULATION_POLICIES,
     BargeInPolicy,
     Budget,
     EchoGuard,
@@ -42,24 +44,15 @@ OVERLAP = Overlap(transcript="well actually", elapsed=0.6, playing=3.0, heard="T
 PAUSE = Pause(transcript="what about tomorrow", confidence=0.6, attempts=0, elapsed=4.0)
 
 BARGE_IN: list[Any] = [
-    Immediate(),
-    Never(),
-    MinWords(2),
-    MinDuration(0.5),
-    Grace(1.0),
-    HoldThenDecide(),
+    *(example for built_in in BARGE_IN_POLICIES for example in built_in.examples),
     HoldThenDecide(then=MinDuration(0.5), seconds=0.2),
-    IgnoreBackchannels(),
     IgnoreBackchannels({"ja", "はい"}, then=MinWords(2)),
     IgnoreBackchannels(ENGLISH_BACKCHANNELS | {"ja"}),
-    EchoGuard(),
     EchoGuard(then=Never(), match=0.5, min_words=1),
     all_of(Grace(1.0), IgnoreBackchannels(), MinWords(2)),
 ]
 SPECULATION: list[Any] = [
-    OnEager(),
-    NoSpeculation(),
-    MinConfidence(0.5),
+    *(example for built_in in SPECULATION_POLICIES for example in built_in.examples),
     Budget(),
     Budget(2, 10.0),
     all_of(Budget(2), MinConfidence(0.5)),

@@ -24,20 +24,7 @@ from ..turns.events import (  # noqa: E402
     TurnResumed,
     Update,
 )
-from ..turns.policy import (  # noqa: E402
-    Budget,
-    EchoGuard,
-    Grace,
-    HoldThenDecide,
-    IgnoreBackchannels,
-    Immediate,
-    MinConfidence,
-    MinDuration,
-    MinWords,
-    Never,
-    NoSpeculation,
-    OnEager,
-)
+from ..turns.policy import BARGE_IN_POLICIES, SPECULATION_POLICIES  # noqa: E402
 from .caller import Caller  # noqa: E402
 from .scripted import Pace  # noqa: E402
 
@@ -176,21 +163,14 @@ def paces(*, failing: bool = True, hanging: bool = False) -> st.SearchStrategy[l
 
 
 def machine_settings(**given: Any) -> st.SearchStrategy[dict[str, Any]]:
-    """Settings for a `TurnMachine` or a `Session`, policies and all; those `given`, values or strategies, stay so."""
+    """Settings for a `TurnMachine` or a `Session`, policies and all; every built-in policy is among them.
+
+    Args:
+        given: Settings to keep, by name: each a value, or a strategy of its own.
+    """
     settings: dict[str, Any] = {
-        "barge_in": st.sampled_from(
-            [
-                Immediate(),
-                Never(),
-                MinWords(2),
-                MinDuration(0.5),
-                Grace(1.0),
-                IgnoreBackchannels(),
-                EchoGuard(),
-                HoldThenDecide(MinWords(2)),
-            ]
-        ),
-        "speculation": st.sampled_from([OnEager(), NoSpeculation(), MinConfidence(0.5), Budget(1, 2.0)]),
+        "barge_in": st.sampled_from([policy for built_in in BARGE_IN_POLICIES for policy in built_in.examples]),
+        "speculation": st.sampled_from([policy for built_in in SPECULATION_POLICIES for policy in built_in.examples]),
         "hold_timeout": st.sampled_from([0.5, 2.0]),
         "lost_turn_grace": st.sampled_from([0.0, 2.0]),
         "stall_timeout": st.sampled_from([1.0, 8.0]),

@@ -7,37 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import ConfigError
-from ..turns.policy import (
-    ENGLISH_BACKCHANNELS,
-    NEVER_BACKCHANNELS,
-    Budget,
-    EchoGuard,
-    Grace,
-    HoldThenDecide,
-    IgnoreBackchannels,
-    Immediate,
-    MinConfidence,
-    MinDuration,
-    MinWords,
-    Never,
-    NoSpeculation,
-    OnEager,
-    all_of,
-)
+from ..turns.policy import BARGE_IN_POLICIES, NAMED_PHRASES, SPECULATION_POLICIES, BuiltIn, all_of
 
+_BUILT_INS: tuple[BuiltIn[Any], ...] = (*BARGE_IN_POLICIES, *SPECULATION_POLICIES)
 _BUILDERS: dict[str, Callable[..., Any]] = {
-    builder.__name__: builder
-    for builder in (
-        *(Budget, EchoGuard, Grace, HoldThenDecide, IgnoreBackchannels, Immediate, MinConfidence, MinDuration),
-        *(MinWords, Never, NoSpeculation, OnEager, all_of),
-    )
+    all_of.__name__: all_of,
+    **{built_in.kind.__name__: built_in.kind for built_in in _BUILT_INS},
 }
-_SETS = {"ENGLISH_BACKCHANNELS": ENGLISH_BACKCHANNELS, "NEVER_BACKCHANNELS": NEVER_BACKCHANNELS}
 _LONGEST = 100_000  # characters
 
 
 def policy_to_text(policy: object) -> str:
-    """The Python that builds a policy of turnkit's own; of any other only its name, as `<module.name>`."""
+    """The Python that builds a policy of turnkit's own; of any other policy only its name, as `<module.name>`."""
     text = repr(policy)
     try:
         if policy_from_text(text) == policy:
@@ -49,7 +30,15 @@ def policy_to_text(policy: object) -> str:
 
 
 def policy_from_text(text: str, name: str = "policy") -> Any:
-    """The policy that `policy_to_text` wrote; raises ConfigError if it is none of turnkit's own."""
+    """The policy that a text builds, as `policy_to_text` wrote it.
+
+    Args:
+        text: The Python that builds it; only names of turnkit's own policies and literals are understood.
+        name: What messages call the setting, or the option, that the text stands for.
+
+    Raises:
+        ConfigError: It is none of turnkit's own policies, or has settings that cannot work.
+    """
     try:
         if len(text) > _LONGEST:
             raise ValueError("too long")
@@ -67,8 +56,8 @@ def _built(node: ast.expr) -> Any:
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             return node.value
-        case ast.Name(id=constant) if constant in _SETS:
-            return _SETS[constant]
+        case ast.Name(id=constant) if constant in NAMED_PHRASES:
+            return NAMED_PHRASES[constant]
         case ast.Set(elts=elements):
             return frozenset(_built(element) for element in elements)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):

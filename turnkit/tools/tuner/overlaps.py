@@ -26,32 +26,12 @@ from ...turns.events import (
     TurnEvent,
 )
 from ...turns.machine import TurnMachine
-from ...turns.policy import (
-    BargeInPolicy,
-    EchoGuard,
-    HoldThenDecide,
-    IgnoreBackchannels,
-    Immediate,
-    MinDuration,
-    MinWords,
-    Never,
-    Overlap,
-    Verdict,
-    all_of,
-)
+from ...turns.policy import BARGE_IN_POLICIES, BargeInPolicy, EchoGuard, IgnoreBackchannels, Overlap, Verdict
 from ...turns.words import has_words
 from .statistics import Estimate, quantile, share
 
 POLICIES: Mapping[str, BargeInPolicy] = {
-    "immediate": Immediate(),
-    "min-words:2": MinWords(2),
-    "min-words:3": MinWords(3),
-    "min-duration:0.5": MinDuration(0.5),
-    "ignore-backchannels": IgnoreBackchannels(),
-    "echo-guard": EchoGuard(),
-    "echo-guard+ignore-backchannels": all_of(EchoGuard(), IgnoreBackchannels()),
-    "hold-then-decide": HoldThenDecide(all_of(EchoGuard(), IgnoreBackchannels())),
-    "never": Never(),
+    name: policy for built_in in BARGE_IN_POLICIES for name, policy in built_in.compared.items()
 }
 
 

@@ -10,31 +10,26 @@ The built-in ones are values: equal settings make equal policies. Their reasons 
 
 from __future__ import annotations
 
+from . import barge_in, speculation
 from .asking import BargeInPolicy, Overlap, Pause, SpeculationPolicy, Verdict
-from .barge_in import Grace, HoldThenDecide, Immediate, MinDuration, MinWords, Never
+from .barge_in import *
+from .barge_in import BARGE_IN_POLICIES, NAMED_PHRASES
+from .built_in import BuiltIn
 from .composition import all_of
-from .speculation import Budget, MinConfidence, NoSpeculation, OnEager
-from .speech import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS, EchoGuard, IgnoreBackchannels
+from .speculation import *
+from .speculation import SPECULATION_POLICIES
 
 __all__ = [
-    "ENGLISH_BACKCHANNELS",
-    "NEVER_BACKCHANNELS",
+    "BARGE_IN_POLICIES",
+    "NAMED_PHRASES",
+    "SPECULATION_POLICIES",
     "BargeInPolicy",
-    "Budget",
-    "EchoGuard",
-    "Grace",
-    "HoldThenDecide",
-    "IgnoreBackchannels",
-    "Immediate",
-    "MinConfidence",
-    "MinDuration",
-    "MinWords",
-    "Never",
-    "NoSpeculation",
-    "OnEager",
+    "BuiltIn",
     "Overlap",
     "Pause",
     "SpeculationPolicy",
     "Verdict",
     "all_of",
 ]
+__all__ += barge_in.__all__
+__all__ += speculation.__all__

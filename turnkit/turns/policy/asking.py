@@ -23,11 +23,15 @@ class Verdict(StrEnum):
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """The user has begun to speak while the agent is heard; asked at each event of that turn until decided.
+    """The user speaks while the agent is heard: what a barge-in policy is asked at each event until it decides.
 
-    Fields: `transcript` the user's words so far; `elapsed` seconds since that turn began; `playing` seconds since
-    the agent's reply was first heard; `heard` what of the reply has been heard, as reported; `held` the playback is
-    paused for this overlap; `final` the turn has ended and this is the last time of asking: WAIT and HOLD mean KEEP.
+    Attributes:
+        transcript: The user's words so far.
+        elapsed: Seconds since that turn began.
+        playing: Seconds since the agent's reply was first heard.
+        heard: What of the reply has been heard, as reported.
+        held: Whether the playback is paused for this overlap.
+        final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP.
     """
 
     transcript: str
@@ -39,10 +43,13 @@ class Overlap(msgspec.Struct, frozen=True):
 
 
 class Pause(msgspec.Struct, frozen=True):
-    """The user has probably finished (an eager end of turn); asked once each time.
+    """The user has probably finished (an eager end of turn): what a speculation policy is asked, once each time.
 
-    Fields: `transcript` the words so far; `confidence` Flux's, 0 to 1; `attempts` the drafts already started in this
-    turn; `elapsed` seconds since the turn began.
+    Attributes:
+        transcript: The user's words so far.
+        confidence: Flux's that this is the end of the turn, 0 to 1.
+        attempts: How many drafts have been started in this turn already.
+        elapsed: Seconds since the turn began.
     """
 
     transcript: str
@@ -58,7 +65,8 @@ SpeculationPolicy: TypeAlias = Callable[[Pause], bool | tuple[bool, str]]
 def ask_barge_in(policy: BargeInPolicy, overlap: Overlap) -> tuple[Verdict, str]:
     """The verdict of any barge-in policy, and why; empty if it does not say.
 
-    Raises what the policy raises, and ValueError or TypeError if its answer is none.
+    Raises:
+        Exception: Whatever the policy raises; ValueError or TypeError if what it answers is no verdict.
     """
     answer = policy(overlap)
     verdict, why = answer if isinstance(answer, tuple) else (answer, "")
@@ -68,7 +76,8 @@ def ask_barge_in(policy: BargeInPolicy, overlap: Overlap) -> tuple[Verdict, str]
 def ask_speculation(policy: SpeculationPolicy, pause: Pause) -> tuple[bool, str]:
     """The answer of any speculation policy, and why; empty if it does not say.
 
-    Raises what the policy raises, and ValueError or TypeError if its answer is none.
+    Raises:
+        Exception: Whatever the policy raises; ValueError or TypeError if what it answers is no bool.
     """
     answer = policy(pause)
     start, why = answer if isinstance(answer, tuple) else (answer, "")

@@ -20,8 +20,13 @@ def all_of(*policies: Any) -> Any:
     """The policy that goes ahead only if all of these do; the first that does not decides, and says why.
 
     Going ahead is YIELD at an overlap, and True at a pause. They are asked in order, and none after the one that
-    decides; if all go ahead, so does each one's reason. Policies are of one kind, and any callable is one.
-    Raises ConfigError if there is none, or one that is no policy.
+    decides; if all go ahead, the reasons of all are given.
+
+    Args:
+        policies: At least one, all for barge-in or all for speculation; any callable is one.
+
+    Raises:
+        ConfigError: There is none, or one that is no policy.
     """
     if not policies:
         raise ConfigError("all_of(): must be given at least one policy")
@@ -31,7 +36,11 @@ def all_of(*policies: Any) -> Any:
 
 
 class AllOf(msgspec.Struct, frozen=True):
-    """What `all_of` makes; raises whatever one of its `policies` raises."""
+    """Several policies as one, made by `all_of`; raises whatever one of them raises.
+
+    Attributes:
+        policies: Those policies, in the order in which they are asked.
+    """
 
     policies: tuple[Callable[[Any], Any], ...]
 
@@ -39,6 +48,7 @@ class AllOf(msgspec.Struct, frozen=True):
         return f"all_of({', '.join(map(repr, self.policies))})"
 
     def __call__(self, situation: Overlap | Pause) -> tuple[Verdict | bool, str]:
+        """The first answer that does not go ahead; if all do, that, with the reasons of all."""
         whys = []
         for policy in self.policies:
             answer, why = (

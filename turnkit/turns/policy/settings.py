@@ -1,26 +1,29 @@
-"""What the settings of built-in policies must be: each raises ConfigError naming policy, setting, value and rule."""
+"""Checks of the settings of built-in policies: a ConfigError names policy, setting, value and rule."""
 
 from __future__ import annotations
 
+from ... import checks
 from ...errors import ConfigError
 
 _FOREVER = 1e9  # seconds
 
 
 def check_whole(policy: str, name: str, value: object) -> None:
-    """A whole number of at least 1."""
+    """Raise ConfigError unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigError(f"{policy}({name}={value!r}): must be a whole number of at least 1")
 
 
 def check_seconds(policy: str, name: str, value: object) -> None:
-    """Seconds, 0 or more; infinity is no number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _FOREVER:
-        raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more")
+    """Raise ConfigError unless the value is a number of seconds, 0 or more and not infinite."""
+    try:
+        checks.check_seconds(name, value, most=_FOREVER)
+    except ConfigError:
+        raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more") from None
 
 
 def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> None:
-    """A number from 0 to 1; without `zero`, above 0."""
+    """Raise ConfigError unless the value is a number from 0 to 1, or without `zero` above 0 and up to 1."""
     if (
         isinstance(value, bool)
         or not isinstance(value, (int, float))
@@ -32,6 +35,6 @@ def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> 
 
 
 def check_policy(policy: str, name: str, value: object) -> None:
-    """A callable that is not a class: the class where an instance belongs is the likely slip."""
+    """Raise ConfigError unless the value is a callable and no class, which is the likely slip for an instance."""
     if isinstance(value, type) or not callable(value):
         raise ConfigError(f"{policy}({name}={value!r}): must be a policy, that is a callable such as Immediate()")
