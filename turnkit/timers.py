@@ -16,6 +16,9 @@ from typing import Any
 
 import anyio
 
+EARLY_SECONDS = 1e-6
+"""Seconds by which a timer may ring early: a deadline so near has come."""
+
 
 def on_trio() -> bool:
     """Whether the caller runs on trio; trio is not loaded to find out."""

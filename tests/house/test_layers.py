@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _ENGINE = {"errors", "turns"}
 _FLUX = _ENGINE | {"wire"}
 _CALL = _FLUX | {"trace", "metrics"}
-_GROUND = {"errors", "logs", "timers"}
+_GROUND = {"errors", "logs", "timers", "version"}
 _BOT = _FLUX | _GROUND | {"speaking", "session", "flux"}
 
 ROOMS: dict[str, set[str]] = {
@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     # The live bot.
     "logs": {"errors"},
     "timers": {"errors"},
+    "version": set(),
     "speaking": _ENGINE | _GROUND,
     "flux": _FLUX | _GROUND,
     "session": _FLUX | _GROUND | {"speaking", "trace", "metrics"},

@@ -1,0 +1,13 @@
+"""The version of turnkit that is installed, as its package says."""
+
+from __future__ import annotations
+
+
+def installed_version() -> str:
+    """The version, such as "0.1.0"; empty if turnkit is not installed but run from a source tree."""
+    from importlib.metadata import PackageNotFoundError, version  # loaded when asked: it takes milliseconds
+
+    try:
+        return version("turnkit")
+    except PackageNotFoundError:
+        return ""
