@@ -314,7 +314,7 @@ async def test_nothing_takes_effect_after_a_cancel_also_if_respond_had_failed() 
 
         def speak_again(note: Note) -> None:
             if note.kind is NoteKind.CALLBACK_FAILED:
-                session._feed(StartOfTurn(1, "and"))
+                session._dispatcher.feed(StartOfTurn(1, "and"))
 
         def note_cancel(cancel: Cancel) -> None:
             log.append("cancel")

@@ -9,9 +9,8 @@ With `respond` and `speak` the session runs the replies too: written once, run o
 turn is final, stopped when the user takes the floor.
 """
 
-from .interceptor import Interceptor
 from .observers import Observable, Observer
 from .reply import Reply, Respond
 from .session import Session
 
-__all__ = ["Interceptor", "Observable", "Observer", "Reply", "Respond", "Session"]
+__all__ = ["Observable", "Observer", "Reply", "Respond", "Session"]

@@ -30,11 +30,11 @@ from ..turns.events import (
 from ..turns.machine import TurnMachine
 from .gate import Chunks, Gate
 from .history import History, Message
-from .interceptor import Interceptor
 from .reply import Reply, ReplyPlayback, Respond
 
 if TYPE_CHECKING:
     from ..speaking import Speak
+    from .interceptor import Interceptor
 
 PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 """The signals that are for `Replies.pause_or_end`."""

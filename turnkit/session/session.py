@@ -1,33 +1,24 @@
-"""The session: it reads its source, keeps the machine's time, and carries out the signals in order."""
+"""The session: what a host calls, and the run of a conversation from its source to its end."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 from uuid import uuid4
 
 import anyio
-from anyio.abc import TaskGroup
 
 from ..errors import ConfigError, LocalProtocolError, TurnkitError
-from ..timers import EARLY_SECONDS, Alarm, clock
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
-    BargeIn,
     Busy,
-    Cancel,
     CancelReason,
     Commit,
     DraftDiscarded,
-    Event,
     Initiate,
-    Note,
-    NoteKind,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -36,22 +27,21 @@ from ..turns.events import (
     Signal,
     Speculate,
     TurnStalled,
-    TurnUpdated,
 )
 from ..turns.machine import TurnMachine
 from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..wire import TurnInfo
-from .callbacks import Callback, Callbacks, S, log_failure
+from .callbacks import Callback, S
+from .dispatcher import Dispatcher
 from .history import Message as ChatMessage
 from .intake import Intake, Step, Surprise
-from .interceptor import Interceptor
-from .observers import Observer, Observers
-from .replies import PAUSE_OR_END, Replies
+from .observers import Observer
 from .reply import Respond, saying
 
 if TYPE_CHECKING:
     from ..speaking import Speak
     from ..trace import Recorder
+    from .interceptor import Interceptor
     from .recording import Recording
 
 _IMMEDIATE = Immediate()
@@ -123,33 +113,26 @@ class Session:
         }
         self._machine = TurnMachine(**settings)
         self.id = uuid4().hex if id is None else id
-        self.notes: Counter[NoteKind] = Counter()
         self._recording: Recording | None = None
         if record is not None:
             from .recording import Recording  # and what a recorder needs: only for those who record
 
             self._recording = Recording(record, self.id, settings)
-        self._observers = Observers(self._recording, partial(self._host_failed, noted=False))
-        self._callbacks = Callbacks(self._callback_failed, self._check_drained)
-        self._replies = Replies(
+        self._dispatcher = Dispatcher(
             self.id,
             self._machine,
+            self._recording,
             respond,
             speak,
-            feed=self._feed_if_running,
-            failed=self._host_failed,
-            ended=self._reply_ended,
-            fact=self._observers.fact,
             reply_timeout=reply_timeout,
+            stalled=self._force_end_turn,
+            settled=self._check_drained,
         )
+        self._replies = self._dispatcher.replies
+        self._callbacks = self._dispatcher.callbacks
+        self.notes = self._dispatcher.notes
         self._intake = Intake()
         self._interceptor: Interceptor | None = None
-        self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
-        self._dispatching = False
-        self._tasks: TaskGroup | None = None
-        self._alarm: Alarm | None = None
-        self._clock: Callable[[], float] = anyio.current_time
-        self._last = -inf
         self._busy = 0
         self._drained: anyio.Event | None = None
         self._source: object = None
@@ -175,8 +158,7 @@ class Session:
         Raises:
             ConfigError: for a type that is not a signal, or a callback that cannot be called.
         """
-        registered: Any = self._callbacks.on(signal, callback)
-        return registered  # type: ignore[no-any-return]
+        return self._callbacks.on(signal, callback)  # type: ignore[no-any-return]
 
     # The run ------------------------------------------------------------------------------------------------------
 
@@ -198,38 +180,29 @@ class Session:
         Raises:
             LocalProtocolError: if the session has been run before.
         """
-        if self._tasks is not None or self._machine.closed:
+        dispatcher = self._dispatcher
+        if dispatcher.tasks is not None or self._machine.closed:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
-        self._clock = clock()
-        self._alarm = Alarm(self._wake)
-        if self._recording is not None:
-            self._recording.begin(source, self._now, self._alarm)
-        self._observers.begin(self._now)
+        dispatcher.begin(source)
         failure: Exception | None = None
         try:
-            async with anyio.create_task_group() as self._tasks:
-                self._replies.tasks = self._callbacks.tasks = self._tasks
+            async with anyio.create_task_group() as tasks:
+                dispatcher.join(tasks)
                 try:
-                    self._dispatch(self._pass_time(self._now()))
+                    dispatcher.start()
                     if self._busy:
-                        self._feed(Busy(True))
-                    if self._alarm.needs_task:
-                        self._tasks.start_soon(self._alarm.keep)
-                    self._set_alarm()
+                        dispatcher.feed(Busy(True))
                     failure = await self._read(source)
                     while drain and self._unfinished():
                         self._drained = anyio.Event()
                         await self._drained.wait()
                 finally:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                    self._dispatch(self._close_machine(self._now()))
-                    self._replies.close()
-                    self._dispatch(())
-                    self._alarm.stop()
+                    dispatcher.close()
                 if not drain:
-                    self._tasks.cancel_scope.cancel()
+                    tasks.cancel_scope.cancel()
         finally:
-            self._observers.end()
+            dispatcher.observers.end()
         if failure is not None:
             raise failure
 
@@ -264,40 +237,6 @@ class Session:
         if self._drained is not None:
             self._drained.set()
 
-    def _set_alarm(self) -> None:
-        deadline = self._machine.deadline
-        if deadline is not None and self._alarm is not None:
-            self._alarm.bring_forward(deadline)
-
-    def _wake(self) -> None:
-        """The alarm has rung: perhaps for a deadline that has moved on since, or a tick of the clock early."""
-        now, deadline = self._now(), self._machine.deadline
-        if deadline is not None and now + EARLY_SECONDS >= deadline and not self._machine.closed:
-            # The deadline's own time, if the clock is a tick short of it: to wait for it might take for ever where
-            # time only passes when nobody has anything to do.
-            self._last = now = max(now, deadline)
-            self._dispatch(self._pass_time(now))
-        self._set_alarm()
-        if self._recording is not None:
-            self._recording.tick(now)
-
-    def _pass_time(self, now: float) -> tuple[Signal, ...]:
-        signals = self._machine.wake(now)
-        self._observers.woken(now, signals)
-        return signals
-
-    def _close_machine(self, now: float) -> tuple[Signal, ...]:
-        signals = self._machine.close(now)
-        self._observers.closed(now, signals)
-        return signals
-
-    def _now(self) -> float:
-        """The clock, which for the machine never goes back."""
-        self._last = max(self._clock(), self._last)
-        return self._last
-
-    # Events in ----------------------------------------------------------------------------------------------------
-
     def _take(self, item: object) -> None:
         message, steps = self._intake.take(item)
         if self._recording is not None and message is not None:
@@ -307,76 +246,9 @@ class Session:
     def _follow(self, steps: Iterable[Step], message: TurnInfo | None = None) -> None:
         for step in steps:
             if isinstance(step, Surprise):
-                self._note(step.kind, step.detail)
+                self._dispatcher.note(step.kind, step.detail)
             else:
-                self._feed(step, message)
-
-    def _feed(self, event: Event, message: TurnInfo | None = None) -> tuple[Signal, ...]:
-        now = self._now()
-        signals = self._machine.feed(event, now)
-        if self._observers.present:
-            self._observers.fed(now, event, signals, message)
-        # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
-        if self._queue:
-            # A reply has just ended; it is told of before what follows from it.
-            self._dispatch(signals)
-        elif signals and (
-            len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self._callbacks.registered
-        ):
-            self._dispatch(signals)
-        self._set_alarm()
-        return signals
-
-    def _note(self, kind: NoteKind, detail: str) -> None:
-        note = Note(kind, detail, at=self._now())
-        self._observers.told(note)
-        self._dispatch((note,))
-
-    def _reply_ended(self, ended: ReplyEnded) -> None:
-        self._observers.told(ended)
-        self._queue.append(ended)
-
-    # Signals out --------------------------------------------------------------------------------------------------
-
-    def _dispatch(self, signals: Iterable[Signal | ReplyEnded]) -> None:
-        """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
-        self._queue.extend(signals)
-        if self._dispatching:
-            return
-        self._dispatching = True
-        try:
-            while self._queue:
-                self._carry_out(self._queue.pop(0))
-        finally:
-            self._dispatching = False
-        self._check_drained()
-
-    def _carry_out(self, signal: Signal | ReplyEnded) -> None:
-        kind = type(signal)
-        if kind is Note:
-            self.notes[signal.kind] += 1  # type: ignore[union-attr]
-        elif kind is Commit or kind is Speculate:
-            self._replies.begin_or_commit(signal)  # type: ignore[arg-type]
-        if kind is TurnStalled:
-            self._callbacks.call(signal, self._force_end_turn)
-        else:
-            self._callbacks.call(signal)
-        if isinstance(signal, (Cancel, BargeIn)):
-            self._callbacks.cancel(signal.reply)
-        if kind in PAUSE_OR_END:
-            self._replies.pause_or_end(signal)
-
-    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: Exception) -> None:
-        # A report that the callbacks for Note failed could only go to them.
-        self._host_failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))
-
-    def _host_failed(self, function: object, at: str, error: Exception, *, noted: bool = True) -> None:
-        """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""
-        detail = log_failure(self.id, function, at, error)
-        if noted:
-            self._note(NoteKind.CALLBACK_FAILED, detail)
-        else:
-            self.notes[NoteKind.CALLBACK_FAILED] += 1
+                self._dispatcher.feed(step, message)
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -394,11 +266,11 @@ class Session:
 
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
-        self._feed_if_running(Protect(reply, on))
+        self._dispatcher.feed_if_running(Protect(reply, on))
 
     def discard_draft(self, reply: int, reason: str = "failed") -> None:
         """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
-        self._feed_if_running(DraftDiscarded(reply, reason))
+        self._dispatcher.feed_if_running(DraftDiscarded(reply, reason))
 
     def context_changed(self) -> None:
         """Say that what a draft may have been made from is no longer true: a draft there is now is discarded."""
@@ -419,7 +291,7 @@ class Session:
         Raises:
             LocalProtocolError: if the session is not running, or has no `speak` to say `what`.
         """
-        if self._tasks is None or self._machine.closed:
+        if not self._dispatcher.running:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._replies.runs_here:
             raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
@@ -427,7 +299,7 @@ class Session:
             what = self._interceptor.responding(what)
         before = self._replies.initiative
         self._replies.initiative = saying(what) if isinstance(what, str) else what
-        for signal in self._feed(Initiate(protected)):
+        for signal in self._dispatcher.feed(Initiate(protected)):
             if isinstance(signal, Commit):
                 return signal.reply
         # From inside a callback, the Commit of an earlier one may not have been carried out yet.
@@ -439,13 +311,13 @@ class Session:
         """Hold the idle clock while a tool runs: the silence is not the user's. May be nested."""
         self._busy += 1
         if self._busy == 1:
-            self._feed_if_running(Busy(True))
+            self._dispatcher.feed_if_running(Busy(True))
         try:
             yield
         finally:
             self._busy -= 1
             if self._busy == 0:
-                self._feed_if_running(Busy(False))
+                self._dispatcher.feed_if_running(Busy(False))
 
     @property
     def history(self) -> list[ChatMessage]:
@@ -465,14 +337,14 @@ class Session:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
                 values, or called as the line's own.
         """
-        self._observers.fact(fact, fields)
+        self._dispatcher.observers.fact(fact, fields)
 
     def observe(self, observer: Observer) -> None:
         """Tell `observer` from now on what happens, in the order in which it is decided and before any callback.
 
         Such as a `turnkit.metrics.Watch`; see `turnkit.telemetry`. What it raises is logged, and the call goes on.
         """
-        self._observers.add(observer)
+        self._dispatcher.observers.add(observer)
 
     def intercept(self, interceptor: Interceptor) -> None:
         """Put the interceptor between this session and its bot, before `run`; for kits that rehearse a bot."""
@@ -492,12 +364,8 @@ class Session:
     def _report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
         if self._interceptor is not None:
             self._interceptor.reported(event)
-        if self._tasks is not None and not self._machine.closed:
+        if self._dispatcher.running:
             self._replies.report(event)
-
-    def _feed_if_running(self, event: Event) -> None:
-        if self._tasks is not None and not self._machine.closed:
-            self._feed(event)
 
     @property
     def user(self) -> UserState:
