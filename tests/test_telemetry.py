@@ -34,7 +34,8 @@ from turnkit import (
     TurnResumed,
     telemetry,
 )
-from turnkit.metrics import DURATIONS, Metrics, Observer, TurnMetrics
+from turnkit.metrics import DURATIONS, Metrics, TurnMetrics
+from turnkit.session import Observer
 from turnkit.telemetry import BUCKETS, instrument, log_turns
 from turnkit.turns.events import Event
 

@@ -31,6 +31,7 @@ from .errors import (
     TraceMismatch,
     TurnkitError,
 )
+from .lazy import on_first_use
 from .turns.events import (
     BargeIn,
     Busy,
@@ -163,11 +164,4 @@ __all__ = [
 __all__ += _barge_in.__all__
 __all__ += _speculation.__all__
 
-
-def __getattr__(name: str) -> object:
-    module = _ON_FIRST_USE.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{module}", __name__), name)
+__getattr__ = on_first_use(__name__, _ON_FIRST_USE)

@@ -20,7 +20,7 @@ import msgspec
 from . import __version__
 from .errors import ConfigError
 from .logs import logger
-from .metrics import DURATIONS, CallMetrics, Metrics, Observable, Samples, TurnMetrics, Watch
+from .metrics import DURATIONS, CallMetrics, Metrics, Samples, TurnMetrics, Watch
 from .turns.events import (
     BargeIn,
     Cancel,
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.metrics import Meter
     from opentelemetry.trace import Span, Tracer
+
+    from .session import Observable
 
 Attributes = Mapping[str, str | bool | int | float]
 

@@ -563,14 +563,14 @@ async def test_a_session_hears_of_one_restoring_once(monkeypatch: pytest.MonkeyP
     """Connected after StreamRestored is no second one."""
     restored: list[object] = []
     session = Session()
-    feed = session._feed
+    feed = session._dispatcher.feed
 
     def spy(event: Any, *rest: Any) -> Any:
         if isinstance(event, (StreamLost, StreamRestored)):
             restored.append(event)
         return feed(event, *rest)
 
-    monkeypatch.setattr(session, "_feed", spy)
+    monkeypatch.setattr(session._dispatcher, "feed", spy)
 
     async def first(link: Link) -> None:
         await link.connected()

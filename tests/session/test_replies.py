@@ -11,7 +11,7 @@ import pytest
 from tests.session.test_session import kinds, listen, script
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Reply, Session
-from turnkit.session.reply import HELD_BACK
+from turnkit.session.gate import HELD_BACK
 from turnkit.turns.events import (
     BargeIn,
     Commit,

@@ -128,7 +128,7 @@ async def test_a_chunk_on_its_way_is_not_heard_after_the_cancel() -> None:
             yield event
         await anyio.sleep(1)
         # respond's step comes first, then the next one of this task, then speak's.
-        session._keeper._running[0].reply._gate.send_nowait("stale")
+        session._replies._running[0].gate._entry.send_nowait("stale")
         yield StartOfTurn(1, "b")
         await anyio.sleep(1)
 
@@ -314,7 +314,7 @@ async def test_nothing_takes_effect_after_a_cancel_also_if_respond_had_failed() 
 
         def speak_again(note: Note) -> None:
             if note.kind is NoteKind.CALLBACK_FAILED:
-                session._feed(StartOfTurn(1, "and"))
+                session._dispatcher.feed(StartOfTurn(1, "and"))
 
         def note_cancel(cancel: Cancel) -> None:
             log.append("cancel")

@@ -14,7 +14,7 @@ from .collector import Metrics, end_of_words, measure
 from .figures import DURATIONS, CallMetrics, FalseBargeIn, TurnMetrics, summary
 from .samples import EXACT, Samples
 from .texts import seconds
-from .watch import Observable, Observer, Watch
+from .watch import Watch
 
 __all__ = [
     "DURATIONS",
@@ -22,8 +22,6 @@ __all__ = [
     "CallMetrics",
     "FalseBargeIn",
     "Metrics",
-    "Observable",
-    "Observer",
     "Samples",
     "TurnMetrics",
     "Watch",

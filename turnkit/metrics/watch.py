@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from ..turns.events import EagerEndOfTurn, EndOfTurn, Event, ReplyEnded, Signal
 from ..wire import TurnInfo
@@ -11,42 +11,15 @@ from .collector import Metrics, end_of_words
 from .figures import CallMetrics, TurnMetrics
 
 
-class Observer(Protocol):
-    """Who is told what happens in a session, in the order in which it is decided, and before any callback."""
-
-    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> object:
-        """The machine was fed `event`, which came with `message` if Flux sent it, and answered `signals`."""
-
-    def woken(self, at: float, signals: tuple[Signal, ...]) -> object:
-        """Time passed for the machine, and it answered `signals`."""
-
-    def closed(self, at: float, signals: tuple[Signal, ...]) -> object:
-        """The machine was closed, and answered `signals`."""
-
-    def told(self, signal: Signal | ReplyEnded) -> object:
-        """A signal of the session's own: ReplyEnded, or a Note."""
-
-    def fact(self, at: float, name: str, /, **fields: Any) -> object:
-        """Something that the machine is not told, such as `FirstChunk`."""
-
-    def end(self) -> object:
-        """Nothing more will be told: the replies that the close cut off have ended too."""
-
-
-class Observable(Protocol):
-    """A session, as far as one who watches it needs to know it."""
-
-    id: str
-
-    def observe(self, observer: Observer) -> object:
-        """Tell `observer` from now on what happens."""
-
-
 class Watch:
-    """An observer that measures.
+    """An observer of a session that measures it.
 
-    `on_turn` is called with each turn that is over, in the session's own step, so it should be quick; `on_call` with
-    the figures of the call at its end. What they raise is raised to whoever tells, and costs no figure.
+    What `on_turn` and `on_call` raise is raised to whoever tells, and costs no figure.
+
+    Args:
+        on_turn: is called with each turn that is over, in the session's own step, so it should be quick.
+        on_call: is called with the figures of the call, at its end.
+        metrics: the figures to go on from; none yet by default.
 
     Attributes:
         metrics: the figures so far.

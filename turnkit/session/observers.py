@@ -1,87 +1,113 @@
-"""Who is told what happens in a session: its recording, and those who observe it."""
+"""The observers of a session: the protocol, and the list that is told; a recording is the first in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from ..metrics import Observer
-from ..timers import Alarm
 from ..turns.events import Event, ReplyEnded, Signal
-from ..wire import Message, TurnInfo
-from .recording import Tape
+from ..wire import TurnInfo
 
 
-class Witnesses:
-    """Passes on all that happens, in the order in which it is decided. Nothing here raises.
+class Observer(Protocol):
+    """An observer is told what happens in a session, in the order in which it is decided, and before any callback."""
 
-    `failed` hears of what an observer raises. `present`: whether there is anybody to tell.
+    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> object:
+        """The machine was fed `event`, which came with `message` if Flux sent it, and answered `signals`."""
+
+    def woken(self, at: float, signals: tuple[Signal, ...]) -> object:
+        """Time passed for the machine, and it answered `signals`."""
+
+    def closed(self, at: float, signals: tuple[Signal, ...]) -> object:
+        """The machine was closed, and answered `signals`."""
+
+    def told(self, signal: Signal | ReplyEnded) -> object:
+        """The session itself reported a signal: ReplyEnded, or a Note."""
+
+    def fact(self, at: float, name: str, /, **fields: Any) -> object:
+        """Something happened that the machine is not told, such as `FirstChunk`."""
+
+    def end(self) -> object:
+        """Nothing more will be told: the replies that the close cut off have ended too."""
+
+
+class Observable(Protocol):
+    """A session, as far as one who observes it needs to know it."""
+
+    id: str
+
+    def observe(self, observer: Observer) -> object:
+        """Tell `observer` from now on what happens."""
+
+
+class Observers:
+    """All observers of one session, told in order: its recording first, then the others as they were added.
+
+    What an observer raises goes to `failed`, and the next one is told all the same. Only what the recording raises
+    gets through: a disk that fails it reports itself, so what is left is a fact that nobody can record, and that is
+    the caller's mistake.
+
+    Attributes:
+        present: whether there is any observer; asked at every message.
     """
 
-    __slots__ = ("_failed", "_now", "_observers", "_tape", "present")
+    __slots__ = ("_failed", "_now", "_observers", "_recording", "present")
 
-    def __init__(self, tape: Tape | None, failed: Callable[[object, str, Exception], None]) -> None:
-        self.present = tape is not None
-        self._tape = tape
-        self._observers: tuple[Observer, ...] = ()
+    def __init__(self, recording: Observer | None, failed: Callable[[object, str, Exception], None]) -> None:
+        self._recording = recording
+        self._observers: tuple[Observer, ...] = () if recording is None else (recording,)
         self._failed = failed
         self._now: Callable[[], float] | None = None
+        self.present = recording is not None
 
     def add(self, observer: Observer) -> None:
+        """Tell this one too, from now on."""
         self._observers += (observer,)
         self.present = True
 
-    def begin(self, source: object, now: Callable[[], float], alarm: Alarm) -> None:
-        """The conversation begins, as for `Tape.begin`; raises what that raises."""
-        if self._tape is not None:
-            self._tape.begin(source, now, alarm)
+    def begin(self, now: Callable[[], float]) -> None:
+        """The conversation begins, by this clock."""
         self._now = now
 
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None) -> None:
-        if self._tape is not None:
-            self._tape.fed(at, event, signals, message)
-        self._inform("fed", at, event, signals, message)
-
-    def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
-        if self._tape is not None:
-            self._tape.woken(at, signals)
-        self._inform("woken", at, signals)
-
-    def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
-        if self._tape is not None:
-            self._tape.closed(at, signals)
-        self._inform("closed", at, signals)
-
-    def told(self, signal: Signal | ReplyEnded) -> None:
-        if self._tape is not None:
-            self._tape.told(signal)
-        self._inform("told", signal)
-
-    def fact(self, name: str, fields: Mapping[str, Any]) -> None:
-        """Something the machine is not told; before and after the conversation there is nobody to tell."""
-        if self._tape is not None:
-            self._tape.fact(name, fields)
-        if self._observers and self._now is not None:
-            self._inform("fact", self._now(), name, **fields)
-
-    def took(self, message: Message) -> None:
-        """A message beside the turns came; or, if whole frames are recorded, any."""
-        if self._tape is not None and (type(message) is not TurnInfo or self._tape.frames):
-            self._tape.took(message)
-
-    def tick(self, now: float) -> None:
-        if self._tape is not None:
-            self._tape.tick(now)
-
-    def end(self) -> None:
-        if self._tape is not None:
-            self._tape.end()
-        self._inform("end")
-        self._now = None
-
-    def _inform(self, call: str, /, *given: Any, **fields: Any) -> None:
+        """The machine was fed."""
+        # Told at every message, so without the detour by name.
         for observer in self._observers:
             try:
-                getattr(observer, call)(*given, **fields)
+                observer.fed(at, event, signals, message)
             except Exception as error:
-                self._failed(observer, call, error)
+                self._raised(observer, "fed", error)
+
+    def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
+        """Time passed for the machine."""
+        self._tell("woken", at, signals)
+
+    def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
+        """The machine was closed."""
+        self._tell("closed", at, signals)
+
+    def told(self, signal: Signal | ReplyEnded) -> None:
+        """The session itself reported a signal."""
+        self._tell("told", signal)
+
+    def fact(self, name: str, fields: Mapping[str, Any]) -> None:
+        """Something happened that the machine is not told; before and after the conversation nobody else is either."""
+        if self.present and self._now is not None:
+            self._tell("fact", self._now(), name, **fields)
+
+    def end(self) -> None:
+        """The conversation is over."""
+        self._tell("end")
+        self._now = None
+
+    def _tell(self, verb: str, /, *given: Any, **fields: Any) -> None:
+        for observer in self._observers:
+            try:
+                getattr(observer, verb)(*given, **fields)
+            except Exception as error:
+                self._raised(observer, verb, error)
+
+    def _raised(self, observer: Observer, verb: str, error: Exception) -> None:
+        if observer is self._recording:
+            raise error
+        self._failed(observer, verb, error)

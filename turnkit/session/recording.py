@@ -4,44 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from ..logs import logger
-from ..timers import Alarm
-from ..trace import Recorder
+from ..timers import EARLY_SECONDS, Alarm
+from ..trace.recorder import Recorder
 from ..turns.events import Event, ReplyEnded, Signal
+from ..version import installed_version
 from ..wire import ConfigureSuccess, Connected, FluxOptions, Message, TurnInfo
 
-FLUSH_SECONDS = 0.5  # so much of a call is lost if the process is killed
-_TICK = 1e-6  # seconds by which a timer may be early
+FLUSH_SECONDS = 0.5
+"""So much of a call is lost if the process is killed."""
+
+_CONFIGURED = ("thresholds", "keyterms", "language_hints", "profanity_filter", "numerals")
 
 
-class Tape:
-    """Keeps the recorder of one session fed, and flushed through the session's own alarm.
+class Recording:
+    """The observer that feeds a session's recorder, and has it flushed through the session's own alarm.
 
-    Nothing here raises: a recording that fails is logged once, and the call goes on without it.
+    A recording that fails is logged once, and the call goes on without it.
+
+    Attributes:
+        recorder: the recorder that writes the file.
     """
 
-    __slots__ = ("_alarm", "_append", "_due", "_now", "_reported", "_session", "_settings", "frames", "recorder")
+    __slots__ = ("_alarm", "_append", "_flush_at", "_frames", "_now", "_reported", "_session", "_settings", "recorder")
 
     def __init__(self, record: str | Path | Recorder, session: str, settings: Mapping[str, Any]) -> None:
         self.recorder = record if isinstance(record, Recorder) else Recorder(record)
-        self.frames = self.recorder.frames
+        self._frames = self.recorder.frames
         self._append = self.recorder.pending.append
         self._session = session
         self._settings = settings
-        self._alarm: Alarm | None = None
+        self._alarm: Alarm | None = None  # None before the conversation and after it
         self._now: Callable[[], float] = float
-        self._due = inf
+        self._flush_at = inf
         self._reported = False
 
     def begin(self, source: object, now: Callable[[], float], alarm: Alarm) -> None:
-        """The conversation begins, on `source`, which may know the options of its connection.
+        """The conversation begins.
 
-        `alarm` is to call `tick` whenever it rings. Raises LocalProtocolError if the recorder has been used before.
+        Args:
+            source: where the messages come from; it may know the options of its connection.
+            now: the session's clock.
+            alarm: the session's alarm, which is to call `tick` whenever it rings.
+
+        Raises:
+            LocalProtocolError: if the recorder has been used before.
         """
         self._now = now
         options = getattr(source, "options", None)
@@ -51,68 +62,71 @@ class Tape:
             now(),
             dict(self._settings),
             options=options if isinstance(options, FluxOptions) else None,
-            turnkit=_version(),
+            turnkit=installed_version(),
         )
-        self._report()
+        self._report_failure()
         self._alarm = alarm
 
-    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None) -> None:
-        # At every message: what `Recorder.fed` does, without the calls.
-        self._append((at, event, signals, message))
-        if self._due == inf:
-            self._set(at)
-
-    def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
-        self.recorder.woken(at, signals)
-        self._set(at)
-
-    def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
-        self.recorder.closed(at, signals)
-        self._due = -inf  # what still comes is written at the end
-
-    def told(self, signal: Signal | ReplyEnded) -> None:
-        self.recorder.told(signal)
-        self._set(signal.at)
-
-    def fact(self, name: str, fields: Mapping[str, Any]) -> None:
-        if self._alarm is not None:
-            at = self._now()
-            self.recorder.fact(at, name, **fields)
-            self._set(at)
-
-    def took(self, message: Message) -> None:
-        """What Flux says beside the turns; and every message, if whole frames were asked for."""
-        if self.frames:
+    def received(self, message: Message) -> None:
+        """A message of Flux came: what it says beside the turns is a fact; whole, it is kept if frames are."""
+        if self._frames:
             self.recorder.frame(self._now(), message)
         if isinstance(message, Connected):
-            self.fact("Connected", {"request_id": message.request_id})
+            self.fact(self._now(), "Connected", request_id=message.request_id)
         elif isinstance(message, ConfigureSuccess):
-            fields = ("thresholds", "keyterms", "language_hints", "profanity_filter", "numerals")
-            self.fact("Configured", {name: getattr(message, name) for name in fields})
+            self.fact(self._now(), "Configured", **{name: getattr(message, name) for name in _CONFIGURED})
 
-    def _set(self, at: float) -> None:
-        if self._due == inf and self._alarm is not None:
-            self._due = at + FLUSH_SECONDS
-            self._alarm.bring_forward(self._due)
+    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> None:
+        """The machine was fed."""
+        # At every message: what `Recorder.fed` does, without the calls.
+        self._append((at, event, signals, message))
+        if self._flush_at == inf:
+            self._flush_after(at)
+
+    def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
+        """Time passed for the machine."""
+        self.recorder.woken(at, signals)
+        self._flush_after(at)
+
+    def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
+        """The machine was closed."""
+        self.recorder.closed(at, signals)
+        self._flush_at = -inf  # what still comes is written at the end
+
+    def told(self, signal: Signal | ReplyEnded) -> None:
+        """The session itself reported a signal."""
+        self.recorder.told(signal)
+        self._flush_after(signal.at)
+
+    def fact(self, at: float, name: str, /, **fields: Any) -> None:
+        """Something happened that the machine is not told; raises LocalProtocolError as `Recorder.fact` does."""
+        if self._alarm is not None:
+            self.recorder.fact(at, name, **fields)
+            self._flush_after(at)
 
     def tick(self, now: float) -> None:
         """The alarm has rung, for this or for something else."""
-        if now + _TICK >= self._due:
-            self._due = inf
+        if now + EARLY_SECONDS >= self._flush_at:
+            self._flush_at = inf
             self.recorder.flush()
-            self._report()
+            self._report_failure()
         elif self._alarm is not None:
-            self._alarm.bring_forward(self._due)
+            self._alarm.bring_forward(self._flush_at)
 
     def end(self) -> None:
-        """The conversation is over."""
+        """The conversation is over: write the rest, and close the file."""
         self._alarm = None
         self.recorder.end()
-        self._report()
+        self._report_failure()
         if self.recorder.lost:
             logger(session=self._session).warning("recording_incomplete", records_lost=self.recorder.lost)
 
-    def _report(self) -> None:
+    def _flush_after(self, at: float) -> None:
+        if self._flush_at == inf and self._alarm is not None:
+            self._flush_at = at + FLUSH_SECONDS
+            self._alarm.bring_forward(self._flush_at)
+
+    def _report_failure(self) -> None:
         recorder = self.recorder
         if self._reported or not (recorder.failure or recorder.full):
             return
@@ -123,10 +137,3 @@ class Tape:
             log.error("recording_failed", path=path, error=error)
         else:
             log.warning("recording_full", path=path, bytes=recorder.written)
-
-
-def _version() -> str:
-    try:
-        return version("turnkit")
-    except PackageNotFoundError:
-        return ""

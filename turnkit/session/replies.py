@@ -1,15 +1,14 @@
-"""Who runs the replies: begins them, lets them be heard, ends each in exactly one way."""
+"""The replies of a session: begun, committed, paused, and ended, each in exactly one way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from ..speaking import Speak
 from ..turns.events import (
     BargeIn,
     Cancel,
@@ -29,28 +28,34 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
+from .gate import Chunks, Gate
 from .history import History, Message
-from .reply import Chunks, Reply, ReplyPlayback, Respond
+from .reply import Reply, ReplyPlayback, Respond
 
-FOLLOWED = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
-"""The signals that replies live by, once they have begun."""
+if TYPE_CHECKING:
+    from ..speaking import Speak
+    from .interceptor import Interceptor
+
+PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
+"""The signals that are for `Replies.pause_or_end`."""
 
 
 class RunningReply:
-    """A reply that is not over: its scope, its playback, and whether something went wrong."""
+    """A reply that is not over: its gate, its scope, its playback, and whether something went wrong."""
 
-    __slots__ = ("failed", "playback", "reply", "respond", "scope")
+    __slots__ = ("failed", "gate", "playback", "reply", "respond", "scope")
 
-    def __init__(self, reply: Reply, respond: Respond | None) -> None:
+    def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
+        self.gate = gate
         self.respond = respond
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: ReplyPlayback | None = None
         self.failed = False
 
 
-def _mishap(raised: BaseException) -> Exception | None:
-    """What went wrong, if it was not only cancelled: on trio a task group that was may raise both as one group."""
+def _failure(raised: BaseException) -> Exception | None:
+    """What went wrong, None if it was only cancelled: on trio a task group may raise both as one group."""
     if isinstance(raised, BaseExceptionGroup):
         _, rest = raised.split(anyio.get_cancelled_exc_class())
         return rest if isinstance(rest, Exception) else None
@@ -58,11 +63,25 @@ def _mishap(raised: BaseException) -> Exception | None:
 
 
 class Replies:
-    """Keeps the replies of one session. It follows the machine's signals and never decides anything itself.
+    """The replies of one session: they follow the machine's signals, and nothing is decided here.
 
-    `feed` takes events for the machine, `failed` hears of what `respond` and `speak` raise, `ended` of each outcome.
-    `fact`, where the call is recorded, of what only a recording wants to know. `reply_timeout` as for `Session`.
-    Without `speak` it only keeps the books: the host runs the replies and reports their playback.
+    Without `speak` this only keeps the books: the host runs the replies and reports their playback.
+
+    Args:
+        name: the session's, for the keys of its replies.
+        machine: the machine, of which only the state is read.
+        respond: what says the replies; None if the host runs them.
+        speak: what plays the replies; None if the host runs them.
+        feed: takes events for the machine.
+        failed: is told of what `respond` and `speak` raise: the function, where, and the error.
+        ended: is told the outcome of each reply.
+        fact: is told what only observers want to know.
+        reply_timeout: seconds as for `Session`.
+
+    Attributes:
+        history: the conversation, as far as it was heard.
+        tasks: where the replies run; None until the conversation begins.
+        initiative: the `respond` of the reply that is being initiated just now.
     """
 
     __slots__ = (
@@ -72,11 +91,11 @@ class Replies:
         "_feed",
         "_machine",
         "_name",
-        "_owed_since",
         "_reply_timeout",
         "_respond",
         "_running",
         "_speak",
+        "_unanswered_since",
         "history",
         "initiative",
         "tasks",
@@ -92,12 +111,12 @@ class Replies:
         feed: Callable[[Event], object],
         failed: Callable[[object, str, Exception], None],
         ended: Callable[[ReplyEnded], None],
-        fact: Callable[[str, Mapping[str, Any]], None] | None = None,
-        reply_timeout: float | None = None,
+        fact: Callable[[str, Mapping[str, Any]], None],
+        reply_timeout: float | None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
-        self.initiative: Respond | None = None  # what the reply says that is being initiated just now
+        self.initiative: Respond | None = None
         self._name = name
         self._machine = machine
         self._respond = respond
@@ -108,7 +127,7 @@ class Replies:
         self._fact = fact
         self._reply_timeout = reply_timeout
         self._running: dict[int, RunningReply] = {}
-        self._owed_since: int | None = None  # the first turn that has not had an audible answer
+        self._unanswered_since: int | None = None  # the first turn that has not had an audible answer
 
     @property
     def runs_here(self) -> bool:
@@ -119,6 +138,17 @@ class Replies:
         """Whether this reply is under way here, and will come to an end by itself."""
         return self.runs_here and reply in self._running
 
+    def find(self, reply: int) -> Reply | None:
+        """The reply with this id; None if it is over, or has not begun."""
+        running = self._running.get(reply)
+        return None if running is None else running.reply
+
+    def intercept(self, interceptor: Interceptor) -> None:
+        """Have the interceptor stand in for `respond` and `speak`, where replies run here."""
+        if self._respond is not None and self._speak is not None:
+            self._respond = interceptor.responding(self._respond)
+            self._speak = interceptor.speaking(self._speak)
+
     def close(self) -> None:
         """The conversation is over; what is still being heard is cut off."""
         for reply in list(self._running):
@@ -126,22 +156,21 @@ class Replies:
 
     # Signals ------------------------------------------------------------------------------------------------------
 
-    def before_callbacks(self, signal: Speculate | Commit) -> None:
-        """What callbacks may rely on: the history has the turn, and there is a reply whose playback they may report."""
+    def begin_or_commit(self, signal: Speculate | Commit) -> None:
+        """Before the callbacks, which may rely on it: the turn is in the history, and there is a reply to report on."""
         if isinstance(signal, Speculate):
-            reply = self._new(signal, self._machine.unanswered, speculative=True)
-            self._start(RunningReply(reply, self._respond))
+            self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
             return
         if signal.turn is not None:
             self.history.user_said(signal.transcript, signal.unanswered)
         self._commit(signal)
 
-    def after_callbacks(self, signal: Signal | ReplyEnded) -> None:
-        """Pause, or end, what the signal, one of `FOLLOWED`, is about."""
+    def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
+        """After the callbacks: pause, resume or end what the signal, one of `PAUSE_OR_END`, is about."""
         match signal:
             case Cancel(reason=reason):
                 if reason is CancelReason.NEW_TURN:
-                    self._owe(signal.turn)
+                    self._mark_unanswered(signal.turn)
                 running = self._running.get(signal.reply)
                 failed = running is not None and running.failed
                 self._end(signal.reply, Outcome.FAILED if failed else Outcome.CANCELLED)
@@ -152,16 +181,19 @@ class Replies:
                 if running is not None and running.playback is not None:
                     (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
             case TurnDropped():
-                self._owe(signal.turn)
+                self._mark_unanswered(signal.turn)
             case _:
                 pass
 
-    def _new(self, signal: Speculate | Commit, unanswered: tuple[str, ...], *, speculative: bool) -> Reply:
+    def _new(
+        self, signal: Speculate | Commit, unanswered: tuple[str, ...], respond: Respond | None, *, speculative: bool
+    ) -> RunningReply:
         if not unanswered:
-            self._owed_since = None
-        since = signal.turn if self._owed_since is None else self._owed_since
+            self._unanswered_since = None
+        since = signal.turn if self._unanswered_since is None else self._unanswered_since
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
-        return Reply(
+        gate = Gate()
+        reply = Reply(
             signal.reply,
             signal.turn,
             signal.transcript,
@@ -169,7 +201,9 @@ class Replies:
             key,
             speculative=speculative,
             messages=self._messages,
+            gate=gate,
         )
+        return RunningReply(reply, gate, respond)
 
     def _messages(self, reply: Reply) -> list[Message]:
         if reply.is_committed:
@@ -179,37 +213,35 @@ class Replies:
     def _commit(self, signal: Commit) -> None:
         running = self._running.get(signal.reply)
         if running is None:
-            reply = self._new(signal, signal.unanswered, speculative=False)
             respond = self._respond
             if signal.trigger == "initiate" and self.initiative is not None:
                 respond, self.initiative = self.initiative, None
-            running = RunningReply(reply, respond)
+            running = self._new(signal, signal.unanswered, respond, speculative=False)
             self._start(running)
         running.reply.transcript = signal.transcript
-        running.reply._set_committed()
+        running.gate.commit()
 
-    def _owe(self, turn: int | None) -> None:
-        if self._owed_since is None and self._machine.unanswered:
-            self._owed_since = turn
+    def _mark_unanswered(self, turn: int | None) -> None:
+        if self._unanswered_since is None and self._machine.unanswered:
+            self._unanswered_since = turn
 
     def _start(self, running: RunningReply) -> None:
-        self._running[running.reply.id] = running
+        reply = running.reply.id
+        self._running[reply] = running
         if self._speak is not None and self.tasks is not None:
-            running.reply._open()
-            if (fact := self._fact) is not None:
-                running.reply._on_first_chunk = lambda: fact("FirstChunk", {"reply": running.reply.id})
+            running.gate.open(lambda: self._fact("FirstChunk", {"reply": reply}))
             running.scope = anyio.CancelScope()
-            self.tasks.start_soon(self._live, running)
+            self.tasks.start_soon(self._run, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
         running = self._running.pop(reply_id, None)
         if running is None:
             return
         reply = running.reply
-        reply._end(outcome)
+        running.gate.end(outcome)
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
-            reply._close()
+            running.gate.close()
         self.history.reply_over(reply.id)
         self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
 
@@ -221,31 +253,30 @@ class Replies:
         running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
         if running is not None:
             if isinstance(event, PlaybackAdvanced):
-                running.reply._heard = event.heard
+                running.gate.heard = event.heard
                 self.history.agent_heard(event.reply, event.heard)
             elif isinstance(event, PlaybackFinished):
                 # Before the machine goes on to whoever has been waiting for the floor.
                 self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
         self._feed(event)
         if not self._machine.unanswered:
-            self._owed_since = None
+            self._unanswered_since = None
         if running is not None and isinstance(event, PlaybackFinished):
-            self._owe(running.reply.turn)
+            self._mark_unanswered(running.reply.turn)
 
-    # The life of a reply ------------------------------------------------------------------------------------------
+    # The run of a reply -------------------------------------------------------------------------------------------
 
-    async def _live(self, running: RunningReply) -> None:
-        """From its beginning to its end, in one scope; what must finish in it holds up nobody else."""
-        reply = running.reply
+    async def _run(self, running: RunningReply) -> None:
+        """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         assert running.scope is not None
         try:
             with running.scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._run_respond, running)
-                    await reply._wait_decided()
+                    await running.gate.decided()
                     await self._run_speak(running)
         finally:
-            reply._close()
+            running.gate.close()
 
     async def _run_respond(self, running: RunningReply) -> None:
         reply = running.reply
@@ -255,39 +286,33 @@ class Replies:
             await anyio.lowlevel.checkpoint()
             await running.respond(reply)
         except BaseException as raised:
-            error = _mishap(raised)
+            error = _failure(raised)
             if error is None:
                 raise
-            running.failed = True
-            self._failed(running.respond, f"reply {reply.id}", error)
+            self._fail(running, running.respond, error)
             if not reply.is_committed and reply.outcome is None:
                 self._feed(DraftDiscarded(reply.id, CancelReason.FAILED))
         finally:
-            reply._gate.close()
-            if self._fact is not None:
-                self._fact("RespondEnded", {"reply": reply.id})
+            running.gate.complete()
+            self._fact("RespondEnded", {"reply": reply.id})
 
     async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
         assert self._speak is not None
         first = None
-        try:
-            with anyio.move_on_after(inf if self._reply_timeout is None else self._reply_timeout):
-                first = await reply._chunks.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
-            self.report(PlaybackFinished(reply.id))
-            return
-        if first is None:
-            running.failed = True
+        with anyio.move_on_after(inf if self._reply_timeout is None else self._reply_timeout) as waiting:
+            first = await running.gate.get()
+        if waiting.cancelled_caught:
             late = TimeoutError(f"nothing was said within {self._reply_timeout} s (reply_timeout)")
-            self._failed(running.respond, f"reply {reply.id}", late)
+            self._fail(running, running.respond, late)
             assert running.scope is not None
             running.scope.cancel()
+        if first is None:
             self.report(PlaybackFinished(reply.id))
             return
         if reply.outcome is not None:
             return
-        chunks = Chunks(reply, first)
+        chunks = Chunks(running.gate, first)
         playback = running.playback = ReplyPlayback(
             lambda: self.report(PlaybackStarted(reply.id)),
             lambda text: self.report(PlaybackAdvanced(reply.id, text)),
@@ -295,11 +320,10 @@ class Replies:
         try:
             await self._speak(reply, chunks, playback)
         except BaseException as raised:
-            error = _mishap(raised)
+            error = _failure(raised)
             if error is None:
                 raise
-            running.failed = True
-            self._failed(self._speak, f"reply {reply.id}", error)
+            self._fail(running, self._speak, error)
             assert running.scope is not None
             running.scope.cancel()
         else:
@@ -309,4 +333,8 @@ class Replies:
             elif not playback.has_started:
                 self.report(PlaybackStarted(reply.id))
         self.report(PlaybackFinished(reply.id))
-        reply._chunks.close()
+        running.gate.discard()
+
+    def _fail(self, running: RunningReply, function: object, error: Exception) -> None:
+        running.failed = True
+        self._failed(function, f"reply {running.reply.id}", error)

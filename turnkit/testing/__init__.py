@@ -24,9 +24,9 @@ own.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ..lazy import on_first_use
 from .caller import Caller
 from .conversation import Conversation, Effect
 from .rehearsal import converse, rehearse
@@ -59,12 +59,6 @@ __all__ = [
     "virtual_time",
 ]
 
-_WITH_HYPOTHESIS = {"BotRules": "bot_rules", "MachineRules": "machine_rules", "strategies": "strategies"}
-
-
-def __getattr__(name: str) -> object:
-    module = _WITH_HYPOTHESIS.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    loaded = import_module(f".{module}", __name__)
-    return loaded if name == module else getattr(loaded, name)
+__getattr__ = on_first_use(
+    __name__, {"BotRules": "bot_rules", "MachineRules": "machine_rules", "strategies": "strategies"}
+)

@@ -11,16 +11,13 @@ import anyio
 
 from ..errors import ConfigError
 from ..session import Reply, Respond, Session
-from ..speaking import Playback
+from ..speaking import Playback, Speak
 from ..turns.events import (
-    SIGNALS,
-    Commit,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
     ReplyEnded,
     Signal,
-    Speculate,
 )
 from .caller import Caller
 from .conversation import Conversation
@@ -92,37 +89,36 @@ async def _passed_on(source: AsyncIterable[object]) -> AsyncGenerator[object]:
 @contextmanager
 def _listening(session: Session, conversation: Conversation) -> Iterator[None]:
     """Hear all that the session signals and whatever is reported as heard, before anybody else does."""
-    keeper = session._keeper
-    report, initiate = session._report, session.initiate
-
-    def signalled(signal: Signal | ReplyEnded) -> None:
-        if isinstance(signal, (Speculate, Commit)) and signal.reply in keeper._running:
-            conversation.met(keeper._running[signal.reply].reply)
-        conversation.signalled(signal)
-
-    for kind in (*SIGNALS, ReplyEnded):
-        session._callbacks.setdefault(kind, []).insert(0, signalled)
-    respond, speak = keeper._respond, keeper._speak
-
-    def reported(event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
-        if not isinstance(event, PlaybackFinished):
-            conversation.hears(event.reply, event.heard if isinstance(event, PlaybackAdvanced) else None)
-        report(event)
-
-    def initiated(what: str | Respond | None = None, *, protected: bool = False) -> int | None:
-        at_work = _named(what, _Thinking(what, conversation)) if callable(what) else what
-        return initiate(at_work, protected=protected)
-
-    session._report = reported  # type: ignore[method-assign]
-    session.initiate = initiated  # type: ignore[method-assign]
-    if respond is not None and speak is not None:
-        keeper._respond = _named(respond, _Thinking(respond, conversation))
-        keeper._speak = _named(speak, _Speaking(speak, conversation))
+    session.intercept(_Listener(conversation))
     token = CONVERSATION.set(conversation)
     try:
         yield
     finally:
         CONVERSATION.reset(token)
+
+
+class _Listener:
+    """The conversation's ear between the session and the bot."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+
+    def signalled(self, signal: Signal | ReplyEnded, reply: Reply | None) -> None:
+        if reply is not None:
+            self._conversation.met(reply)
+        self._conversation.signalled(signal)
+
+    def reported(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        if not isinstance(event, PlaybackFinished):
+            self._conversation.hears(event.reply, event.heard if isinstance(event, PlaybackAdvanced) else None)
+
+    def responding(self, respond: Respond) -> Respond:
+        stand_in: Respond = _named(respond, _Thinking(respond, self._conversation))
+        return stand_in
+
+    def speaking(self, speak: Speak) -> Speak:
+        stand_in: Speak = _named(speak, _Speaking(speak, self._conversation))
+        return stand_in
 
 
 def _named(original: Any, stand_in: Any) -> Any:

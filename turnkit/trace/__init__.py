@@ -32,13 +32,18 @@ crash for instance, and reads up to there.
 
 from __future__ import annotations
 
-from .comparison import Comparison, compare
-from .policy_text import policy_from_text, policy_to_text
-from .reader import parse, read
-from .recorder import MAX_BYTES, Recorder
-from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
-from .replay import Replayed, recorded_settings, replay
-from .turn_history import TurnHistory, turn_histories
+from typing import TYPE_CHECKING
+
+from ..lazy import on_first_use
+
+if TYPE_CHECKING:
+    from .comparison import Comparison, compare
+    from .policy_text import policy_from_text, policy_to_text
+    from .reader import parse, read
+    from .recorder import MAX_BYTES, Recorder
+    from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
+    from .replayer import Replayed, recorded_settings, replay
+    from .turn_history import TurnHistory, turn_histories
 
 __all__ = [
     "MAX_BYTES",
@@ -65,3 +70,32 @@ __all__ = [
     "replay",
     "turn_histories",
 ]
+
+__getattr__ = on_first_use(
+    __name__,
+    {
+        "MAX_BYTES": "recorder",
+        "Closed": "records",
+        "Comparison": "comparison",
+        "Fact": "records",
+        "Fed": "records",
+        "Frame": "records",
+        "Header": "records",
+        "Input": "records",
+        "Record": "records",
+        "Recorder": "recorder",
+        "Replayed": "replayer",
+        "TimedWord": "records",
+        "Trace": "records",
+        "TurnHistory": "turn_history",
+        "Woken": "records",
+        "compare": "comparison",
+        "parse": "reader",
+        "policy_from_text": "policy_text",
+        "policy_to_text": "policy_text",
+        "read": "reader",
+        "recorded_settings": "replayer",
+        "replay": "replayer",
+        "turn_histories": "turn_history",
+    },
+)

@@ -11,7 +11,7 @@ import msgspec
 from ..errors import ConfigError, TraceMismatch
 from .comparison import Comparison
 from .reader import read
-from .replay import replay
+from .replayer import replay
 
 
 class ReplayFinding(StrEnum):

@@ -1,0 +1,151 @@
+"""The callbacks of a session: registered for a signal, called in order, the async ones in the scope of their reply."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Awaitable, Callable, Iterable
+from inspect import isawaitable, iscoroutine
+from typing import Any, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..errors import ConfigError
+from ..logs import logger
+from ..turns.events import SIGNALS, Commit, ReplyEnded, Signal, Speculate
+
+S = TypeVar("S", bound=Signal | ReplyEnded)
+Callback = Callable[[S], Awaitable[object] | object]
+
+KINDS: tuple[type[Signal | ReplyEnded], ...] = (*SIGNALS, ReplyEnded)
+"""What there are callbacks for."""
+
+
+class Callbacks:
+    """The callbacks of one session.
+
+    A sync callback is done when `call` returns. An async one goes on as a task; those for Speculate and Commit belong
+    to their reply, and are cancelled with it. One that fails is reported, and the next is called all the same.
+
+    Args:
+        failed: is told of what a callback raises.
+        settled: is called when the task of an async callback is over.
+
+    Attributes:
+        registered: the callbacks for each signal that has any, in order.
+        tasks: where the async ones go on; None until the conversation begins.
+    """
+
+    __slots__ = ("_failed", "_scopes", "_settled", "registered", "tasks")
+
+    def __init__(
+        self,
+        failed: Callable[[Callback[Any], Signal | ReplyEnded, Exception], None],
+        settled: Callable[[], None],
+    ) -> None:
+        self.registered: dict[type, list[Callback[Any]]] = {}
+        self.tasks: TaskGroup | None = None
+        self._failed = failed
+        self._settled = settled
+        self._scopes: dict[int, set[anyio.CancelScope]] = {}
+
+    def on(self, signal: Any, callback: Any = None) -> Any:
+        """Register a callback, as `Session.on` does."""
+        if signal not in KINDS:
+            names = ", ".join(kind.__name__ for kind in KINDS)
+            raise ConfigError(f"on({getattr(signal, '__name__', signal)!r}): must be one of the signals {names}")
+        if callback is None:
+            return lambda function: self.on(signal, function)
+        if not callable(callback):
+            raise ConfigError(f"on({signal.__name__}, {callback!r}): the callback must be callable")
+        self.registered.setdefault(signal, []).append(callback)
+        return callback
+
+    def first(self, callback: Callback[Any]) -> None:
+        """Register a callback for every signal, before all others there are."""
+        for kind in KINDS:
+            self.registered.setdefault(kind, []).insert(0, callback)
+
+    def call(self, signal: Signal | ReplyEnded, *more: Callback[Any]) -> None:
+        """Call the callbacks for a signal, and then `more`."""
+        callbacks: Iterable[Callback[Any]] = self.registered.get(type(signal), ())
+        for callback in (*callbacks, *more) if more else callbacks:
+            try:
+                result = callback(signal)
+            except Exception as error:
+                self._failed(callback, signal, error)
+            else:
+                if result is not None and isawaitable(result):
+                    self._start(callback, signal, result)
+
+    def cancel(self, reply: int) -> None:
+        """Cancel the async callbacks of this reply."""
+        for scope in self._scopes.pop(reply, ()):
+            scope.cancel()
+
+    def runs(self, reply: int) -> bool:
+        """Whether an async callback of this reply is under way."""
+        return bool(self._scopes.get(reply))
+
+    def _start(self, callback: Callback[Any], signal: Signal | ReplyEnded, work: Awaitable[object]) -> None:
+        """Let the work of an async callback, not begun yet, go on by itself, in its reply's scope if it has one."""
+        assert self.tasks is not None
+        scope = anyio.CancelScope()
+        reply = signal.reply if isinstance(signal, (Speculate, Commit)) else None
+        if reply is not None:
+            self._scopes.setdefault(reply, set()).add(scope)
+        self.tasks.start_soon(self._run, callback, signal, work, scope, reply)
+
+    async def _run(
+        self,
+        callback: Callback[Any],
+        signal: Signal | ReplyEnded,
+        work: Awaitable[object],
+        scope: anyio.CancelScope,
+        reply: int | None,
+    ) -> None:
+        try:
+            if not scope.cancel_called:
+                with scope:
+                    await work
+            elif iscoroutine(work):
+                # Cancelled before it could begin, so it does not begin.
+                work.close()
+        except Exception as error:
+            self._failed(callback, signal, error)
+        finally:
+            if reply is not None and (scopes := self._scopes.get(reply)) is not None:
+                scopes.discard(scope)
+                if not scopes:
+                    del self._scopes[reply]
+            self._settled()
+
+
+def log_failure(session: str, function: object, at: str, error: Exception) -> str:
+    """Log what a function of the host raised.
+
+    Args:
+        session: the session's name.
+        function: the callback, `respond`, `speak` or observer that raised.
+        at: what it was called with or for, such as the name of a signal.
+        error: what it raised.
+
+    Returns:
+        The same in a few words that quote nobody, for a Note.
+    """
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    logger(session=session).error(
+        "callback_failed",
+        callback=name,
+        at=at,
+        error=type(error).__name__,
+        where=_where(error),
+        personal_message=str(error),
+    )
+    return f"{name} at {at}: {type(error).__name__}"
+
+
+def _where(error: Exception) -> str:
+    """The line that raised, without the values that were in play."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""

@@ -1,0 +1,244 @@
+"""The dispatcher of a session: it feeds the machine, keeps its time, and carries out its signals in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from ..timers import EARLY_SECONDS, Alarm, clock
+from ..turns.events import (
+    BargeIn,
+    Cancel,
+    Commit,
+    Event,
+    Note,
+    NoteKind,
+    ReplyEnded,
+    Signal,
+    Speculate,
+    TurnStalled,
+    TurnUpdated,
+)
+from ..turns.machine import TurnMachine
+from ..wire import TurnInfo
+from .callbacks import Callback, Callbacks, log_failure
+from .observers import Observers
+from .replies import PAUSE_OR_END, Replies
+from .reply import Respond
+
+if TYPE_CHECKING:
+    from ..speaking import Speak
+    from .recording import Recording
+
+
+class Dispatcher:
+    """The order of effects of one session; nothing is decided here.
+
+    What happens is fed to the machine, then told to the observers, then its signals go to the callbacks and the
+    replies, each signal to all of them before the next.
+
+    Args:
+        name: the session's.
+        machine: the machine, which only this feeds.
+        recording: the session's recording, if it has one.
+        respond: what says the replies; None if the host runs them.
+        speak: what plays the replies; None if the host runs them.
+        reply_timeout: seconds, as for `Session`.
+        stalled: is called with each TurnStalled after the callbacks.
+        settled: is called whenever all signals are carried out, and when an async callback is over.
+
+    Attributes:
+        notes: how often each kind of surprise has come.
+        observers: those that are told what happens.
+        callbacks: the host's, for its signals.
+        replies: those that are under way.
+        tasks: where callbacks and replies go on; None until the conversation begins.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        machine: TurnMachine,
+        recording: Recording | None,
+        respond: Respond | None,
+        speak: Speak | None,
+        *,
+        reply_timeout: float | None,
+        stalled: Callback[TurnStalled],
+        settled: Callable[[], None],
+    ) -> None:
+        self.notes: Counter[NoteKind] = Counter()
+        self.observers = Observers(recording, partial(self._host_failed, noted=False))
+        self.callbacks = Callbacks(self._callback_failed, settled)
+        self.replies = Replies(
+            name,
+            machine,
+            respond,
+            speak,
+            feed=self.feed_if_running,
+            failed=self._host_failed,
+            ended=self._reply_ended,
+            fact=self.observers.fact,
+            reply_timeout=reply_timeout,
+        )
+        self.tasks: TaskGroup | None = None
+        self._name = name
+        self._machine = machine
+        self._recording = recording
+        self._stalled = stalled
+        self._settled = settled
+        self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
+        self._dispatching = False
+        self._alarm: Alarm | None = None
+        self._clock: Callable[[], float] = anyio.current_time
+        self._last = -inf
+
+    @property
+    def running(self) -> bool:
+        """Whether the conversation has begun and is not over."""
+        return self.tasks is not None and not self._machine.closed
+
+    # The conversation ---------------------------------------------------------------------------------------------
+
+    def begin(self, source: object) -> None:
+        """Before anything else, where the async library runs: the clock, the alarm, and the recording of `source`."""
+        self._clock = clock()
+        self._alarm = Alarm(self._wake)
+        if self._recording is not None:
+            self._recording.begin(source, self._now, self._alarm)
+        self.observers.begin(self._now)
+
+    def join(self, tasks: TaskGroup) -> None:
+        """Let what goes on by itself do so in these tasks."""
+        self.tasks = self.callbacks.tasks = self.replies.tasks = tasks
+
+    def start(self) -> None:
+        """The machine's time begins."""
+        assert self._alarm is not None
+        assert self.tasks is not None
+        self._dispatch(self._pass_time(self._now()))
+        if self._alarm.needs_task:
+            self.tasks.start_soon(self._alarm.keep)
+        self._set_alarm()
+
+    def close(self) -> None:
+        """Close the machine, and end what is under way."""
+        now = self._now()
+        signals = self._machine.close(now)
+        self.observers.closed(now, signals)
+        self._dispatch(signals)
+        self.replies.close()
+        self._dispatch(())
+        if self._alarm is not None:
+            self._alarm.stop()
+
+    # Events in ----------------------------------------------------------------------------------------------------
+
+    def feed(self, event: Event, message: TurnInfo | None = None) -> tuple[Signal, ...]:
+        """Feed the machine an event, which came with `message` if Flux sent it, and carry out what it answers."""
+        now = self._now()
+        signals = self._machine.feed(event, now)
+        if self.observers.present:
+            self.observers.fed(now, event, signals, message)
+        # Most messages bring nothing, or words that changed and nobody who wants to hear of it.
+        if self._queue:
+            # A reply has just ended; it is told of before what follows from it.
+            self._dispatch(signals)
+        elif signals and (
+            len(signals) > 1 or type(signals[0]) is not TurnUpdated or TurnUpdated in self.callbacks.registered
+        ):
+            self._dispatch(signals)
+        self._set_alarm()
+        return signals
+
+    def feed_if_running(self, event: Event) -> None:
+        """Feed the machine an event, unless the conversation has not begun or is over."""
+        if self.running:
+            self.feed(event)
+
+    def note(self, kind: NoteKind, detail: str) -> None:
+        """Note a surprise of the session's own."""
+        note = Note(kind, detail, at=self._now())
+        self.observers.told(note)
+        self._dispatch((note,))
+
+    def _reply_ended(self, ended: ReplyEnded) -> None:
+        self.observers.told(ended)
+        self._queue.append(ended)
+
+    # Signals out --------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, signals: Iterable[Signal | ReplyEnded]) -> None:
+        """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
+        self._queue.extend(signals)
+        if self._dispatching:
+            return
+        self._dispatching = True
+        try:
+            while self._queue:
+                self._carry_out(self._queue.pop(0))
+        finally:
+            self._dispatching = False
+        self._settled()
+
+    def _carry_out(self, signal: Signal | ReplyEnded) -> None:
+        kind = type(signal)
+        if kind is Note:
+            self.notes[signal.kind] += 1  # type: ignore[union-attr]
+        elif kind is Commit or kind is Speculate:
+            self.replies.begin_or_commit(signal)  # type: ignore[arg-type]
+        if kind is TurnStalled:
+            self.callbacks.call(signal, self._stalled)
+        else:
+            self.callbacks.call(signal)
+        if isinstance(signal, (Cancel, BargeIn)):
+            self.callbacks.cancel(signal.reply)
+        if kind in PAUSE_OR_END:
+            self.replies.pause_or_end(signal)
+
+    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: Exception) -> None:
+        # A report that the callbacks for Note failed could only go to them.
+        self._host_failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))
+
+    def _host_failed(self, function: object, at: str, error: Exception, *, noted: bool = True) -> None:
+        """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""
+        detail = log_failure(self._name, function, at, error)
+        if noted:
+            self.note(NoteKind.CALLBACK_FAILED, detail)
+        else:
+            self.notes[NoteKind.CALLBACK_FAILED] += 1
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    def _set_alarm(self) -> None:
+        deadline = self._machine.deadline
+        if deadline is not None and self._alarm is not None:
+            self._alarm.bring_forward(deadline)
+
+    def _wake(self) -> None:
+        """The alarm has rung: perhaps for a deadline that has moved on since, or a tick of the clock early."""
+        now, deadline = self._now(), self._machine.deadline
+        if deadline is not None and now + EARLY_SECONDS >= deadline and not self._machine.closed:
+            # The deadline's own time, if the clock is a tick short of it: to wait for it might take for ever where
+            # time only passes when nobody has anything to do.
+            self._last = now = max(now, deadline)
+            self._dispatch(self._pass_time(now))
+        self._set_alarm()
+        if self._recording is not None:
+            self._recording.tick(now)
+
+    def _pass_time(self, now: float) -> tuple[Signal, ...]:
+        signals = self._machine.wake(now)
+        self.observers.woken(now, signals)
+        return signals
+
+    def _now(self) -> float:
+        """The clock, which for the machine never goes back."""
+        self._last = max(self._clock(), self._last)
+        return self._last

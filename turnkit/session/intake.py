@@ -1,0 +1,117 @@
+"""The intake of a session: an item of a source becomes events for the machine, and notes of what is odd about it.
+
+Nothing in here waits, logs or knows the time.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias, get_args
+
+from ..errors import RemoteProtocolError
+from ..turns.events import Event, NoteKind, StreamLost, StreamRestored, TurnEvent
+from ..wire import (
+    ConfigureFailure,
+    Connected,
+    ErrorMessage,
+    Message,
+    TurnInfo,
+    Unknown,
+    WarningMessage,
+    decode,
+    to_event,
+)
+
+_TURN_EVENTS = frozenset(get_args(TurnEvent))
+_EVENTS = frozenset(get_args(Event))
+
+
+class Surprise(NamedTuple):
+    """Something odd that was tolerated: a Note that has no time yet."""
+
+    kind: NoteKind
+    detail: str
+
+
+Step: TypeAlias = Event | Surprise
+"""An event to feed, or a surprise to note."""
+
+
+class Intake:
+    """Reads the items of one source; it remembers the numbers of its messages, and whether the stream is lost."""
+
+    __slots__ = ("_connected", "_lost", "_sequence_id")
+
+    def __init__(self) -> None:
+        self._sequence_id = -1  # of the last message; -1 if it had none, or if the count begins anew
+        self._lost = self._connected = False
+
+    def take(self, item: object) -> tuple[Message | None, tuple[Step, ...]]:
+        """Read one item.
+
+        Args:
+            item: a message of Flux, an event, or whatever `turnkit.wire.decode` takes.
+
+        Returns:
+            The message that it was, None if it was no message or could not be read; and what follows from it, in the
+            order in which it is to be done.
+        """
+        kind = type(item)
+        if kind is TurnInfo:
+            return item, self._turn(item)  # type: ignore[return-value, arg-type]
+        if kind is StreamLost:
+            return None, self.lose(item.reason)  # type: ignore[attr-defined]
+        if kind in _EVENTS:
+            if kind in _TURN_EVENTS or kind is StreamRestored:
+                self._lost = False
+            return None, (item,)  # type: ignore[return-value]
+        try:
+            message = decode(item)
+        except RemoteProtocolError as error:
+            return None, (Surprise(NoteKind.MALFORMED_MESSAGE, str(error)),)
+        return message, self._turn(message) if type(message) is TurnInfo else self._beside_the_turns(message)
+
+    def lose(self, reason: str) -> tuple[Step, ...]:
+        """The stream is lost; that is an event only if it was not lost already."""
+        if self._lost:
+            return ()
+        self._lost, self._connected, self._sequence_id = True, False, -1
+        return (StreamLost(reason),)
+
+    def _turn(self, message: TurnInfo) -> tuple[Step, ...]:
+        gap = self._count(message.sequence_id)
+        event = to_event(message)
+        if event is None:
+            return (*gap, Surprise(NoteKind.UNKNOWN_MESSAGE, f"TurnInfo with event {message.event[:40]!r}"))
+        self._lost = False
+        return (*gap, event) if gap else (event,)
+
+    def _beside_the_turns(self, message: Message) -> tuple[Step, ...]:
+        if isinstance(message, Unknown):
+            self._sequence_id = -1  # it may have had a number of its own
+            kind = NoteKind.MALFORMED_MESSAGE if message.problem else NoteKind.UNKNOWN_MESSAGE
+            return (Surprise(kind, f"{message.type[:40]!r}: {message.problem or 'a type that turnkit does not know'}"),)
+        before = self._connect() if isinstance(message, Connected) else ()
+        before += self._count(message.sequence_id)
+        if isinstance(message, ErrorMessage):
+            return before + self.lose(message.code or "Flux sent an Error")
+        if isinstance(message, WarningMessage):
+            return (*before, Surprise(NoteKind.FLUX_WARNING, message.code or "without a code"))
+        if isinstance(message, ConfigureFailure):
+            code = message.code or message.error_code or "without a code"
+            return (*before, Surprise(NoteKind.CONFIGURE_FAILED, code))
+        return before
+
+    def _connect(self) -> tuple[Step, ...]:
+        # If whoever reconnected did not say that the old stream was lost: turns are counted from 0 again.
+        steps = self.lose("connected anew") if self._connected else ()
+        self._connected, self._sequence_id = True, -1
+        if self._lost:
+            self._lost = False
+            steps += (StreamRestored("connected"),)
+        return steps
+
+    def _count(self, sequence_id: int) -> tuple[Step, ...]:
+        last, self._sequence_id = self._sequence_id, sequence_id
+        if sequence_id != last + 1 and sequence_id >= 0 and last >= 0:
+            return (Surprise(NoteKind.SEQUENCE_GAP, f"sequence_id {sequence_id} after {last}"),)
+        return ()
