@@ -26,8 +26,14 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Happening:
-    """At second `at` of the call `who` (caller, turnkit, agent, llm, tool) did `what`: an event, a signal or words."""
+class Moment:
+    """One thing that happened in a rehearsed conversation.
+
+    Attributes:
+        at: When, in seconds since the call began.
+        who: caller, turnkit, agent, llm or tool.
+        what: The event, the signal, or words that say it.
+    """
 
     at: float
     who: str
@@ -37,8 +43,8 @@ class Happening:
         return f"{self.at:8.2f}  {self.who:<8} {_describe(self.what)}"
 
 
-def render(moments: Iterable[Happening]) -> str:
-    """A line a moment; words that only grow are left out, as the next event has them."""
+def render(moments: Iterable[Moment]) -> str:
+    """The moments as text, a line each; words that only grow are left out, as the next event has them."""
     return "\n".join(
         str(moment) for moment in moments if not isinstance(moment.what, (Update, TurnStarted, TurnUpdated))
     )
