@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from tests.cli.test_wav import write
-from tests.simulator.test_simulator import RAW
+from tests.support.simulator_client import RAW
+from tests.support.wav_file import write_wav
 from turnkit import __version__
 from turnkit.cli import app
 from turnkit.simulator import FAULTS
@@ -97,7 +97,7 @@ def test_wrong_calls_are_usage_errors() -> None:
 
 def test_wrong_settings_and_files_are_told_in_a_sentence(tmp_path: Path) -> None:
     """Each names the thing, its value and the rule."""
-    wav = write(tmp_path / "a.wav")
+    wav = write_wav(tmp_path / "a.wav")
     junk = tmp_path / "junk.jsonl"
     junk.write_text("no json\n")
     assert "missing.wav: cannot be read" in refused("run", tmp_path / "missing.wav")
@@ -119,7 +119,7 @@ def test_a_refused_connection_is_told_in_a_sentence(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert "could not be reached" in refused("run", write(tmp_path / "a.wav"), "--url", f"ws://127.0.0.1:{port}")
+    assert "could not be reached" in refused("run", write_wav(tmp_path / "a.wav"), "--url", f"ws://127.0.0.1:{port}")
 
 
 def test_a_port_that_is_taken_is_told() -> None:
@@ -147,7 +147,7 @@ def simulator(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 def test_run_against_a_simulator_in_real_time(simulator: tuple[str, subprocess.Popen[str]], tmp_path: Path) -> None:
     """Two processes and a socket; real seconds, because this is what a newcomer does."""
     url, process = simulator
-    wav = write(tmp_path / "silence.wav", frames=16000)
+    wav = write_wav(tmp_path / "silence.wav", frames=16000)
     command = [*COMMAND, "run", str(wav), "--url", url, "--json", "--eager-eot-threshold", "0.4"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=BOUND, check=True)
     signals = [json.loads(line) for line in result.stdout.splitlines()]
@@ -254,7 +254,7 @@ def test_a_key_never_shows(tmp_path: Path) -> None:
         assert process.stdout is not None
         url = json.loads(process.stdout.readline())["listening"]
         result = subprocess.run(
-            [*COMMAND, "run", str(write(tmp_path / "a.wav")), "--url", url],
+            [*COMMAND, "run", str(write_wav(tmp_path / "a.wav")), "--url", url],
             env={**os.environ, "DEEPGRAM_API_KEY": "the-bad-secret"},
             capture_output=True,
             text=True,

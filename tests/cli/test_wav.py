@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import wave
 from pathlib import Path
 
 import pytest
 
+from tests.support.wav_file import write_wav
 from turnkit.cli.wav import read_wav
 from turnkit.errors import ConfigError
-
-
-def write(path: Path, *, channels: int = 1, width: int = 2, rate: int = 16000, frames: int = 160) -> Path:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(channels)
-        file.setsampwidth(width)
-        file.setframerate(rate)
-        file.writeframes(bytes(channels * width * frames))
-    return path
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 24000, 44100, 48000])
 def test_mono_linear16_is_read_whole(rate: int, tmp_path: Path) -> None:
     """Every sample rate that Flux takes."""
-    wav = read_wav(write(tmp_path / "a.wav", rate=rate, frames=rate // 10))
+    wav = read_wav(write_wav(tmp_path / "a.wav", rate=rate, frames=rate // 10))
     assert wav.sample_rate == rate
     assert wav.seconds == pytest.approx(0.1)
 
@@ -39,7 +30,7 @@ def test_mono_linear16_is_read_whole(rate: int, tmp_path: Path) -> None:
 def test_what_flux_cannot_take_is_named(odd: dict[str, int], said: str, tmp_path: Path) -> None:
     """The error says what the file holds, what is needed, and how to convert it."""
     with pytest.raises(ConfigError, match=said + ".*must be mono, 16 bits.*sox"):
-        read_wav(write(tmp_path / "odd.wav", **odd))
+        read_wav(write_wav(tmp_path / "odd.wav", **odd))
 
 
 @pytest.mark.parametrize("junk", [b"", b"RIFF", b"RIFF\x00\x00\x00\x00WAVE", b"fLaC" + bytes(100), b"{}"])
@@ -53,7 +44,7 @@ def test_what_is_no_wav_is_refused(junk: bytes, tmp_path: Path) -> None:
 
 def test_a_cut_file_gives_what_it_has(tmp_path: Path) -> None:
     """A recording that was cut off in mid-sample is read up to its last whole sample."""
-    path = write(tmp_path / "cut.wav")
+    path = write_wav(tmp_path / "cut.wav")
     path.write_bytes(path.read_bytes()[:-41])
     assert len(read_wav(path).audio) == 278
 
@@ -65,4 +56,4 @@ def test_no_file_and_no_audio(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read_wav(tmp_path)
     with pytest.raises(ConfigError, match="holds no audio"):
-        read_wav(write(tmp_path / "empty.wav", frames=0))
+        read_wav(write_wav(tmp_path / "empty.wav", frames=0))

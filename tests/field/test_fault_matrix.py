@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.field.fault_matrix import Row, families, rows, text
-from tests.field.fault_matrix_call import TALK, Deed, Seen, Words, hold_call, words
+from tests.support.faulty_call import TALK, Deed, Seen, Words, hold_call, words
 from turnkit.errors import FluxError
 from turnkit.simulator import FAULTS, Fault
 from turnkit.turns.events import Commit, StreamLost, TurnDropped

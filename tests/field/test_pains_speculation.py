@@ -8,9 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.field.test_pains_turns import frame
-from tests.session.test_replies import Voice, outcomes, turn
-from tests.session.test_session import listen, script
+from tests.support.frames import frame
+from tests.support.sessions import listen, outcomes, script, turn
+from tests.support.voices import Voice
 from turnkit.metrics import CallMetrics, Metrics
 from turnkit.session import Reply, Session
 from turnkit.turns.events import (

@@ -14,9 +14,12 @@ TESTS = Path(__file__).resolve().parent
 MODULES = (
     "test_pains_turns",
     "test_pains_replies",
+    "test_pains_tools",
     "test_pains_speculation",
     "test_production_failures",
-    "test_hazards",
+    "test_hazards_silence",
+    "test_hazards_drafts",
+    "test_hazards_events",
 )
 IDS = {
     *(f"P{number}" for number in range(1, 26)),

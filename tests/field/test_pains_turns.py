@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
-
 import pytest
 
-from tests.session.test_replies import Voice, echo, turn
-from tests.session.test_session import listen, script
+from tests.support.frames import frame
+from tests.support.refereed_call import RefereedCall
+from tests.support.sessions import listen, script, turn
+from tests.support.voices import Voice, echo
 from turnkit.session import Reply, Session
-from turnkit.tools.proof import Referee
 from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     BargeIn,
@@ -24,7 +23,6 @@ from turnkit.turns.events import (
     PlaybackStarted,
     Resume,
     ResumeReason,
-    Signal,
     StartOfTurn,
     StreamLost,
     TurnDropped,
@@ -46,60 +44,6 @@ from turnkit.turns.policy import (
 )
 
 pytestmark = pytest.mark.anyio
-
-S = TypeVar("S", bound=Signal)
-
-
-class Call:
-    """A conversation before a referee: events, and seconds to wait, in which the machine is woken as it asks."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.machine = TurnMachine(**settings)
-        self.referee = Referee(self.machine)
-        self.at = 0.0
-        self.signals: list[Signal] = []
-
-    def play(self, *steps: Event | float) -> list[Signal]:
-        """The signals of these steps."""
-        before = len(self.signals)
-        for step in steps:
-            if isinstance(step, (int, float)):
-                self._wait(step)
-            else:
-                self._note(step, self.machine.feed(step, self.at))
-        return self.signals[before:]
-
-    def of(self, kind: type[S]) -> list[S]:
-        """All signals of this kind so far."""
-        return [signal for signal in self.signals if isinstance(signal, kind)]
-
-    def talk(self, text: str = "Tell me about your rooms", index: int = 0) -> None:
-        """The user asks, and the agent is heard answering."""
-        self.play(StartOfTurn(index, text), 0.3, EndOfTurn(index, text, 0.9), 0.2)
-        assert self.machine.floor is not None
-        self.play(PlaybackStarted(self.machine.floor[0]))
-
-    def rest(self) -> None:
-        """Silence brings everything to an end, and soon; nothing is left to wait for."""
-        self.play(15.0)
-        assert (self.machine.user, self.machine.draft, self.machine.deadline) == (UserState.LISTENING, None, None)
-
-    def _wait(self, seconds: float) -> None:
-        until = self.at + seconds
-        while (deadline := self.machine.deadline) is not None and deadline <= until:
-            self.at = deadline
-            self._note(None, self.machine.wake(self.at))
-        self.at = until
-
-    def _note(self, event: Event | None, signals: tuple[Signal, ...]) -> None:
-        self.referee.check(event, signals, self.at)
-        self.signals += signals
-
-
-def frame(event: str, turn_index: int, transcript: str) -> dict[str, Any]:
-    """A TurnInfo as it comes over the wire."""
-    return {"type": "TurnInfo", "event": event, "turn_index": turn_index, "transcript": transcript}
-
 
 STEPS: tuple[Event, ...] = (
     StartOfTurn(1, "no"),
@@ -137,7 +81,7 @@ def test_p02_an_interruption_never_leaves_the_agent_silent_for_ever() -> None:
 
     https://github.com/livekit/agents/issues/3418 - from every state, silence leads to rest in bounded time.
     """
-    call = Call()
+    call = RefereedCall()
     call.talk("My name is John")
     call.play(0.1, StartOfTurn(1, "Doe"))
     assert len(call.of(BargeIn)) == 1
@@ -148,7 +92,7 @@ def test_p02_an_interruption_never_leaves_the_agent_silent_for_ever() -> None:
     call.rest()
 
     for policy in (HoldThenDecide(MinWords(2)), Never(), MinWords(2)):
-        call = Call(barge_in=policy)
+        call = RefereedCall(barge_in=policy)
         call.talk()
         reached = [(call.machine.snapshot(), call.at)]
         for _ in range(4):
@@ -168,7 +112,7 @@ def test_p03_a_turn_in_which_flux_falls_silent_is_released_with_its_words() -> N
     https://github.com/pipecat-ai/pipecat/issues/5735 - a stall timer ends the turn on its last words, and is set again
     for whatever comes later of it, which is a fresh turn.
     """
-    call = Call()
+    call = RefereedCall()
     call.play(StartOfTurn(0, "I"), 0.25, Update(0, "I need a taxi"), 10.0)
     stalled, commit = call.signals[-2:]
     assert isinstance(stalled, TurnStalled)
@@ -228,7 +172,7 @@ def test_p11_showing_that_one_listens_does_not_stop_the_agent() -> None:
     """
     for index, text in enumerate(("hmm", "yes", "Okay.", "mhm", "uh huh", "yeah, right, I see"), start=1):
         for policy in (IgnoreBackchannels(), HoldThenDecide(IgnoreBackchannels())):
-            call = Call(barge_in=policy)
+            call = RefereedCall(barge_in=policy)
             call.talk()
             call.play(0.5, StartOfTurn(index, text.split()[0]), 0.25, Update(index, text), 0.5, EndOfTurn(index, text))
             assert call.of(BargeIn) == [], text
@@ -237,7 +181,7 @@ def test_p11_showing_that_one_listens_does_not_stop_the_agent() -> None:
             held = isinstance(policy, HoldThenDecide)
             assert (len(call.of(Hold)), len(call.of(Resume))) == ((1, 1) if held else (0, 0))
     for text in ("wait, listen", "listen to me", "yes but when?"):
-        call = Call(barge_in=IgnoreBackchannels())
+        call = RefereedCall(barge_in=IgnoreBackchannels())
         call.talk()
         call.play(0.5, StartOfTurn(1, text.split()[0]), 0.25, Update(1, text))
         assert len(call.of(BargeIn)) == 1, text
@@ -273,7 +217,7 @@ def test_p13_words_are_counted_anew_in_every_turn() -> None:
 
     https://github.com/livekit/livekit/issues/4270 - the gate is reset at each StartOfTurn.
     """
-    call = Call(barge_in=MinWords(3))
+    call = RefereedCall(barge_in=MinWords(3))
     call.talk()
     for index, text in enumerate(("yeah", "ok", "mmh", "yeah ok"), start=1):
         call.play(1.0, StartOfTurn(index, text), 0.25, Update(index, text), 0.25, EndOfTurn(index, text))
@@ -290,7 +234,7 @@ def test_p14_the_least_duration_holds_however_many_words_come() -> None:
 
     https://github.com/livekit/agents/issues/3515 - one gate sees all the evidence, and says why it let pass or not.
     """
-    call = Call(barge_in=MinDuration(10.0), stall_timeout=60.0)
+    call = RefereedCall(barge_in=MinDuration(10.0), stall_timeout=60.0)
     call.talk()
     call.play(StartOfTurn(1, "hello"))
     for count in range(2, 40):
@@ -300,7 +244,7 @@ def test_p14_the_least_duration_holds_however_many_words_come() -> None:
     (barge_in,) = call.of(BargeIn)
     assert "10 needed" in barge_in.why
 
-    call = Call(barge_in=all_of(MinDuration(1.0), MinWords(2)))
+    call = RefereedCall(barge_in=all_of(MinDuration(1.0), MinWords(2)))
     call.talk()
     call.play(StartOfTurn(1, "two words"), 0.5, EndOfTurn(1, "two words"))
     assert "0.50 s, 1 needed" in call.of(TurnDropped)[-1].why
@@ -316,7 +260,7 @@ def test_p15_the_agent_is_not_interrupted_by_its_own_voice() -> None:
     https://github.com/pipecat-ai/pipecat/issues/188 - a grace after the first sound, a filter for words that the agent
     has just said, and a report of each that was suspected.
     """
-    call = Call(barge_in=all_of(Grace(0.5), EchoGuard()))
+    call = RefereedCall(barge_in=all_of(Grace(0.5), EchoGuard()))
     call.talk("hello")
     call.play(0.3, StartOfTurn(1, "Thanks"), PlaybackAdvanced(0, "Thanks for calling"))
     call.play(0.3, Update(1, "thanks for calling"), PlaybackAdvanced(0, "Thanks for calling, what can I book for"))
@@ -329,7 +273,7 @@ def test_p15_the_agent_is_not_interrupted_by_its_own_voice() -> None:
     assert "the agent's own" in dropped.why
     call.play(0.3, StartOfTurn(2, "A table"), PlaybackAdvanced(0, "Thanks for calling, what can I book for you today"))
     assert [barge.transcript for barge in call.of(BargeIn)] == ["A table"]
-    call = Call(barge_in=all_of(Grace(0.5), EchoGuard()))
+    call = RefereedCall(barge_in=all_of(Grace(0.5), EchoGuard()))
     call.talk("hello")
     call.play(PlaybackAdvanced(0, "Please hold on"), 0.6, StartOfTurn(1, "hold on"))
     assert len(call.of(BargeIn)) == 1, "words that ask for the floor are no echo"
@@ -367,11 +311,11 @@ async def test_p16_a_pause_for_a_false_interruption_ends_by_the_clock_and_never_
     assert resume.reason is ResumeReason.TIMEOUT
     assert session.history[-1] == {"role": "assistant", "content": "one two three four five six"}
 
-    call = Call(barge_in=HoldThenDecide(MinWords(3)), hold_timeout=2.0)
+    call = RefereedCall(barge_in=HoldThenDecide(MinWords(3)), hold_timeout=2.0)
     call.talk()
     call.play(StartOfTurn(1, "no"), 0.5, Update(1, "no wait stop"), 5.0)
     assert (len(call.of(Hold)), len(call.of(BargeIn)), call.of(Resume)) == (1, 1, [])
-    call = Call(barge_in=HoldThenDecide(MinWords(3)), hold_timeout=2.0)
+    call = RefereedCall(barge_in=HoldThenDecide(MinWords(3)), hold_timeout=2.0)
     call.talk()
     call.play(StartOfTurn(1, "no"), 2.5, Update(1, "no wait stop"))
     assert (len(call.of(Resume)), len(call.of(BargeIn))) == (1, 1), "the pause is over, but not the judgement"
@@ -409,7 +353,7 @@ def test_p20_nothing_is_added_to_the_end_of_a_turn() -> None:
 
     https://github.com/pipecat-ai/pipecat/issues/5416 - EndOfTurn and Commit are one step, with a draft or without.
     """
-    call = Call()
+    call = RefereedCall()
     (_, commit) = call.play(StartOfTurn(0, "hello"), EndOfTurn(0, "hello"))
     assert isinstance(commit, Commit)
     call.play(PlaybackFinished(0), 2.0, StartOfTurn(1, "a room"), 0.5, EagerEndOfTurn(1, "a room"), 0.7)
@@ -424,7 +368,7 @@ def test_p21_a_turn_ends_on_its_own_words_and_never_on_those_of_the_pause_before
 
     https://github.com/pipecat-ai/pipecat/issues/5056 - words and boundary come in one event and are taken in one step.
     """
-    call = Call()
+    call = RefereedCall()
     call.play(
         StartOfTurn(0, "I'd like"),
         0.5,

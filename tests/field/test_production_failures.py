@@ -5,10 +5,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from tests.field.test_pains_turns import Call, frame
-from tests.session.test_replies import Voice, outcomes, turn
-from tests.session.test_session import listen, script
 from tests.support.flux_peer import Link, flux_peer
+from tests.support.frames import frame
+from tests.support.refereed_call import RefereedCall
+from tests.support.sessions import listen, outcomes, script, turn
+from tests.support.voices import Voice
 from turnkit.errors import FluxError
 from turnkit.flux import connect
 from turnkit.session import Reply, Session
@@ -46,7 +47,7 @@ def test_failure_a_noise_takes_the_reply_and_flux_goes_silent_for_23_seconds() -
 
     https://github.com/pipecat-ai/pipecat/issues/5735 - the noise's turn is released, and the question is answered.
     """
-    call = Call()
+    call = RefereedCall()
     call.play(10.0, StartOfTurn(0, "When"), 1.2, EndOfTurn(0, "When do you open?"))
     call.play(1.84, StartOfTurn(1, "Hey"))
     assert [(cancel.reply, cancel.reason) for cancel in call.of(Cancel)] == [(0, CancelReason.NEW_TURN)]
@@ -70,7 +71,7 @@ def test_failure_b_a_turn_opened_by_an_update_does_not_mute_the_agent_for_ever()
     words: list[Event | float] = [Update(0, "I need", audio_end=1.0), 0.4, Update(0, "I need help", audio_end=1.4), 0.3]
     silences: tuple[list[Event | float], ...] = ([10.5], [0.25, Update(0, "", audio_end=2.0)] * 42)
     for ticks in silences:
-        call = Call()
+        call = RefereedCall()
         call.play(*words, Update(0, "I need help please", audio_end=1.7))
         assert [start.transcript for start in call.of(TurnStarted)] == ["I need help please"]
         call.play(*ticks)
@@ -87,7 +88,7 @@ def test_failure_c_after_a_reconnect_an_update_comes_before_the_start() -> None:
 
     https://github.com/livekit/agents-js/pull/1813 - the loss closes what was open, and counting starts at nought.
     """
-    call = Call()
+    call = RefereedCall()
     call.talk()
     call.play(PlaybackFinished(0), StartOfTurn(1, "I'd like"), 0.5, Update(1, "I'd like the blue"))
     call.play(StreamLost("1006"), 0.8, StreamRestored(), Update(0, "one", audio_end=0.4), 0.24)
@@ -135,7 +136,7 @@ def test_failure_e_a_fast_end_after_a_pause_in_mid_thought_is_not_taken_for_a_st
 
     https://github.com/vellum-ai/vellum-assistant/pull/40224 - only turn_index tells: stale is what is below the newest.
     """
-    call = Call()
+    call = RefereedCall()
     call.play(StartOfTurn(0, "hi"), 0.5, EndOfTurn(0, "hi"), PlaybackStarted(0), PlaybackFinished(0), 1.0)
     call.play(StartOfTurn(1, "I was"), 0.5, EagerEndOfTurn(1, "I was thinking"), 0.6)
     call.play(TurnResumed(1, "I was thinking"), 0.05)

@@ -8,7 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.session.test_session import kinds, listen, script
+from tests.support.kinds import kinds
+from tests.support.sessions import listen, outcomes, script, turn
+from tests.support.voices import Voice, echo
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Reply, Session
 from turnkit.session.gate import HELD_BACK
@@ -17,7 +19,6 @@ from turnkit.turns.events import (
     Commit,
     EagerEndOfTurn,
     EndOfTurn,
-    Event,
     NoteKind,
     Outcome,
     ReplyEnded,
@@ -28,53 +29,6 @@ from turnkit.turns.events import (
 from turnkit.turns.policy import Never, Overlap, Verdict
 
 pytestmark = pytest.mark.anyio
-
-WORD_SECONDS = 0.1
-
-
-class Voice:
-    """A TTS and player: each word takes a tenth of a second; remembers what could be heard, and when."""
-
-    def __init__(self) -> None:
-        self.sounds: list[tuple[int, str]] = []
-        self.now: int | None = None
-
-    @property
-    def heard(self) -> str:
-        return " ".join(word for _, word in self.sounds)
-
-    async def speak(self, reply: Reply, chunks: AsyncIterator[Any], playback: Any) -> None:
-        assert reply.is_committed
-        text = ""
-        async for chunk in chunks:
-            for word in chunk.split():
-                await playback.wait_resumed()
-                if not text:
-                    playback.started()
-                self.sounds.append((reply.id, word))
-                text = f"{text} {word}".strip()
-                await anyio.sleep(WORD_SECONDS)
-                playback.advance(text)
-
-
-def turn(index: int, text: str, *, eager: bool = True) -> list[Event]:
-    """A whole turn, from its start to its end, in no time."""
-    drafted: list[Event] = [EagerEndOfTurn(index, text, 0.6)] if eager else []
-    return [StartOfTurn(index, text), *drafted, EndOfTurn(index, text, 0.9, trigger="model")]
-
-
-def outcomes(session: Session) -> list[tuple[int, str, str]]:
-    """(reply, outcome, heard) of every reply, as they end."""
-    ends: list[tuple[int, str, str]] = []
-    session.on(ReplyEnded, lambda end: ends.append((end.reply, end.outcome.value, end.heard)))
-    return ends
-
-
-async def echo(reply: Reply) -> None:
-    """Repeats in two chunks, after the time an LLM takes."""
-    await anyio.sleep(0.3)
-    await reply.say("You said: ")
-    await reply.say(reply.transcript)
 
 
 async def test_a_reply_is_thought_early_and_heard_late() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.session.test_replies import Voice, outcomes, turn
-from tests.session.test_session import script
+from tests.support.sessions import outcomes, script, turn
+from tests.support.voices import Voice
 from turnkit.errors import LocalProtocolError
 from turnkit.session import Reply, Session
 from turnkit.session.reply import ReplyPlayback

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from tests.testing.test_machine_rules import machine_settings
+from tests.support.policies import machine_settings
 from turnkit.errors import LocalProtocolError
 from turnkit.session import Reply, Session
 from turnkit.testing import VirtualTimeLoop

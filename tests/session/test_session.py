@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +9,12 @@ import anyio
 import pytest
 import structlog
 
+from tests.support.kinds import kinds
+from tests.support.sessions import listen, script
 from turnkit.errors import ConfigError, FluxError, LocalProtocolError
 from turnkit.session import Session
 from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
-    SIGNALS,
     BargeIn,
     Cancel,
     CancelReason,
@@ -45,31 +45,6 @@ pytestmark = pytest.mark.anyio
 TURN: list[Event] = [StartOfTurn(0, "tea"), EagerEndOfTurn(0, "tea", 0.6), EndOfTurn(0, "tea", 0.8, trigger="model")]
 EAGER = TURN[:2]
 OVER: list[Event] = [StartOfTurn(1, "stop")]
-
-
-async def script(*steps: object) -> AsyncIterator[object]:
-    """A source: events and messages are yielded, numbers are seconds to wait, callables are called, errors raised."""
-    for step in steps:
-        if isinstance(step, (int, float)):
-            await anyio.sleep(step)
-        elif isinstance(step, Exception):
-            raise step
-        elif callable(step):
-            step()
-        else:
-            yield step
-
-
-def listen(session: Session) -> list[Signal]:
-    """All signals of a session, as they come."""
-    signals: list[Signal] = []
-    for kind in SIGNALS:
-        session.on(kind, signals.append)
-    return signals
-
-
-def kinds(signals: Sequence[Signal]) -> list[str]:
-    return [type(signal).__name__ for signal in signals]
 
 
 async def test_signals_reach_their_callbacks_in_order() -> None:

@@ -10,13 +10,9 @@ from typing import Any
 
 import anyio
 import anyio.abc
-from anyio.lowlevel import checkpoint
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
-
-from turnkit.flux import FluxStream, StreamItem, connect
-from turnkit.wire import FluxOptions
 
 Script = Callable[["Link"], Awaitable[None]]
 Refusal = tuple[int, bytes, dict[str, str]]
@@ -230,10 +226,7 @@ def _asyncio() -> bool:
     return trio is None or not trio.lowlevel.in_trio_task()
 
 
-# What tests of a stream have in common --------------------------------------------------------------------------------
-
-KEY = "0123456789abcdef"
-TWO_SECONDS = bytes(64000)
+# Scripts --------------------------------------------------------------------------------------------------------------
 
 
 def in_turn(*scripts: Script) -> Script:
@@ -253,62 +246,32 @@ async def polite(link: Link) -> None:
     await link.hang_up()
 
 
-@asynccontextmanager
-async def opened(
-    script: Any, options: FluxOptions | None = None, **given: Any
-) -> AsyncIterator[tuple[FluxStream, Peer]]:
-    """A stream to a peer with this script; it does not reconnect unless told to."""
-    given = {"reconnect_timeout": 0, **given}
-    async with (
-        flux_peer(script) as peer,
-        connect(options or FluxOptions(), api_key=KEY, url=peer.url, **given) as stream,
-    ):
-        yield stream, peer
+async def hanging_up_at_once(link: Link) -> None:
+    """A Flux that is lost as soon as it is there."""
+    await link.connected()
+    await link.drop()
 
 
-@asynccontextmanager
-async def read_by_another(stream: FluxStream) -> AsyncIterator[list[StreamItem]]:
-    """Another task iterates the stream meanwhile, and until it ends."""
-    read: list[StreamItem] = []
+class Gate:
+    """A Flux that answers the first Configure when told to, and the others at once."""
 
-    async def iterate() -> None:
-        async for message in stream:
-            read.append(message)  # noqa: PERF401 - the list is looked at while it grows
+    def __init__(self, first: dict[str, Any] | None = None) -> None:
+        self.opened = anyio.Event()
+        self.first = first
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(iterate)
-        yield read
-        await stream.close()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the others run until it holds."""
-    for _ in range(100_000):
-        if condition():
-            return
-        await checkpoint()
-    raise AssertionError("what was waited for never came")
-
-
-async def settle() -> None:
-    """Let the others come to rest; trio runs them in any order, so once is not enough."""
-    for _ in range(10):
-        await checkpoint()
-
-
-async def everything(stream: FluxStream) -> list[StreamItem]:
-    return [message async for message in stream]
-
-
-def alone(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one exception in the groups that task groups make."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup):
-        (found,) = found.exceptions
-    return found
+    async def __call__(self, link: Link) -> None:
+        await link.connected()
+        await link.hear_until("Configure")
+        await self.opened.wait()
+        await (link.configured() if self.first is None else link.say(**self.first))
+        while (await link.hear())["type"] == "Configure":
+            await link.configured(keyterms=["merged"])
+        await link.close(None)
 
 
 def turn_then_close(*events: dict[str, Any]) -> Any:
+    """A Flux that says these events of turns, and then has nothing more to say."""
+
     async def speak(link: Link) -> None:
         await link.connected()
         for event in events:
@@ -319,3 +282,4 @@ def turn_then_close(*events: dict[str, Any]) -> Any:
 
 
 START = {"event": "StartOfTurn", "transcript": "hello"}
+DOWN: Refusal = (503, b"", {})

@@ -12,8 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.tuning import RECORDED, REPLY_SECONDS, call, compare, recording
-from tests.support.browser import browser
-from tests.tools.test_viewer import needs_browser
+from tests.support.browser import browser, needs_browser
 from turnkit import TurnMachine
 from turnkit.cli import app
 from turnkit.tools.tuner import (

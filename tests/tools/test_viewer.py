@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.browser import CHROMIUM, Page, browser
+from tests.support.browser import Page, browser, needs_browser
 from turnkit import TurnMachine
 from turnkit.cli import app
 from turnkit.errors import ConfigError
@@ -182,9 +182,6 @@ def test_perfetto_has_a_lane_each(seen: Scene) -> None:
     assert all(event["dur"] > 0 for event in events if event["ph"] == "X")
     named = {event["tid"] for event in events if event["name"] == "thread_name"}
     assert {event["tid"] for event in events if event["ph"] in "Xi"} <= named
-
-
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH to draw the page with")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import anyio
 import pytest
 import structlog
 
-from tests.session.test_session import script
+from tests.support.sessions import script
 from turnkit import ConfigError, FluxOptions, LocalProtocolError, MinWords, Playback, Reply, Session
 from turnkit.trace import Closed, Fed, Frame, Recorder, TimedWord, Trace, Woken, read, replay
 from turnkit.turns.events import (

@@ -28,10 +28,13 @@ from typing import TYPE_CHECKING
 
 from ..lazy import on_first_use
 from .caller import Caller
-from .conversation import Conversation, Effect
+from .conversation import Conversation
+from .conversation_record import Effect
+from .failure import RehearsalFailed
+from .pace import Pace
 from .rehearsal import converse, rehearse
-from .requirements import NotInstalled, RehearsalFailed
-from .scripted import Pace, ScriptedLLM, ScriptedTool, ScriptedVoice
+from .requirements import NotInstalled
+from .scripted import ScriptedLLM, ScriptedTool, ScriptedVoice
 from .virtual_clock import VirtualTimeLoop, run, virtual_time
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from ..errors import ConfigError  # noqa: E402
 from ..session import Session  # noqa: E402
 from .caller import Caller  # noqa: E402
 from .conversation import Conversation  # noqa: E402
+from .pace import Pace  # noqa: E402
 from .rehearsal import rehearse  # noqa: E402
-from .scripted import Pace, ScriptedLLM, ScriptedVoice  # noqa: E402
+from .scripted import ScriptedLLM, ScriptedVoice  # noqa: E402
 from .strategies import conversations, paces  # noqa: E402
 from .virtual_clock import Backend  # noqa: E402
 
@@ -38,14 +39,21 @@ def _quiet() -> Iterator[None]:
 
 
 class BotRules:
-    """Any conversation with a bot keeps the rules and comes to rest. Subclass it, for pytest, to test a bot of yours:
+    """Any conversation with a bot keeps the rules and comes to rest.
+
+    Subclass it, for pytest, to test a bot of yours:
 
         class TestMyBot(BotRules):
             def bot(self, llm, voice):
                 return Session(respond=MyBot(llm).respond, speak=voice)
 
-    `callers` and `paces` are strategies for who calls and how the stand-ins go, `examples` how many conversations to
-    hold. What the LLM says is up to `llm`; what holds for your bot beyond the rules of all goes into `check`.
+    What the LLM says is up to `llm`; what holds for your bot beyond the rules of all goes into `check`.
+
+    Attributes:
+        callers: A strategy for who calls. Default `strategies.conversations()`.
+        paces: A strategy for how the stand-ins go. Default `strategies.paces()`.
+        backend: `asyncio`, the default, or `trio`.
+        examples: How many conversations to hold. Default 50.
     """
 
     callers: ClassVar[st.SearchStrategy[Caller]] = conversations()
@@ -54,21 +62,20 @@ class BotRules:
     examples: ClassVar[int] = 50
 
     def bot(self, llm: ScriptedLLM, voice: ScriptedVoice) -> Session:
-        """A fresh bot, for one conversation, on these stand-ins."""
+        """Make a fresh bot, for one conversation, on these stand-ins."""
         raise ConfigError(
             f"{type(self).__name__}.bot(llm, voice): must be there, and give the session of the bot to test"
         )
 
     def llm(self, pace: Sequence[Pace]) -> ScriptedLLM:
-        """The LLM for one conversation."""
+        """Make the LLM for one conversation."""
         return ScriptedLLM("Certainly, I shall see to that at once.", pace=pace)
 
     def check(self, conversation: Conversation) -> None:
-        """What must hold for this bot besides; called after each conversation."""
+        """Assert what must hold for this bot besides; called after each conversation."""
 
     def test_the_rules_hold_whoever_calls_and_whatever_fails(self) -> None:
         """Nothing is heard too early or too late, no tool is called for nothing, and all comes to an end."""
-
         if type(self).bot is BotRules.bot:
             self.bot(self.llm([Pace()]), ScriptedVoice())
 

@@ -18,37 +18,58 @@ from ..turns.events import (
     TurnResumed,
     Update,
 )
-from .caller_script import Step, When, parse
+from .caller_script import LineStart, Step, parse
 
-Told = TurnEvent | StreamLost | StreamRestored
+StreamEvent = TurnEvent | StreamLost | StreamRestored
 _REQUEST = "00000000-0000-4000-8000-000000000000"
 
 
-class Ear(Protocol):
-    """What a caller knows of the agent: how far it is, and what to say of their own part."""
+class CallProgress(Protocol):
+    """The call as its caller sees it: the time, what the agent has done, and where to write down the caller's part."""
 
     def now(self) -> float:
         """Seconds since the call began."""
 
-    def told(self, event: Told) -> None:
-        """Flux tells the bot this, now."""
+    def flux_says(self, event: StreamEvent) -> None:
+        """Write down that Flux tells the bot this, now."""
 
-    def reached(self, when: When, since: float, last: float) -> float | None:
-        """The second in which the agent did what is waited for, if it has; lines began and ended at these seconds."""
+    def reached(self, start: LineStart, since: float, last: float) -> float | None:
+        """When the agent did what a line waits for.
+
+        Args:
+            start: What is waited for.
+            since: When the line before began, in seconds of the call: words heard before then do not count.
+            last: When the line before ended, in seconds of the call: what finished before then does not count.
+
+        Returns:
+            Seconds since the call began; None if the agent has not done it yet.
+        """
 
     async def changed(self) -> None:
         """Wait until the agent has done something, anything."""
 
     def gave_up(self, why: str) -> None:
-        """The caller hangs up, as what they waited for did not come."""
+        """Write down that the caller hangs up, as what they waited for did not come."""
 
 
 class Caller:
-    """Somebody who calls the bot and keeps to a script (the text form stands in `turnkit.testing.caller_script`).
+    """A caller who keeps to a script; the text form stands in `turnkit.testing.caller_script`.
 
-    `patience`: seconds that they wait for something the agent is to do; then the rehearsal fails. With `wire` the bot
-    gets Flux's raw frames as dicts, with sequence ids, instead of events. A caller can be used for many calls. Raises
-    ConfigError, with line, value and rule, for a script that cannot be played.
+    One caller can be used for many calls.
+
+    Args:
+        script: What the caller says and when, a line an utterance.
+        patience: Seconds to wait for something that the agent is to do; then the rehearsal fails. Default 60.
+        wire: Whether the bot gets Flux's raw frames as dicts, with sequence ids, instead of events. Default False.
+
+    Attributes:
+        script: The script as it was given.
+        lines: The script, line by line.
+        patience: As given.
+        wire: As given.
+
+    Raises:
+        ConfigError: The script cannot be played, told with line, value and rule; or the patience is not positive.
     """
 
     def __init__(self, script: str, *, patience: float = 60.0, wire: bool = False) -> None:
@@ -63,49 +84,49 @@ class Caller:
         options = ", wire=True" if self.wire else ""
         return f'Caller("""\n{self.script.strip(chr(10))}\n"""{options})'
 
-    async def call(self, ear: Ear) -> AsyncGenerator[object]:
-        """The source for a session: at the script's times, what Flux says."""
+    async def call(self, progress: CallProgress) -> AsyncGenerator[object]:
+        """Yield what Flux says, at the script's times: the source for a session."""
         flux = _Flux()
         began = ended = 0.0
         if self.wire:
             yield flux.connected()
         for line in self.lines:
-            at = await self._wait(line.when, ear, began, ended)
+            at = await self._wait(line.start, progress, began, ended)
             if at is None:
-                ear.gave_up(f"line {line.number} of the caller's script waited {self.patience:g} s in vain")
+                progress.gave_up(f"line {line.number} of the caller's script waited {self.patience:g} s in vain")
                 return
-            await _sleep_until(ear, at)
-            began = ear.now()
+            await _sleep_until(progress, at)
+            began = progress.now()
             for step in line.steps:
                 await anyio.sleep(step.seconds)
                 if step.kind == "hang up":
                     return
-                for event in flux.take(step, ear.now()):
-                    ear.told(event)
+                for event in flux.take(step, progress.now()):
+                    progress.flux_says(event)
                     yield flux.frame(event) if self.wire else event
-            ended = ear.now()
+            ended = progress.now()
 
-    async def _wait(self, when: When, ear: Ear, began: float, ended: float) -> float | None:
+    async def _wait(self, start: LineStart, progress: CallProgress, began: float, ended: float) -> float | None:
         """The second in which the line is to begin, once that is known; None if it never is."""
-        if when.after == "start":
-            return when.seconds
-        if when.after == "line":
-            return ended + when.seconds
+        if start.after == "start":
+            return start.seconds
+        if start.after == "line":
+            return ended + start.seconds
         with anyio.move_on_after(self.patience):
-            while (at := ear.reached(when, began, ended)) is None:
-                await ear.changed()
-            return at + when.seconds
+            while (at := progress.reached(start, began, ended)) is None:
+                await progress.changed()
+            return at + start.seconds
         return None
 
 
-async def _sleep_until(ear: Ear, at: float) -> None:
-    wait = at - ear.now()
+async def _sleep_until(progress: CallProgress, at: float) -> None:
+    wait = at - progress.now()
     if wait > 0:
         await anyio.sleep(wait)
 
 
 class _Flux:
-    """Flux's side of the stream: indexes, sequence ids and the words of the open turn."""
+    """The stream as Flux keeps it: indexes, sequence ids and the words of the open turn."""
 
     def __init__(self) -> None:
         self._index = 0
@@ -113,7 +134,7 @@ class _Flux:
         self._text = ""
         self._open = self._eager = False
 
-    def take(self, step: Step, at: float) -> Iterator[Told]:
+    def take(self, step: Step, at: float) -> Iterator[StreamEvent]:
         """What Flux says at a step."""
         match step.kind:
             case "word":
@@ -154,7 +175,7 @@ class _Flux:
         self._sequence_id = 0
         return {"type": "Connected", "request_id": _REQUEST, "sequence_id": 0}
 
-    def frame(self, event: Told) -> dict[str, Any]:
+    def frame(self, event: StreamEvent) -> dict[str, Any]:
         """The frame that says this."""
         if isinstance(event, StreamRestored):
             return self.connected()

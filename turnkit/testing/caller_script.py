@@ -55,11 +55,14 @@ _INSIDE = re.compile(rf"(?P<kind>{'|'.join(SECONDS)})(?:\s+(?P<seconds>\d+(?:\.\
 
 
 @dataclass(frozen=True)
-class When:
-    """When a line begins: `seconds` after the `start` of the call, the `line` before, or something the agent does.
+class LineStart:
+    """When a line begins: so many seconds after something.
 
-    The agent is `speaking` once its first sound is heard, `done` once it has finished, and has `heard` be said by it
-    once all of `words` have been heard.
+    Attributes:
+        after: `start` of the call; end of the `line` before; the agent is `speaking`: its first sound is heard; it is
+            `done`: it has finished; words of it are `heard`.
+        seconds: How long after that.
+        words: The words of the agent that must have been heard; empty otherwise.
     """
 
     after: Literal["start", "line", "speaking", "done", "heard"]
@@ -69,7 +72,13 @@ class When:
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happens in a line, `seconds` after the one before; `text` is the word, or the words of `as`."""
+    """One thing that happens in a line.
+
+    Attributes:
+        kind: A word, or what stands in brackets.
+        seconds: How long after the step before.
+        text: The word, or the words of `as`; empty otherwise.
+    """
 
     kind: Kind
     seconds: float
@@ -78,15 +87,32 @@ class Step:
 
 @dataclass(frozen=True)
 class ScriptLine:
-    """When it begins, and what happens then."""
+    """One line of a script.
 
-    when: When
+    Attributes:
+        start: When it begins.
+        steps: What happens then.
+        number: Its number in the script, from 1.
+    """
+
+    start: LineStart
     steps: tuple[Step, ...]
     number: int
 
 
 def parse(text: str, source: str = "caller") -> tuple[ScriptLine, ...]:
-    """Read a script. Raises ConfigError, with line, value and rule, for one that cannot be played."""
+    """Read a script.
+
+    Args:
+        text: The script, as the docstring of this module has it.
+        source: What messages call it. Default `caller`.
+
+    Returns:
+        Its lines, without those that are blank or comments.
+
+    Raises:
+        ConfigError: It cannot be played; told with line, value and rule.
+    """
     lines: list[ScriptLine] = []
     for number, line in enumerate(text.splitlines(), start=1):
         written = line.partition("#")[0].strip()
@@ -108,13 +134,13 @@ def _line(written: str, number: int) -> ScriptLine:
             '@"words of the agent", and go on with words or [steps]'
         )
     if match["at"] is not None:
-        when = When("line" if match["plus"] else "start", float(match["at"]))
+        start = LineStart("line" if match["plus"] else "start", float(match["at"]))
     else:
         after = float(match["after"] or 0.0)
-        when = When("speaking" if match["event"] == "speaking" else "done", after)
+        start = LineStart("speaking" if match["event"] == "speaking" else "done", after)
         if match["heard"] is not None:
-            when = When("heard", after, match["heard"])
-    return ScriptLine(when, tuple(_completed(list(_steps(match["steps"])))), number)
+            start = LineStart("heard", after, match["heard"])
+    return ScriptLine(start, tuple(_completed(list(_steps(match["steps"])))), number)
 
 
 def _steps(written: str) -> Iterator[Step | None]:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..turns.events import BargeIn, Cancel, Commit, Note, NoteKind, ReplyEnded, Speculate
+from .conversation_record import ConversationRecord, Effect
 
-if TYPE_CHECKING:
-    from .conversation import Conversation, Effect
-
-_MOMENT = 1e-6  # seconds: what is heard in the very moment of a signal may have been on its way
+_TOLERANCE = 1e-6  # seconds: what is heard in the very moment of a signal may have been on its way
 
 
-def broken_rules(conversation: Conversation) -> Iterator[str]:
+def broken_rules(record: ConversationRecord) -> Iterator[str]:
     """Each rule that the conversation broke, in a sentence, the first first."""
-    yield from _failures(conversation)
-    yield from _heard_out_of_time(conversation)
-    yield from _effects_out_of_time(conversation)
-    yield from _ends(conversation)
-    yield from _answers(conversation)
+    yield from _failures(record)
+    yield from _heard_out_of_time(record)
+    yield from _effects_out_of_time(record)
+    yield from _ends(record)
+    yield from _answers(record)
 
 
-def _failures(conversation: Conversation) -> Iterator[str]:
-    for error in conversation.errors:
+def _failures(record: ConversationRecord) -> Iterator[str]:
+    for error in record.errors:
         yield f"the bot raised {type(error).__name__}: {error}"
-    for signal in conversation.signals:
+    for signal in record.signals:
         # What respond and speak raise, at a reply, is known better: by itself.
         if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
             yield f"a policy failed: {signal.detail}"
@@ -34,27 +32,27 @@ def _failures(conversation: Conversation) -> Iterator[str]:
             yield f"a callback failed: {signal.detail}"
 
 
-def _times(conversation: Conversation, *kinds: type[Any]) -> dict[int, float]:
+def _times(record: ConversationRecord, *kinds: type[Any]) -> dict[int, float]:
     """When, since the call began, each reply had its first signal of these kinds."""
     times: dict[int, float] = {}
-    for moment in conversation.moments:
+    for moment in record.moments:
         if isinstance(moment.what, kinds):
             times.setdefault(moment.what.reply, moment.at)
     return times
 
 
-def _heard_out_of_time(conversation: Conversation) -> Iterator[str]:
-    commits = _times(conversation, Commit)
-    over = _times(conversation, BargeIn, Cancel)
-    for at, reply in conversation.sounds:
+def _heard_out_of_time(record: ConversationRecord) -> Iterator[str]:
+    commits = _times(record, Commit)
+    over = _times(record, BargeIn, Cancel)
+    for at, reply in record.sounds:
         if at < commits.get(reply, at + 1):
             yield f"reply {reply} was heard at {at:.2f} s, before the caller's turn was final"
-        if at > over.get(reply, at) + _MOMENT:
+        if at > over.get(reply, at) + _TOLERANCE:
             yield f"reply {reply} was heard at {at:.2f} s, though the caller had the floor since {over[reply]:.2f} s"
 
 
-def _effects_out_of_time(conversation: Conversation) -> Iterator[str]:
-    for effect in conversation.effects:
+def _effects_out_of_time(record: ConversationRecord) -> Iterator[str]:
+    for effect in record.effects:
         if effect.too_early or effect.too_late:
             yield out_of_time(effect)
 
@@ -67,16 +65,16 @@ def out_of_time(effect: Effect) -> str:
     return f"{called}, for a reply that was over" if effect.too_late else called
 
 
-def _ends(conversation: Conversation) -> Iterator[str]:
-    begun = {signal.reply for signal in conversation.signals if isinstance(signal, (Speculate, Commit))}
-    ends = Counter(signal.reply for signal in conversation.signals if isinstance(signal, ReplyEnded))
+def _ends(record: ConversationRecord) -> Iterator[str]:
+    begun = {signal.reply for signal in record.signals if isinstance(signal, (Speculate, Commit))}
+    ends = Counter(signal.reply for signal in record.signals if isinstance(signal, ReplyEnded))
     for reply in sorted(begun):
         if ends[reply] != 1:
             yield f"reply {reply} ended {ends[reply]} times, not once"
 
 
-def _answers(conversation: Conversation) -> Iterator[str]:
-    commits = (signal for signal in conversation.signals if isinstance(signal, Commit))
+def _answers(record: ConversationRecord) -> Iterator[str]:
+    commits = (signal for signal in record.signals if isinstance(signal, Commit))
     turns = Counter(commit.turn for commit in commits if commit.turn is not None)
     for turn, count in turns.items():
         if count > 1:

@@ -46,16 +46,21 @@ lapses = st.sampled_from([0.0, 0.0, 0.08, 0.24, 1.0])
 
 
 class MachineRules(RuleBasedStateMachine):
-    """The machine under test, two shadows of it, and the referee. Subclass it to test a policy of yours:
+    """The machine under test, a twin and a copy of it, and the referee.
+
+    Subclass it to test a policy of yours:
 
         class Polite(MachineRules):
             machine_settings = strategies.machine_settings(barge_in=polite)
 
         TestPolite = Polite.TestCase
 
-    `machine_settings` is a strategy for the settings of a TurnMachine. A policy that raises, or gives no verdict, is
-    replaced by the default in live use, and fails here unless `policies_may_fail`. `examples` is how many conversations
-    to hold, of up to `steps` steps.
+    Attributes:
+        machine_settings: A strategy for the settings of a TurnMachine. Default `strategies.machine_settings()`.
+        policies_may_fail: Whether a policy may raise, or give no verdict; in live use it is replaced by the default
+            then. Default False: it fails the test.
+        examples: How many conversations to hold. Default 200.
+        steps: How many steps each has at most. Default 60.
     """
 
     machine_settings: ClassVar[st.SearchStrategy[dict[str, Any]]] = machine_settings()
@@ -84,8 +89,8 @@ class MachineRules(RuleBasedStateMachine):
         self.referee = Referee(self.machine, start)
         self.index = 0
 
-    def deal(self, event: Event, lapse: float) -> None:
-        """Time passes, then the event; the twin, fed the same, and a copy cut off here answer the same."""
+    def feed(self, event: Event, lapse: float) -> None:
+        """Let time pass, then feed the event; the twin, fed the same, and a copy cut off here answer the same."""
         self.pass_time(self.at + lapse)
         copy = TurnMachine.restore(self.machine.snapshot(), **self.drawn)
         signals = self.machine.feed(event, self.at)
@@ -94,14 +99,14 @@ class MachineRules(RuleBasedStateMachine):
         self.check(event, signals)
 
     def pass_time(self, at: float) -> None:
-        """Nothing happens until second `at`."""
+        """Let nothing happen until second `at`."""
         self.at = at
         signals = self.machine.wake(at)
         assert signals == self.twin.wake(at), "same events, same signals"
         self.check(None, signals)
 
     def check(self, event: Event | None, signals: tuple[Signal, ...]) -> None:
-        """The step was by the rules; extend it by those of your own."""
+        """Assert that the step was by the rules; extend it by those of your own."""
         for signal in signals:
             if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
                 assert self.policies_may_fail, f"a policy failed: {signal.detail}"
@@ -113,15 +118,15 @@ class MachineRules(RuleBasedStateMachine):
         index = max(-1, self.index + (ahead if ahead != 2 else 0))
         if kind is EndOfTurn:
             self.index = max(self.index, index + 1)
-        self.deal(kind(index, text, confidence, self.at), lapse)
+        self.feed(kind(index, text, confidence, self.at), lapse)
 
     @rule(text=texts, lapse=lapses)
     def flux_takes_a_turn(self, text: str, lapse: float) -> None:
         """The usual course, so that the deeper states are reached often."""
         index, self.index = self.index, self.index + 1
-        self.deal(StartOfTurn(index, text), lapse)
-        self.deal(EagerEndOfTurn(index, text, 0.6), lapse)
-        self.deal(EndOfTurn(index, text, 0.8), lapse)
+        self.feed(StartOfTurn(index, text), lapse)
+        self.feed(EagerEndOfTurn(index, text, 0.6), lapse)
+        self.feed(EndOfTurn(index, text, 0.8), lapse)
 
     @precondition(lambda self: self.machine.floor is not None)
     @rule(data=st.data(), lapse=lapses, heard=texts)
@@ -130,7 +135,7 @@ class MachineRules(RuleBasedStateMachine):
         assert self.machine.floor is not None
         reply, state = self.machine.floor
         usual = [PlaybackStarted(reply)] if state is ReplyState.PENDING else [PlaybackAdvanced(reply, heard)]
-        self.deal(data.draw(st.sampled_from([*usual, *usual, PlaybackFinished(reply)])), lapse)
+        self.feed(data.draw(st.sampled_from([*usual, *usual, PlaybackFinished(reply)])), lapse)
 
     @rule(reply=st.integers(-1, 12), heard=texts, on=st.booleans(), data=st.data(), lapse=lapses)
     def the_host_says_anything(self, reply: int, heard: str, on: bool, data: st.DataObject, lapse: float) -> None:
@@ -146,16 +151,16 @@ class MachineRules(RuleBasedStateMachine):
             StreamLost("gone"),
             StreamRestored("back"),
         ]
-        self.deal(data.draw(st.sampled_from(events)), lapse)
+        self.feed(data.draw(st.sampled_from(events)), lapse)
 
     @precondition(lambda self: self.machine.draft is not None or self.machine.floor is not None)
     @rule(on=st.booleans(), reason=st.sampled_from(["failed", "context_changed", "?"]), lapse=lapses)
     def the_host_changes_its_mind(self, on: bool, reason: str, lapse: float) -> None:
         """The draft is no good, or the reply may not, or may again, be interrupted."""
         if self.machine.draft is not None:
-            self.deal(DraftDiscarded(self.machine.draft, reason), lapse)
+            self.feed(DraftDiscarded(self.machine.draft, reason), lapse)
         elif self.machine.floor is not None:
-            self.deal(Protect(self.machine.floor[0], on), lapse)
+            self.feed(Protect(self.machine.floor[0], on), lapse)
 
     @rule(seconds=st.sampled_from([0.1, 1.0, 5.0, 60.0]))
     def silence(self, seconds: float) -> None:

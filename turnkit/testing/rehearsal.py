@@ -1,4 +1,4 @@
-"""A whole conversation with a bot, on virtual time: the caller, the session, and who listens."""
+"""A whole conversation with a bot, on virtual time: the caller calls, the session answers, and all is written down."""
 
 from __future__ import annotations
 
@@ -36,10 +36,22 @@ def rehearse(
     limit: float = 600.0,
     backend: Backend = "asyncio",
 ) -> Conversation:
-    """Hold a conversation on virtual time, and give what came of it; `converse` for plain, synchronous tests.
+    """Hold a conversation on virtual time, from a plain test; a minute of talk takes a few milliseconds.
 
-    A minute of talk takes a few milliseconds. Raises RehearsalFailed also if tasks go round without letting
-    virtual time pass.
+    Args:
+        bot: A session that has not run, or a function that makes one.
+        caller: A script, a `Caller`, or any source that a session takes.
+        run_call: What is called with the source instead of `session.run`, if the bot does more in a call than that.
+        limit: Seconds of virtual time after which the call must be over. Default 600.
+        backend: `asyncio`, the default, or `trio`.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        RehearsalFailed: It is not over within the limit, the agent never does what the caller waits for, or tasks go
+            round without letting virtual time pass; with the conversation as far as it came.
+        ConfigError: What is given is no bot or no script.
     """
 
     async def whole() -> Conversation:
@@ -55,12 +67,21 @@ async def converse(
     run_call: Runs | None = None,
     limit: float = 600.0,
 ) -> Conversation:
-    """Hold a conversation, and give what came of it; best on virtual time.
+    """Hold a conversation, in an async test; best on virtual time.
 
-    `bot` is a session that has not run, or a function that makes one; `caller` a script, a `Caller` or any source that
-    a session takes; `run_call`, if the bot does more in a call than `session.run(source)`, is what it calls with the
-    source instead. Raises RehearsalFailed, with the conversation as far as it came, if it is not over in `limit`
-    seconds, or if the agent never does what the caller waits for; and ConfigError for what is no bot or no script.
+    Args:
+        bot: A session that has not run, or a function that makes one.
+        caller: A script, a `Caller`, or any source that a session takes.
+        run_call: What is called with the source instead of `session.run`, if the bot does more in a call than that.
+        limit: Seconds after which the call must be over. Default 600.
+
+    Returns:
+        What came of it.
+
+    Raises:
+        RehearsalFailed: It is not over within the limit, or the agent never does what the caller waits for; with the
+            conversation as far as it came.
+        ConfigError: What is given is no bot or no script.
     """
     if not isinstance(bot, Session) and not callable(bot):
         raise ConfigError(f"bot={type(bot).__name__}: must be a Session, or a function that makes one")
@@ -113,23 +134,23 @@ class _Listener:
             self._conversation.hears(event.reply, event.heard if isinstance(event, PlaybackAdvanced) else None)
 
     def responding(self, respond: Respond) -> Respond:
-        stand_in: Respond = _named(respond, _Thinking(respond, self._conversation))
+        stand_in: Respond = _named(respond, _ObservedRespond(respond, self._conversation))
         return stand_in
 
     def speaking(self, speak: Speak) -> Speak:
-        stand_in: Speak = _named(speak, _Speaking(speak, self._conversation))
+        stand_in: Speak = _named(speak, _ObservedSpeak(speak, self._conversation))
         return stand_in
 
 
 def _named(original: Any, stand_in: Any) -> Any:
-    """Under the name of the original, as reports of failures have it."""
+    """The stand-in under the name of the original, as reports of failures have it."""
     update_wrapper(stand_in, original, assigned=("__module__", "__name__", "__doc__"), updated=())
     stand_in.__qualname__ = getattr(original, "__qualname__", type(original).__qualname__)
     return stand_in
 
 
-class _Thinking:
-    """A `respond` that is known to be at work in its tasks."""
+class _ObservedRespond:
+    """A `respond` whose reply is known in its tasks, and whose errors are written down."""
 
     def __init__(self, respond: Respond, conversation: Conversation) -> None:
         self._respond = respond
@@ -144,8 +165,8 @@ class _Thinking:
             raise
 
 
-class _Speaking:
-    """A `speak` whose reports are heard."""
+class _ObservedSpeak:
+    """A `speak` whose reports and errors are written down."""
 
     def __init__(self, speak: Callable[..., Awaitable[object]], conversation: Conversation) -> None:
         self._speak = speak
@@ -153,7 +174,7 @@ class _Speaking:
 
     async def __call__(self, reply: Reply, chunks: AsyncIterator[str | bytes], playback: Playback) -> None:
         try:
-            await self._speak(reply, chunks, _Heard(reply.id, playback, self._conversation))
+            await self._speak(reply, chunks, _ObservedPlayback(reply.id, playback, self._conversation))
         except BaseException as error:
             self._conversation.raised(error)
             raise
@@ -163,8 +184,8 @@ class _Speaking:
             self._conversation.hears(reply.id, said)
 
 
-class _Heard:
-    """A playback that passes on what is reported to it."""
+class _ObservedPlayback:
+    """A playback that passes on what is reported to it, and writes it down."""
 
     def __init__(self, reply: int, playback: Playback, conversation: Conversation) -> None:
         self._reply = reply

@@ -1,29 +1,30 @@
-"""Who is asked, in the midst of a rehearsal, which conversation it is and which reply is at work."""
+"""The conversation that is being rehearsed, and the reply at work, for whoever runs in the midst of it."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..session import Reply
+from .scripted_call import ScriptedCall
 
 
-class Witness(Protocol):
-    """Hears what the stand-ins do."""
+class RehearsalLog(Protocol):
+    """Where stand-ins write down what they do."""
 
-    def happened(self, who: str, what: str, *, tool: str = "", call: Any = None) -> None:
-        """`who` did `what`, now; with the `call` of a `tool`, an effect."""
+    def note(self, who: str, what: str, *, tool: str = "", call: ScriptedCall | None = None) -> None:
+        """Write down that `who` does `what`, now; with the `call` of a `tool`, an effect."""
 
 
-CONVERSATION: ContextVar[Witness | None] = ContextVar("turnkit_rehearsal", default=None)
+CONVERSATION: ContextVar[RehearsalLog | None] = ContextVar("turnkit_rehearsal", default=None)
 REPLY: ContextVar[Reply | None] = ContextVar("turnkit_reply", default=None)
 
 
-def witness(who: str, what: str, *, tool: str = "", call: Any = None) -> None:
-    """Tell the conversation that is being rehearsed, if one is, what happens now."""
+def note(who: str, what: str, *, tool: str = "", call: ScriptedCall | None = None) -> None:
+    """Write down, in the conversation that is being rehearsed, if one is, what happens now."""
     conversation = CONVERSATION.get()
     if conversation is not None:
-        conversation.happened(who, what, tool=tool, call=call)
+        conversation.note(who, what, tool=tool, call=call)
 
 
 def current_reply() -> Reply | None:

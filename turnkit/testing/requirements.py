@@ -1,4 +1,4 @@
-"""What of this package needs more than turnkit itself, said in one sentence where it is missing."""
+"""Packages that parts of turnkit.testing need, and the one sentence that says so where one is missing."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from ..errors import ConfigError, TurnkitError
+from ..errors import ConfigError
 
 
 class NotInstalled(ConfigError, ImportError):
     """A part of turnkit.testing was asked for whose package is not installed."""
 
 
-class RehearsalFailed(TurnkitError, AssertionError):
-    """A rehearsed conversation went wrong; unlike other messages of turnkit's this one shows what was said.
-
-    It also tells of a test that can never go on, or does not let time go on, and of where its tasks wait.
-    """
-
-
 def need(package: str, part: str) -> Any:
-    """The package; raises NotInstalled, naming the `part` of turnkit.testing that wants it and how to get it."""
+    """Import a package, or say how to get it.
+
+    Args:
+        package: Its name, of the module and of the distribution.
+        part: What of turnkit.testing needs it, for the message.
+
+    Returns:
+        The module.
+
+    Raises:
+        NotInstalled: There is no such package.
+    """
     if find_spec(package) is None:
         raise NotInstalled(f"{part} needs {package}, which is not installed: pip install 'turnkit[testing]'")
     return import_module(package)

@@ -26,7 +26,7 @@ from ..turns.events import (  # noqa: E402
 )
 from ..turns.policy import BARGE_IN_POLICIES, SPECULATION_POLICIES  # noqa: E402
 from .caller import Caller  # noqa: E402
-from .scripted import Pace  # noqa: E402
+from .pace import Pace  # noqa: E402
 
 Stream: TypeAlias = list[tuple[float, TurnEvent | StreamLost | StreamRestored]]
 """Events, each with the seconds that pass before it."""
@@ -39,10 +39,18 @@ _LAPSES = (0.25, 0.0, 0.08, 0.5, 1.0, 3.0)
 def turn_streams(
     *, says: Sequence[str] = SAYINGS, most: int = 4, eager: bool = True, reconnects: bool = True
 ) -> st.SearchStrategy[Stream]:
-    """Streams as Flux gives them: each turn starts, grows word by word, may seem to end and resume, and ends.
+    """Draw streams as Flux gives them: each turn starts, grows word by word, may seem to end and resume, and ends.
 
-    `says` is what turns are made of, `most` how many there may be; `eager`: whether eager ends of turn are asked for;
-    `reconnects`: whether the stream may be lost, and turns be counted from 0 again. Idle Updates come in between.
+    Idle Updates come in between.
+
+    Args:
+        says: What turns are made of.
+        most: How many turns there may be. Default 4.
+        eager: Whether eager ends of turn are asked for. Default True.
+        reconnects: Whether the stream may be lost, and turns be counted from 0 again. Default True.
+
+    Returns:
+        A strategy for streams.
     """
 
     @st.composite
@@ -90,7 +98,14 @@ _seldom = st.integers(0, 5).map(lambda count: count == 5)
 
 
 def hostile(streams: st.SearchStrategy[Stream] | None = None) -> st.SearchStrategy[Stream]:
-    """Streams as no Flux should give them: parts of those given doubled, swapped, dropped, cut off, and any events."""
+    """Draw streams as no Flux should give them: parts doubled, swapped, dropped, cut off, and any events.
+
+    Args:
+        streams: A strategy for the streams that are mangled. Default `turn_streams()`.
+
+    Returns:
+        A strategy for streams.
+    """
     given = turn_streams() if streams is None else streams
 
     @st.composite
@@ -125,9 +140,17 @@ _any_event: st.SearchStrategy[TurnEvent] = st.builds(
 
 
 def conversations(*, says: Sequence[str] = SAYINGS, most: int = 5, wire: bool = False) -> st.SearchStrategy[Caller]:
-    """Callers who say these things: early and late, over the agent, in two goes, over a stream that may break.
+    """Draw callers who say these things: early and late, over the agent, in two goes, over a stream that may break.
 
     A failing one is shown as its script, which can be pasted into a test of its own.
+
+    Args:
+        says: What they may say.
+        most: How many lines they may have. Default 5.
+        wire: Whether the bot gets Flux's raw frames instead of events. Default False.
+
+    Returns:
+        A strategy for callers.
     """
     # Drafts that live long enough to do harm, most of all.
     stays = st.sampled_from([" [eager 0.3] [resumed 1.0]", "", " [eager 0.1]"])
@@ -149,7 +172,15 @@ def conversations(*, says: Sequence[str] = SAYINGS, most: int = 5, wire: bool = 
 
 
 def paces(*, failing: bool = True, hanging: bool = False) -> st.SearchStrategy[list[Pace]]:
-    """How the calls of a stand-in go: quick and slow, and some of them fail, or hang for ever."""
+    """Draw how the calls of a stand-in go: quick and slow, and some of them fail, or hang for ever.
+
+    Args:
+        failing: Whether some may fail. Default True.
+        hanging: Whether some may hang. Default False.
+
+    Returns:
+        A strategy for the paces of a stand-in.
+    """
     never, count = st.none(), st.integers(0, 4)
     seldom = _seldom.flatmap(lambda happens: count if happens else never)
     one = st.builds(

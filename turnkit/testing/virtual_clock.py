@@ -20,7 +20,8 @@ import anyio
 
 from ..errors import ConfigError, LocalProtocolError
 from ..timers import on_trio
-from .requirements import RehearsalFailed, need
+from .failure import RehearsalFailed
+from .requirements import need
 
 Backend: TypeAlias = Literal["asyncio", "trio"]
 T = TypeVar("T")
@@ -62,14 +63,24 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def virtual_time(backend: Backend = "asyncio") -> tuple[str, dict[str, Any]]:
-    """Backend and options for `anyio.run(function, backend=…, backend_options=…)`, or for the fixture of async tests:
+    """Choose a backend with a clock that jumps, for `anyio.run` or for the fixture of async tests.
 
         @pytest.fixture(params=["asyncio", "trio"])
         def anyio_backend(request):
             return virtual_time(request.param)
 
-    With them alone, tasks that all wait for each other wait for ever, as they do in real time; `run` and `converse`
-    have limits. Raises ConfigError for another backend, NotInstalled if there is no trio.
+    With it alone, tasks that all wait for each other wait for ever, as they do in real time; `run` and `converse`
+    have limits.
+
+    Args:
+        backend: `asyncio`, the default, or `trio`.
+
+    Returns:
+        `backend` and `backend_options` of `anyio.run`.
+
+    Raises:
+        ConfigError: There is no such backend.
+        NotInstalled: It is trio, which is not installed.
     """
     if backend == "asyncio":
         return backend, {"loop_factory": VirtualTimeLoop}
@@ -89,13 +100,27 @@ def run(
     guard: float = 20.0,
     seed: int = 0,
 ) -> T:
-    """Run an async function on virtual time from plain code; the same run every time, also on trio, for one `seed`.
+    """Run an async function on virtual time, from plain code; the same run every time, also on trio, for one `seed`.
 
-    Raises what it raises, and RehearsalFailed, with the lines where its tasks wait, if it is not over after `limit`
-    seconds of virtual time (which come at once if nobody can go on and no timer is set) or `guard` seconds of real
-    time (tasks that go round and round let no virtual time pass). A function that blocks the loop itself cannot be
-    stopped by either. Raises ConfigError for a limit or guard that is no positive number, and LocalProtocolError if
-    called from async code.
+    A function that blocks the loop itself cannot be stopped by either limit.
+
+    Args:
+        function: The function.
+        args: Its arguments.
+        backend: `asyncio`, the default, or `trio`.
+        limit: Seconds of virtual time after which it must be over. Default 3600; they pass at once if nobody can go on
+            and no timer is set.
+        guard: Seconds of real time after which it must be over, as tasks that go round and round let no virtual time
+            pass. Default 20.
+        seed: What trio shuffles its tasks by. Default 0.
+
+    Returns:
+        What the function returns.
+
+    Raises:
+        RehearsalFailed: It is not over in time; with the lines where its tasks wait.
+        ConfigError: A limit or guard is no positive number.
+        LocalProtocolError: It is called from async code.
     """
     for name, seconds in (("limit", limit), ("guard", guard)):
         if not seconds > 0:

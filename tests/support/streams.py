@@ -1,0 +1,55 @@
+"""A stream to a scripted Flux: opened, and read."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import anyio.abc
+
+from tests.support.flux_peer import Peer, flux_peer
+from turnkit.flux import FluxStream, StreamItem, connect
+from turnkit.wire import FluxOptions
+
+KEY = "0123456789abcdef"
+TWO_SECONDS = bytes(64000)
+
+
+@asynccontextmanager
+async def opened(
+    script: Any, options: FluxOptions | None = None, **given: Any
+) -> AsyncIterator[tuple[FluxStream, Peer]]:
+    """A stream to a peer with this script; it does not reconnect unless told to."""
+    given = {"reconnect_timeout": 0, **given}
+    async with (
+        flux_peer(script) as peer,
+        connect(options or FluxOptions(), api_key=KEY, url=peer.url, **given) as stream,
+    ):
+        yield stream, peer
+
+
+@asynccontextmanager
+async def read_by_another(stream: FluxStream) -> AsyncIterator[list[StreamItem]]:
+    """Another task iterates the stream meanwhile, and until it ends."""
+    read: list[StreamItem] = []
+
+    async def iterate() -> None:
+        async for message in stream:
+            read.append(message)  # noqa: PERF401 - the list is looked at while it grows
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(iterate)
+        yield read
+        await stream.close()
+
+
+async def everything(stream: FluxStream) -> list[StreamItem]:
+    """All items until the stream ends."""
+    return [message async for message in stream]
+
+
+async def take(stream: FluxStream, count: int) -> list[StreamItem]:
+    """The next so many items."""
+    return [await anext(stream) for _ in range(count)]

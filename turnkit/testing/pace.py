@@ -1,0 +1,67 @@
+"""How fast a stand-in goes, and after how many tokens it fails or hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import anyio
+
+from ..errors import ConfigError
+
+
+class ScriptedFailure(ConnectionError):
+    """What a stand-in raises where its pace says so: it stands for the failures of a network."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How one call of a stand-in goes: how long it takes, and what goes wrong.
+
+    Attributes:
+        first: Seconds to the first token, word or result. Default 0.3.
+        between: Seconds a token or word. Default 0.05.
+        fails_at: The number of tokens or words that come before it raises ScriptedFailure, a ConnectionError; None,
+            the default, is never. A tool has no tokens, so that only 0 makes sense.
+        hangs_at: The number of tokens or words that come before it stops for good; None, the default, is never.
+
+    Raises:
+        ConfigError: What is given is no number of seconds, or of tokens.
+    """
+
+    first: float = 0.3
+    between: float = 0.05
+    fails_at: int | None = None
+    hangs_at: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("first", "between"):
+            seconds = getattr(self, name)
+            if not (isfinite(seconds) and seconds >= 0):
+                raise ConfigError(f"{name}={seconds!r}: must be a number of seconds, 0 or more")
+        for name in ("fails_at", "hangs_at"):
+            count = getattr(self, name)
+            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+                raise ConfigError(f"{name}={count!r}: must be a whole number, 0 or more, or None")
+
+    async def step(self, count: int, who: str) -> None:
+        """Let pass what comes before token `count`, or go wrong."""
+        await anyio.sleep(self.between if count else self.first)
+        if count == self.fails_at:
+            raise ScriptedFailure(f"the scripted {who} fails at {count}, as it was told to")
+        if count == self.hangs_at:
+            await anyio.sleep_forever()
+
+
+class Paces:
+    """The paces of all calls of a stand-in: the n-th call goes at the n-th, and all further ones at the last."""
+
+    def __init__(self, paces: Pace | Sequence[Pace]) -> None:
+        self._paces = [paces] if isinstance(paces, Pace) else list(paces)
+        if not self._paces or not all(isinstance(pace, Pace) for pace in self._paces):
+            raise ConfigError(f"pace={paces!r}: must be a Pace, or at least one in a list")
+
+    def of(self, count: int) -> Pace:
+        """The pace of a call before which there were so many."""
+        return self._paces[min(count, len(self._paces) - 1)]
