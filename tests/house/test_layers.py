@@ -7,16 +7,14 @@ right under turnkit/, or one of the workshop's under turnkit/tools/.
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.package_source import FILES, ROOT, imports
 
 _ENGINE = {"errors", "checks", "turns"}
 _FLUX = _ENGINE | {"wire"}
@@ -99,20 +97,6 @@ def room_of_file(path: str) -> str:
     return room_of(dotted)
 
 
-def imports(tree: ast.AST, path: str) -> Iterator[tuple[int, str]]:
-    """Line and dotted name of all that a file imports, wherever; `from a import b` is `a.b`."""
-    package = path.split("/")[:-1]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else []
-            origin = ".".join([*above, *([node.module] if node.module else [])])
-            yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "__import__":
-            yield node.lineno, "importlib"
-
-
 def broken_rule(path: str, target: str) -> str | None:
     """The rule that the file breaks by importing the dotted name `target`."""
     room = room_of_file(path)
@@ -166,15 +150,6 @@ def eager_imports(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
             room = room_of(target) if target.startswith("turnkit.") else ""
             if room not in _FLUX | {"lazy"} and target.split(".")[0] not in sys.stdlib_module_names:
                 yield line, f"{target} must be loaded on first use"
-
-
-FILES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "turnkit").rglob("*.py"))
-
-
-@cache
-def tree_of(path: str) -> ast.Module:
-    """The syntax tree of a file of the repository."""
-    return ast.parse((ROOT / path).read_text(), path)
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -298,41 +273,3 @@ def test_every_room_has_its_tests() -> None:
         if not any(path.exists() for path in (where, *alone)):
             missing.append(room)
     assert missing == []
-
-
-# What a reader of the repository cannot look up must not be cited in it. Put together here, or this file would cite it.
-PRIVATE = [
-    "../" + "shared",
-    "work/" + "shared",
-    "contract" + ".md",
-    "flux-" + "protocol",
-    "style" + ".md",
-    "field" + ".md",
-]
-EVIDENCE = re.compile(r"\b(W-[0-9A-Z]{2,}|D-[A-Z]{3,})\b|(?i:\b(issue|pr|pull request) ?#\d+)")
-CACHES = {".git", ".venv", ".hypothesis", ".mypy_cache", ".pytest_cache", ".ruff_cache", "__pycache__", "dist"}
-
-
-def texts() -> Iterator[tuple[str, str]]:
-    """Path and contents of every text file of the repository."""
-    for path in sorted(ROOT.rglob("*")):
-        inside = path.relative_to(ROOT)
-        if path.is_file() and not CACHES & set(inside.parts):
-            try:
-                yield inside.as_posix(), path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                continue
-
-
-def test_repository_cites_only_what_its_readers_have() -> None:
-    """No file names private material; tests/conftest.py alone may say where recordings are looked for."""
-    seen = dict(texts())
-    assert {"pyproject.toml", "turnkit/wire.py", "tests/house/test_layers.py"} <= set(seen)
-    cited = [
-        f"{path}:{number}: {line.strip()}"
-        for path, text in seen.items()
-        if path != "tests/conftest.py"
-        for number, line in enumerate(text.splitlines(), 1)
-        if EVIDENCE.search(line) or any(name in line for name in PRIVATE)
-    ]
-    assert cited == []
