@@ -98,7 +98,7 @@ class _FileCall:
             began = anyio.current_time()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._speak, stream, view)
-                await self._session.run(_ObservedStream(stream, self))
+                await self._session.run(_TimedStream(stream, self))
                 tasks.cancel_scope.cancel()
 
     def _answer(self, commit: Commit) -> None:
@@ -128,7 +128,7 @@ class _FileCall:
         return not settled and silence < max(self._max_silence, 0.0)
 
 
-class _ObservedStream:
+class _TimedStream:
     """The stream as the session reads it; it tells the call how far Flux has heard."""
 
     def __init__(self, stream: FluxStream, call: _FileCall) -> None:
@@ -136,7 +136,7 @@ class _ObservedStream:
         self._stream = stream
         self._call = call
 
-    def __aiter__(self) -> _ObservedStream:
+    def __aiter__(self) -> _TimedStream:
         return self
 
     async def __anext__(self) -> object:

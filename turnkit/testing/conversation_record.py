@@ -13,7 +13,7 @@ from ..turns.events import Outcome, ReplyEnded, Signal
 from .caller import StreamEvent
 from .caller_script import LineStart
 from .matching import contains_words
-from .moments import Moment, render
+from .moments import CallMoment, render
 from .pace import ScriptedFailure
 from .scripted_call import ScriptedCall
 
@@ -57,7 +57,7 @@ class ConversationRecord:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.began = anyio.current_time()
-        self.moments: list[Moment] = []
+        self.moments: list[CallMoment] = []
         self.signals: list[Signal | ReplyEnded] = []
         self.effects: list[Effect] = []
         self.heard_of: dict[int, str] = {}
@@ -79,7 +79,7 @@ class ConversationRecord:
 
     def flux_says(self, event: StreamEvent) -> None:
         """Write down that Flux tells the bot this, now."""
-        self.moments.append(Moment(self.now(), "caller", event))
+        self.moments.append(CallMoment(self.now(), "caller", event))
 
     def gave_up(self, why: str) -> None:
         """Write down that the caller hangs up, as what they waited for did not come."""
@@ -110,7 +110,7 @@ class ConversationRecord:
 
     def signalled(self, signal: Signal | ReplyEnded) -> None:
         """Write down what turnkit decided."""
-        self.moments.append(Moment(self.now(), "turnkit", signal))
+        self.moments.append(CallMoment(self.now(), "turnkit", signal))
         self.signals.append(signal)
         if isinstance(signal, ReplyEnded):
             self._ended[signal.reply] = self.now()
@@ -120,7 +120,7 @@ class ConversationRecord:
         """Write down that of this reply the text has been heard so far; None: its first sound."""
         if reply not in self.heard_of:
             self.heard_of[reply] = ""
-            self.moments.append(Moment(self.now(), "agent", f"is heard: reply {reply}"))
+            self.moments.append(CallMoment(self.now(), "agent", f"is heard: reply {reply}"))
         self.heard_of[reply] = text or self.heard_of[reply]
         self.sounds.append((self.now(), reply))
         self._stir()
@@ -142,7 +142,7 @@ class ConversationRecord:
 
     def note(self, who: str, what: str, *, tool: str = "", call: ScriptedCall | None = None) -> None:
         """Write down that a stand-in, `who`, does `what`, now; with the `call` of a `tool`, an effect."""
-        self.moments.append(Moment(self.now(), who, what))
+        self.moments.append(CallMoment(self.now(), who, what))
         if call is not None:
             self.effects.append(self._effect(tool, call))
 

@@ -26,7 +26,7 @@ _SAID = {
 
 
 @dataclass(frozen=True)
-class Moment:
+class CallMoment:
     """One thing that happened in a rehearsed conversation.
 
     Attributes:
@@ -43,7 +43,7 @@ class Moment:
         return f"{self.at:8.2f}  {self.who:<8} {_describe(self.what)}"
 
 
-def render(moments: Iterable[Moment]) -> str:
+def render(moments: Iterable[CallMoment]) -> str:
     """The moments as text, a line each; words that only grow are left out, as the next event has them."""
     return "\n".join(
         str(moment) for moment in moments if not isinstance(moment.what, (Update, TurnStarted, TurnUpdated))

@@ -2,7 +2,7 @@
 
 from .calibration import Bin, Calibration, calibrate, start_from
 from .overlaps import POLICIES, Intent, PolicyScore, RecordedOverlap, overlaps, score_policies
-from .prediction import Gate, Knowledge, Setting
+from .prediction import Knowledge, Setting, SilenceGate
 from .recommendation import Forecast, Recommendation, Tuning, Worth, grid, tune
 from .silences import CallSilences, Draft, FluxThresholds, Silence, call_silences
 from .statistics import Estimate
@@ -16,7 +16,6 @@ __all__ = [
     "Estimate",
     "FluxThresholds",
     "Forecast",
-    "Gate",
     "Intent",
     "Knowledge",
     "PolicyScore",
@@ -24,6 +23,7 @@ __all__ = [
     "RecordedOverlap",
     "Setting",
     "Silence",
+    "SilenceGate",
     "Tuning",
     "Worth",
     "calibrate",

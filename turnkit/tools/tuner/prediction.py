@@ -1,8 +1,9 @@
 """Prediction of what other thresholds would have made of the same silences, and how much of it a trace can know.
 
 The reading of Flux behind it is the plainest one: it acts at the first report in a silence that reaches the threshold.
-Flux asks for more than that: it has been seen to let a high number pass in a short silence. `Gate` estimates this from
-the calls themselves, as the seconds of silence that best tell what it acted on from what it let pass. What follows is
+Flux asks for more than that: it has been seen to let a high number pass in a short silence. `SilenceGate` estimates
+this from the calls themselves, as the seconds of silence that best tell what it acted on from what it let pass. What
+follows is
 
 - exact (but for the grid of its reports, 0.08 to 0.24 s) for a higher `eager_eot_threshold` than the recorded one, for
   a budget of drafts, and for a shorter timeout;
@@ -50,7 +51,7 @@ class Setting(msgspec.Struct, frozen=True):
         return f"eot {self.thresholds.eot:.2f}, eager {eager}{drafts}, timeout {self.thresholds.timeout:g} s"
 
 
-class Gate(msgspec.Struct, frozen=True):
+class SilenceGate(msgspec.Struct, frozen=True):
     """The silence that Flux asks for beyond the confidence.
 
     Attributes:
@@ -83,7 +84,7 @@ class PredictedTurn(msgspec.Struct, gc=False):
     cut_offs_low: int
 
 
-def gate(calls: Iterable[CallSilences]) -> Gate:
+def gate(calls: Iterable[CallSilences]) -> SilenceGate:
     """Estimate the gate from what Flux did in these calls."""
     acted: list[float] = []
     reached: list[float] = []  # the silence at which the number was there first, acted on or not
@@ -100,7 +101,7 @@ def gate(calls: Iterable[CallSilences]) -> Gate:
             if first is not None and (silence.eager is None or silence.eager > first + _NOISE):
                 reached.append(first)
     if not acted:
-        return Gate(0.0, None)
+        return SilenceGate(0.0, None)
     # The silence that tells best what Flux acted on from what it let pass; times of words lie on a grid.
     acted, ignored = sorted(acted), sorted(reached)
     errors = {
@@ -108,7 +109,7 @@ def gate(calls: Iterable[CallSilences]) -> Gate:
         for seconds in sorted({round(elapsed, 2) - 0.005 for elapsed in (*acted, *ignored)})
     }
     seconds = min(errors, key=lambda one: errors[one])
-    return Gate(max(seconds, 0.0), 1 - errors[seconds] / (len(acted) + len(ignored)))
+    return SilenceGate(max(seconds, 0.0), 1 - errors[seconds] / (len(acted) + len(ignored)))
 
 
 def knowledge(setting: Setting, recorded: Iterable[FluxThresholds]) -> Knowledge:

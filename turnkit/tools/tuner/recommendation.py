@@ -9,7 +9,7 @@ from math import inf
 import msgspec
 
 from .calibration import Calibration, calibrate, start_from
-from .prediction import Gate, Knowledge, PredictedTurn, Predictor, Setting, knowledge
+from .prediction import Knowledge, PredictedTurn, Predictor, Setting, SilenceGate, knowledge
 from .silences import CallSilences, FluxThresholds
 from .statistics import Estimate, mean, quantile
 
@@ -111,7 +111,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conver
     utterances: int
     worth: Worth
     reply_seconds: float
-    gate: Gate
+    gate: SilenceGate
     forecasts: tuple[Forecast, ...]
     current: Forecast
     recommendation: Recommendation | None
@@ -272,7 +272,7 @@ def _recommend(
     )
 
 
-def _caveats(calls: Sequence[CallSilences], utterances: int, gate: Gate) -> Iterable[str]:
+def _caveats(calls: Sequence[CallSilences], utterances: int, gate: SilenceGate) -> Iterable[str]:
     if utterances < _ENOUGH:
         yield f"{utterances} utterances are too few to recommend anything: record at least {_ENOUGH}"
     elif len(calls) < 8:
