@@ -18,16 +18,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-_ENGINE = {"errors", "turns"}
+_ENGINE = {"errors", "checks", "turns"}
 _FLUX = _ENGINE | {"wire"}
 _CALL = _FLUX | {"trace", "metrics"}
-_GROUND = {"errors", "logs", "timers"}
+_GROUND = {"errors", "checks", "logs", "timers"}
 _BOT = _FLUX | _GROUND | {"speaking", "session", "flux"}
 
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
+    "checks": {"errors"},
     # The engine, and what Flux says.
-    "turns": {"errors"},
+    "turns": {"errors", "checks"},
     "wire": _ENGINE,
     # A call, afterwards: as a file and in figures.
     "trace": _FLUX,
@@ -58,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
-PURE = {"errors", "turns", "wire", "trace", "metrics", "tools", "tools.proof", "tools.tuner", "tools.viewer"}
+PURE = {"errors", "checks", "turns", "wire", "trace", "metrics", "tools", "tools.proof", "tools.tuner", "tools.viewer"}
 """The rooms in which nothing waits, logs, reads a clock, rolls dice or opens a socket."""
 
 LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "socket", "ssl", "os", "importlib"}
