@@ -3,10 +3,10 @@
     python -m tests.proof.mutants            # every mutant: who kills it first, and after how many steps
     python -m tests.proof.mutants --alone    # and what each killer finds on its own
 
-A *mutant* is the source of `turnkit/turns/machine.py`, or of the charts, with one piece replaced, named after the row
-or rule of the behaviour table that it breaks. A *killer* runs a machine and says after how many steps it misbehaved. A
-mutant that no killer finds is a rule that no test holds; those that change nothing observable are listed with the
-reason.
+A *mutant* is the source of the machine, of its state or of the charts (in `turnkit/turns`) with one piece replaced,
+named after the row or rule of the behaviour table that it breaks. A *killer* runs a machine and says after how many
+steps it misbehaved. A mutant that no killer finds is a rule that no test holds; those that change nothing observable
+are listed with the reason.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from typing import Any, NamedTuple, TypeAlias
 import turnkit.turns.machine
 from tests.proof.test_oracle import MENDED, Script, Step, by_hand, play, scripts
 from turnkit.tools.proof import Referee, Violation, explore
-from turnkit.turns import chart
+from turnkit.turns import chart, state
 from turnkit.turns.machine import TurnMachine
 
 MACHINE = Path(turnkit.turns.machine.__file__)
+STATE = Path(state.__file__)
 CHART = Path(chart.__file__)
 
 
@@ -41,12 +42,20 @@ class Mutant(NamedTuple):
 
 
 def _rules() -> Iterator[Mutant]:
-    """The mutants of `mutants.diff`: `@ rule`, then the lines, as in a diff, that the rule loses and gets instead."""
+    """The mutants of `mutants.diff`: `@ rule`, then the lines, as in a diff, that the rule loses and gets instead.
+
+    The lines are the machine's, or else those of its state.
+    """
     for block in re.split(r"^@ ", Path(__file__).with_suffix(".diff").read_text("utf-8"), flags=re.MULTILINE)[1:]:
         rule, _, body = block.partition("\n")
         lines = body.strip("\n").split("\n")
         old, new = ("".join(f"{line[1:]}\n" for line in lines if not line.startswith(sign)) for sign in "+-")
-        yield Mutant(rule, old, new)
+        yield Mutant(rule, old, new, MACHINE if old in _source(MACHINE) else STATE)
+
+
+@cache
+def _source(file: Path) -> str:
+    return file.read_text("utf-8")
 
 
 # Edges of the charts ----------------------------------------------------------------------------------------------
@@ -72,11 +81,6 @@ MUTANTS = [*_rules(), *_edges()]
 
 _NOT_ASKED = "the machine never asks for this move in this state: the row is there for who reads the chart"
 EQUIVALENT: dict[str, str] = {
-    "Floor: protection ends with its reply": (
-        "every Commit sets the protection of its reply, and it is looked at only while a reply has the floor"
-    ),
-    "Indexes: a turn that Flux ended is no stalled one": "the opening of that turn has forgotten the stalled one",
-    "Stalls: each turn has its own": "the opening of a turn is progress, which takes the mark back",
     "Suspended: counts as open for idle": (
         "the idle clock is cleared when a turn is suspended, and nothing starts it before that turn is over"
     ),
@@ -92,9 +96,6 @@ EQUIVALENT: dict[str, str] = {
     "Chart of the reply, STARTED while CLOSED: an edge": _NOT_ASKED,
     "Chart of the reply, ADVANCED while CLOSED: an edge": _NOT_ASKED,
     "Chart of the reply, FINISHED while CLOSED: an edge": _NOT_ASKED,
-    "Chart of the reply, BARGE_IN while AUDIBLE: to ReplyState.CLOSED": (
-        "the reply's id is forgotten with the BargeIn, and nobody asks for the state of no reply unless it says held"
-    ),
 }
 """The mutants that no killer can find, because they change nothing that can be observed; and why."""
 
@@ -110,11 +111,6 @@ class Endless(Exception):
     """The mutant deals with its deadlines for ever."""
 
 
-@cache
-def _source(file: Path) -> str:
-    return file.read_text("utf-8")
-
-
 def _module(file: Path, source: str) -> Any:
     module = ModuleType(f"turnkit.turns.{file.stem}_mutant")
     module.__package__ = "turnkit.turns"  # so that its relative imports are the real ones
@@ -128,17 +124,30 @@ def grow(mutant: Mutant) -> type[TurnMachine]:
     source = _source(mutant.file)
     assert source.count(mutant.old) == 1, f"{mutant.rule}: {mutant.file.name} has changed, so must the mutant"
     damaged = source.replace(mutant.old, mutant.new)
-    if mutant.file == MACHINE:
-        return _stoppable(_module(MACHINE, damaged).TurnMachine)
+    if mutant.file != CHART:
+        return _machine(**{mutant.file.stem: damaged}).TurnMachine  # type: ignore[no-any-return]
     try:
         edges = _module(CHART, damaged)
     except ValueError as error:
         raise Refused(str(error)) from error
-    module = _module(MACHINE, _source(MACHINE))
+    module = _machine()
     # The names of states are those of the real charts, because who watches compares by identity.
     module.USER_TABLE = _table(edges.USER_EDGES, chart.UserState, chart.UserMove)
     module.REPLY_TABLE = _table(edges.REPLY_EDGES, chart.ReplyState, chart.ReplyMove)
-    return _stoppable(module.TurnMachine)
+    return module.TurnMachine  # type: ignore[no-any-return]
+
+
+def _machine(machine: str | None = None, state: str | None = None) -> Any:
+    """The module of a machine with a state of its own, from these sources or the real ones."""
+    own_state = _module(STATE, state or _source(STATE))
+    _stop_endless(own_state.State)
+    name = f"turnkit.turns.{STATE.stem}"
+    real_state = sys.modules[name]
+    sys.modules[name] = own_state  # what the machine imports
+    try:
+        return _module(MACHINE, machine or _source(MACHINE))
+    finally:
+        sys.modules[name] = real_state
 
 
 def _table(edges: Any, states: Any, moves: Any) -> Any:
@@ -151,21 +160,21 @@ def _table(edges: Any, states: Any, moves: Any) -> Any:
     return chart.compile_chart(chart.declare(states, next(iter(states)), real), states, moves, real)
 
 
-def _stoppable(machine: type[TurnMachine]) -> type[TurnMachine]:
-    """The same, but whoever deals with deadlines for ever is stopped."""
-    due = machine._due
+def _stop_endless(kind: Any) -> None:
+    """Stop whoever asks a state for its deadline for ever."""
+    due = kind.due
     asked = [0, -inf]
 
-    def counted(self: TurnMachine) -> float:
-        if self._s.now != asked[1]:
-            asked[:] = 0, self._s.now
+    def counted(self: state.State) -> float:
+        if self.now != asked[1]:
+            asked[:] = 0, self.now
         asked[0] += 1
         if asked[0] > 5000:
             raise Endless
-        return due(self)
+        deadline: float = due(self)
+        return deadline
 
-    machine._due = counted  # type: ignore[method-assign]
-    return machine
+    kind.due = counted
 
 
 # Killers ----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import sys
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from turnkit.tools.proof import (
     JudgedMachine,
     ScriptedPolicy,
     Violation,
-    canonical,
+    canonical_form,
     configurations,
     explore,
 )
@@ -124,7 +123,7 @@ def state_after(*steps: tuple[Event, float]) -> Any:
     judged = JudgedMachine(TurnMachine, ScriptedPolicy(), **SECONDS)
     for event, at in steps:
         judged.feed(event, at)
-    return canonical(judged.state, judged.referee.books, {"Tea.": "tea"}, exact=False, unanswered=1, idle=1.0)
+    return canonical_form(judged.state, judged.referee.memory, {"Tea.": "tea"}, exact=False, unanswered=1, idle=1.0)
 
 
 def test_states_that_differ_in_names_and_dates_only_are_one() -> None:
@@ -171,7 +170,7 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
 
         def _reach(self, parent: int, event: Event | None, at: float) -> None:
             key = self._key()
-            here = (self._judged.state.__copy__(), self._judged.referee.books.__copy__())  # type: ignore[attr-defined]
+            here = (self._judged.state.copy(), self._judged.referee.memory.__copy__())  # type: ignore[attr-defined]
             if self.ways is not None:
                 self.ways.append(key)
                 return
@@ -214,11 +213,12 @@ class Forgetful(TurnMachine):
     """Forgets, when it is written down, that a reply is protected."""
 
     def snapshot(self) -> bytes:
-        state = copy.copy(self._s)
-        state.protected = False
-        self._s, kept = state, self._s
+        kept = self.state
+        self.state = kept.copy()
+        if self.state.reply is not None:
+            self.state.reply.protected = False
         data = super().snapshot()
-        self._s = kept
+        self.state = kept
         return data
 
 
@@ -226,10 +226,10 @@ class Sleepless(TurnMachine):
     """Does nothing at a deadline but put it off."""
 
     def wake(self, at: float) -> tuple[Signal, ...]:
-        stall_at = self._s.stall_at
-        if stall_at <= at < inf:
-            self._s.stall_at = self._s.soonest = at + 1.0
-            self._s.now = at
+        turn = self.state.turn
+        if turn is not None and turn.stall_at <= at < inf:
+            turn.stall_at = self.state.soonest = at + 1.0
+            self.state.now = at
             return ()
         return super().wake(at)
 
@@ -247,7 +247,7 @@ class Careless(TurnMachine):
     """Takes whatever it is given."""
 
     def wake(self, at: float) -> tuple[Signal, ...]:
-        return super().wake(max(at, self._s.now))
+        return super().wake(max(at, self.state.now))
 
 
 @pytest.mark.parametrize(
@@ -283,9 +283,9 @@ def mutant(name: str, old: str, new: str) -> type[TurnMachine]:
 
 MUTANTS: list[tuple[str, str, int]] = [
     ("self._cancel_draft(CancelReason.SUPERSEDED, at, out)", "pass", 1),
-    ("s.hold_until = s.stall_at = s.idle_at = inf", "pass", 6),
+    ("turn.stall_at = at + self._stall_grace", "turn.stall_at = inf", 6),
     ("            s.unanswered = ()\n", "            pass\n", 5),
-    ("if s.text and s.floor_is is _FREE:", "if s.text:", 6),
+    ("if turn.text and turn.overlap is None:", "if turn.text:", 6),
 ]
 
 
@@ -321,10 +321,10 @@ def judged_after(*events: Event, machine: type[TurnMachine] = TurnMachine) -> Ju
 def test_judging_changes_nothing(judge: Callable[[JudgedMachine], object]) -> None:
     """Whatever is tried in a state, the machine and the books are where they were."""
     judged = judged_after(StartOfTurn(0, "tea"), EagerEndOfTurn(0, "tea"))
-    before, books = judged.machine.snapshot(), repr(judged.referee.books)
+    before, books = judged.machine.snapshot(), repr(judged.referee.memory)
     judge(judged)
     judged.feed_late(EndOfTurn(0, "tea"), at=7.0)
-    assert (judged.machine.snapshot(), repr(judged.referee.books)) == (before, books)
+    assert (judged.machine.snapshot(), repr(judged.referee.memory)) == (before, books)
 
 
 def test_an_event_that_jumps_the_queue_is_found() -> None:
@@ -332,11 +332,14 @@ def test_an_event_that_jumps_the_queue_is_found() -> None:
 
     class Hasty(TurnMachine):
         def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
-            due, self._s.stall_at = self._s.stall_at, inf
+            turn = self.state.turn
+            if turn is None:
+                return super().feed(event, at)
+            due, turn.stall_at = turn.stall_at, inf
             try:
                 return super().feed(event, at)
             finally:
-                self._s.stall_at = min(due, self._s.stall_at)
+                turn.stall_at = min(due, turn.stall_at)
 
     with pytest.raises(Violation, match="not the same as the deadline, then the event"):
         judged_after(StartOfTurn(0, "tea"), machine=Hasty).feed_late(Update(0, "tea pot"), at=7.0)

@@ -270,7 +270,7 @@ def test_rest_is_judged() -> None:
     """A machine comes to rest by its deadlines; one that does not is caught, be it late, stuck or without deadline."""
     referee = referee_after(*OVERLAP, barge_in=holds)
     assert referee.rest() == 2
-    assert referee.books.fate is Fate.AUDIBLE
+    assert referee.memory.fate is Fate.AUDIBLE
     assert referee.rest() == 0
     for steps, seconds in ((1, 1e9), (8, 10.0)):
         with pytest.raises(Violation) as caught:
@@ -315,17 +315,17 @@ def test_a_deferred_turn_is_answered_or_remembered() -> None:
             referee.close(500.0)
 
 
-def test_books_are_bounded_and_can_be_copied() -> None:
+def test_memory_is_bounded_and_can_be_copied() -> None:
     """After a thousand turns they are no larger than after one; a referee goes on from a copy of them."""
     referee = referee_after(barge_in=lambda overlap: Verdict.YIELD)
     for index in range(1000):
         referee.feed(StartOfTurn(index, "tea"), at=float(index))
         referee.feed(EndOfTurn(index, "tea"), at=float(index))
         referee.feed(PlaybackStarted(index), at=float(index))
-    assert len(repr(referee.books)) < 600
-    other = Referee(referee.machine, books=copy.copy(referee.books))
+    assert len(repr(referee.memory)) < 600
+    other = Referee(referee.machine, memory=copy.copy(referee.memory))
     other.feed(StartOfTurn(1000, "tea"), at=1000.0)
-    assert other.books.next_turn == referee.books.next_turn + 1
+    assert other.memory.next_turn == referee.memory.next_turn + 1
     assert referee.judged[4] > 4000
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from ..tools.proof import INVARIANTS, Configuration, Explorer, Report, Result, configurations
+from ..tools.proof import INVARIANTS, Configuration, Explorer, ProgressCallback, Result, configurations
 from ..tools.proof import ExplorationProgress as Step
 from ..turns.machine import TurnMachine
 from .app import app
@@ -65,7 +65,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _explore(chosen: Sequence[Configuration], report: Report, finished: _Done, *, side_by_side: bool) -> None:
+def _explore(chosen: Sequence[Configuration], report: ProgressCallback, finished: _Done, *, side_by_side: bool) -> None:
     """Each configuration, until one has a violation."""
     workers = min(len(chosen), os.cpu_count() or 1)
     if side_by_side and workers > 1:
@@ -96,7 +96,9 @@ def _work(configuration: Configuration) -> tuple[Result, float]:
     return result, time.monotonic() - begun
 
 
-def _explore_side_by_side(chosen: Sequence[Configuration], workers: int, report: Report, finished: _Done) -> None:
+def _explore_side_by_side(
+    chosen: Sequence[Configuration], workers: int, report: ProgressCallback, finished: _Done
+) -> None:
     """A process a core. Spawned, not forked: whoever calls this may have threads."""
     context = multiprocessing.get_context("spawn")
     steps = context.SimpleQueue()
@@ -121,7 +123,7 @@ def _explore_side_by_side(chosen: Sequence[Configuration], workers: int, report:
 
 
 @contextmanager
-def _shown_progress(count: int, as_json: bool) -> Iterator[tuple[Report, _Done]]:
+def _shown_progress(count: int, as_json: bool) -> Iterator[tuple[ProgressCallback, _Done]]:
     """Show progress: a bar where there is a terminal, else a line a configuration."""
     console = Console(stderr=True, emoji=False)
     if as_json:

@@ -15,12 +15,10 @@ answered but cannot be yet is *suspended*: the agent has to finish first, or Flu
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
-from math import inf, isfinite, nextafter
+from math import inf, nextafter
 from typing import Any, TypeAlias
 
-import msgspec
-
+from ..checks import check_seconds
 from ..errors import ConfigError, LocalProtocolError
 from .chart import REPLY_TABLE, USER_TABLE, ReplyMove, ReplyState, UserMove, UserState
 from .events import (
@@ -60,83 +58,30 @@ from .events import (
 )
 from .policy import BargeInPolicy, Immediate, OnEager, Overlap, Pause, SpeculationPolicy, Verdict
 from .policy.asking import ask_barge_in, ask_speculation
+from .state import (
+    NEVER,
+    VERSION,
+    Draft,
+    FloorReply,
+    OpenTurn,
+    OverlapStanding,
+    State,
+    SuspendedTurn,
+    UnannouncedWords,
+)
 from .words import LETTERS, has_words, last_letter, same_words
 
 UNANNOUNCED_SPAN = 0.6
 """Seconds of audio that words may go on without StartOfTurn before they are a turn: as long as Flux itself takes to
 announce one (0.56 to 0.6 s after the acoustic onset, in a recorded session)."""
 
-_VERSION = 1  # of snapshots
-_NONE = -1  # no turn, no reply
 _NOISE = 1e-6  # Flux's audio times are float32
-_NEVER = nextafter(-inf, inf)  # before the first second; -inf itself is no time that could be told
 _Signals: TypeAlias = list[Signal]
-
-
-class _Floor(StrEnum):
-    """How the open turn stands to the reply that has the floor."""
-
-    FREE = "free"  # no overlap: an ordinary turn
-    DISPUTED = "disputed"  # an overlap that the policy has not decided
-    KEPT = "kept"  # the agent keeps the floor; the turn gets no answer
-    DEFERRED = "deferred"  # the agent keeps the floor; the turn is answered after it
-
 
 # Bound once: before Python 3.12 looking up an enum's member costs more than a call.
 _LISTENING, _SPEAKING, _ENDING = UserState
 _DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = ReplyState
-_FREE, _DISPUTED, _KEPT, _DEFERRED = _Floor
-
-
-class _State(msgspec.Struct, kw_only=True):
-    """All that a machine remembers; what `snapshot` writes. `inf` is a deadline that is not set."""
-
-    version: int
-    now: float = _NEVER
-    closed: bool = False
-    next_turn: int = 0
-    next_reply: int = 0
-    # The user
-    user: UserState = UserState.LISTENING
-    turn: int = _NONE  # the open turn; of use only while one is open, like the fields up to `why`
-    index: int | None = None  # Flux's count of it
-    text: str = ""  # empty as long as the turn has no words
-    letter: str = ""  # the last one of the text: tells most changes at once
-    started_at: float = 0.0
-    attempts: int = 0
-    stalled: bool = False
-    floor_is: _Floor = _Floor.FREE
-    silenced: bool = False  # its beginning has cancelled a reply that was not yet heard
-    why: str = ""
-    ended_index: int = _NONE  # Flux's count of the last turn that ended on this connection
-    stalled_text: str | None = None  # the words with which turnkit, not Flux, ended that turn
-    early_index: int = _NONE  # words that no StartOfTurn has announced
-    early_text: str = ""
-    early_from: float = 0.0
-    # The agent
-    draft: int = _NONE
-    draft_protected: bool = False
-    reply: int = _NONE  # the one that has the floor; of use only while there is one, like the fields up to `heard`
-    reply_is: ReplyState = ReplyState.CLOSED
-    reply_turn: int = _NONE
-    reply_text: str = ""
-    protected: bool = False
-    audible_at: float = 0.0
-    heard: str = ""
-    unanswered: tuple[str, ...] = ()
-    # A turn that waits for its Commit
-    suspended: int = _NONE
-    suspended_text: str = ""
-    suspended_trigger: str = ""
-    # Deadlines
-    soonest: float = -inf  # none is due before this; kept so that `feed` compares once (-inf: not begun, or closed)
-    hold_until: float = inf
-    suspended_until: float = inf  # inf: until the floor is free
-    stall_at: float = inf
-    idle_at: float = inf
-    idle_count: int = 0
-    busy: bool = False  # the idle clock stands still
-
+_UNDECIDED, _KEPT, _DEFERRED = OverlapStanding
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
@@ -145,12 +90,23 @@ _ON_EAGER = OnEager()
 class TurnMachine:
     """Decides when the bot may think, may speak and must stop.
 
-    Settings: `barge_in` and `speculation` are policies (see `turnkit.turns.policy`); all else is seconds.
-    `hold_timeout`: how long playback may be held for an overlap that nothing decides. `lost_turn_grace`: how long the
-    words of a turn whose stream was lost wait for more before they are answered. `stall_timeout`: how long an open turn
-    may make no progress; set it above Flux's `eot_timeout_ms`. `stall_grace`: how long after TurnStalled it is ended.
-    `idle_timeout`: after how long a silence UserIdle comes, None for never. Raises ConfigError for a setting that
-    cannot work.
+    Args:
+        barge_in: the policy that decides whether the user stops the agent. Default `Immediate()`: always.
+        speculation: the policy that decides whether a draft is made at an eager end. Default `OnEager()`: always.
+        hold_timeout: how many seconds playback may be held for an overlap that nothing decides. Default 2.
+        lost_turn_grace: how many seconds the words of a turn whose stream was lost wait for more before they are
+            answered. Default 2.
+        stall_timeout: how many seconds an open turn may make no progress; set it above Flux's `eot_timeout_ms`.
+            Default 8.
+        stall_grace: how many seconds after TurnStalled the turn is ended, if it still makes none. Default 2.
+        idle_timeout: after how many seconds of silence UserIdle comes, each time anew. Default None: never.
+
+    Attributes:
+        state: all that the machine remembers, for proofs (`turnkit.tools.proof`), which copy it and put copies back;
+            whoever drives a machine has no use for it.
+
+    Raises:
+        ConfigError: a setting cannot work.
     """
 
     __slots__ = (
@@ -158,10 +114,10 @@ class TurnMachine:
         "_hold_timeout",
         "_idle_timeout",
         "_lost_turn_grace",
-        "_s",
         "_speculation",
         "_stall_grace",
         "_stall_timeout",
+        "state",
     )
 
     def __init__(
@@ -180,45 +136,54 @@ class TurnMachine:
                 raise ConfigError(f"{name}={policy!r}: must be a policy, that is a callable such as Immediate()")
         self._barge_in = barge_in
         self._speculation = speculation
-        self._hold_timeout = _seconds("hold_timeout", hold_timeout)
-        self._lost_turn_grace = _seconds("lost_turn_grace", lost_turn_grace, zero=True)
-        self._stall_timeout = _seconds("stall_timeout", stall_timeout)
-        self._stall_grace = _seconds("stall_grace", stall_grace, zero=True)
-        self._idle_timeout = None if idle_timeout is None else _seconds("idle_timeout", idle_timeout)
-        self._s = _State(version=_VERSION)
+        self._hold_timeout = check_seconds("hold_timeout", hold_timeout, zero=False)
+        self._lost_turn_grace = check_seconds("lost_turn_grace", lost_turn_grace)
+        self._stall_timeout = check_seconds("stall_timeout", stall_timeout, zero=False)
+        self._stall_grace = check_seconds("stall_grace", stall_grace)
+        self._idle_timeout = None if idle_timeout is None else check_seconds("idle_timeout", idle_timeout, zero=False)
+        self.state = State(version=VERSION)
 
     # What the caller may do ---------------------------------------------------------------------------------------
 
     def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
         """Take one event and answer the signals it calls for; the state is final when this returns.
 
-        `at` is monotonic seconds and never goes back. Afterwards ask `deadline` when to call `wake`. Deadlines that
-        `at` has passed are dealt with first. Raises LocalProtocolError, changing nothing, if time goes back, the
-        machine is closed, or `event` is not an event.
+        Deadlines that `at` has passed are dealt with first. Afterwards ask `deadline` when to call `wake`.
+
+        Args:
+            event: one of `turnkit.turns.events.Event`.
+            at: the present second on a monotonic clock; it never goes back.
+
+        Returns:
+            The signals, in the order in which to act on them.
+
+        Raises:
+            LocalProtocolError: time goes back, the machine is closed, or `event` is no event; nothing was changed.
         """
-        s = self._s
-        # Nine events in ten are Updates of an undisputed turn with nothing due: they take the short way, which does
-        # what `_on_update` would do. (`soonest` is -inf before time begins and after close.)
-        if type(event) is Update and s.now <= at < s.soonest and s.floor_is is _FREE:
+        s = self.state
+        # Nine events in ten are Updates of a turn without overlap, or between turns, with nothing due: they take the
+        # short way, which does what `_on_update` would do. (`soonest` is -inf before time begins and after close.)
+        if type(event) is Update and s.now <= at < s.soonest:
+            turn = s.turn
             text = event.transcript
-            if s.index is None:
-                if not text and s.early_index == _NONE and event.turn_index > s.ended_index:
+            if turn is None:
+                if not text and s.unannounced is None and event.turn_index > s.ended_index:
                     s.now = at
                     return ()
-            elif event.turn_index == s.index:
-                if text == s.text or not text:
+            elif event.turn_index == turn.index and turn.overlap is None:
+                if text == turn.text or not text:
                     s.now = at
                     return ()
                 letter = LETTERS.get(text[-1:]) or last_letter(text)
-                if letter and letter != s.letter and s.letter and s.user is _SPEAKING:
+                if letter and letter != turn.letter and turn.letter and s.user is _SPEAKING:
                     s.now = at
-                    s.text = text
-                    s.letter = letter
-                    s.stalled = False
-                    s.stall_at = when = at + self._stall_timeout
+                    turn.text = text
+                    turn.letter = letter
+                    turn.stalled = False
+                    turn.stall_at = when = at + self._stall_timeout
                     if when < s.soonest:
                         s.soonest = when
-                    return (TurnUpdated(s.turn, text, event.confidence, at=at),)
+                    return (TurnUpdated(turn.id, text, event.confidence, at=at),)
         handler = _HANDLERS.get(type(event))
         if handler is None:
             raise LocalProtocolError(f"{type(event).__name__} is not an event: feed one of turnkit.turns.events.Event")
@@ -238,9 +203,16 @@ class TurnMachine:
     def wake(self, at: float) -> tuple[Signal, ...]:
         """Let time pass and answer what has become due; harmless when nothing has, or the machine is closed.
 
-        Raises LocalProtocolError, changing nothing, if time goes back.
+        Args:
+            at: the present second on a monotonic clock; it never goes back.
+
+        Returns:
+            The signals, in the order in which to act on them.
+
+        Raises:
+            LocalProtocolError: time goes back; nothing was changed.
         """
-        s = self._s
+        s = self.state
         if not s.now <= at < inf:
             self._refuse_time(at)
         out: _Signals = []
@@ -252,9 +224,16 @@ class TurnMachine:
     def close(self, at: float) -> tuple[Signal, ...]:
         """End the session: what is open is cancelled and dropped. Closing twice is harmless.
 
-        Raises LocalProtocolError, changing nothing, if time goes back.
+        Args:
+            at: the present second on a monotonic clock; it never goes back.
+
+        Returns:
+            The signals, in the order in which to act on them.
+
+        Raises:
+            LocalProtocolError: time goes back; nothing was changed.
         """
-        s = self._s
+        s = self.state
         if not s.now <= at < inf:
             self._refuse_time(at)
         out: _Signals = []
@@ -262,111 +241,103 @@ class TurnMachine:
         if s.closed:
             return ()
         self._cancel_draft(CancelReason.CLOSED, at, out)
-        if s.reply_is is _PENDING:
-            self._cancel_pending(CancelReason.CLOSED, at, out)
-        if s.user is not _LISTENING:
-            self._drop_open(UserMove.CLOSE, DropReason.CLOSED, at, out)
-        if s.suspended != _NONE:
-            self._drop_suspended(DropReason.CLOSED, at, out)
-        if s.early_index != _NONE:
-            self._open_early(at, out, judged=False)
-            self._drop_open(UserMove.CLOSE, DropReason.CLOSED, at, out)
+        if s.reply is not None and s.reply.state is _PENDING:
+            self._cancel_pending(s.reply, CancelReason.CLOSED, at, out)
+        if s.turn is not None:
+            self._drop_open(s.turn, UserMove.CLOSE, DropReason.CLOSED, at, out)
+        if s.suspended is not None:
+            self._drop_suspended(s.suspended, DropReason.CLOSED, at, out)
+        if s.unannounced is not None:
+            turn = self._open_unannounced(s.unannounced, at, out, judged=False)
+            self._drop_open(turn, UserMove.CLOSE, DropReason.CLOSED, at, out)
         s.closed = True
-        s.hold_until = s.stall_at = s.idle_at = inf
         s.soonest = -inf
         return tuple(out)
 
     @property
     def deadline(self) -> float | None:
         """The second at which to call `wake`, if no event comes before; None if silence changes nothing."""
-        due = self._due()
+        due = self.state.due()
         return None if due == inf else due
 
     @property
     def closed(self) -> bool:
         """Whether `close` has been called."""
-        return self._s.closed
+        return self.state.closed
 
     @property
     def user(self) -> UserState:
         """What the user is doing."""
-        return self._s.user
+        return self.state.user
 
     @property
     def turn(self) -> int | None:
         """The open turn, if there is one."""
-        return None if self._s.user is _LISTENING else self._s.turn
+        turn = self.state.turn
+        return None if turn is None else turn.id
 
     @property
     def draft(self) -> int | None:
         """The reply that is being drafted, if there is one."""
-        return None if self._s.draft == _NONE else self._s.draft
+        draft = self.state.draft
+        return None if draft is None else draft.id
 
     @property
     def floor(self) -> tuple[int, ReplyState] | None:
         """The reply that has the floor and its state: pending, audible or held."""
-        return None if self._s.reply == _NONE else (self._s.reply, self._s.reply_is)
+        reply = self.state.reply
+        return None if reply is None else (reply.id, reply.state)
 
     @property
     def suspended(self) -> int | None:
         """The turn that waits for the floor, or for the rest of it after the stream was lost."""
-        return None if self._s.suspended == _NONE else self._s.suspended
+        suspended = self.state.suspended
+        return None if suspended is None else suspended.id
 
     @property
     def unanswered(self) -> tuple[str, ...]:
         """The words of earlier turns that never got an audible answer, oldest first; the next Commit brings them."""
-        return self._s.unanswered
+        return self.state.unanswered
 
     def snapshot(self) -> bytes:
         """All that this machine remembers; holds what was said. The settings are not part of it."""
-        s = self._s
-        # As they are read back, whatever kind of number the caller's clock gives.
-        s.now, s.started_at, s.audible_at = float(s.now), float(s.started_at), float(s.audible_at)
-        try:
-            return msgspec.msgpack.encode(s)
-        except UnicodeEncodeError:  # half a character, such as some tokenizers make, is in no encoding
-            return msgspec.msgpack.encode(msgspec.structs.replace(s, **_encodable(s)))
+        return self.state.encode()
 
     @classmethod
     def restore(cls, data: bytes, **settings: Any) -> TurnMachine:
-        """A machine that goes on where the one that wrote `data` was; `settings` must be those it had.
+        """A machine that goes on where the one that wrote a snapshot was.
 
-        Raises LocalProtocolError if `data` is not a snapshot of this version, ConfigError for a bad setting.
+        Args:
+            data: the snapshot.
+            settings: those that the machine had which wrote it.
+
+        Raises:
+            LocalProtocolError: `data` is not a snapshot of this version.
+            ConfigError: a setting cannot work.
         """
         machine = cls(**settings)
-        try:
-            state = msgspec.msgpack.decode(data, type=_State)
-        except (msgspec.DecodeError, TypeError) as error:
-            raise LocalProtocolError(f"these are not the bytes of a snapshot: {error}") from None
-        if state.version != _VERSION:
-            raise LocalProtocolError(f"the snapshot has version {state.version}, this turnkit reads {_VERSION}")
-        machine._s = state
+        machine.state = State.decode(data)
         return machine
 
     # Time ---------------------------------------------------------------------------------------------------------
 
     def _refuse_time(self, at: float) -> None:
-        now = self._s.now
-        since = "" if now == _NEVER else f", not before {now!r}"
+        now = self.state.now
+        since = "" if now == NEVER else f", not before {now!r}"
         raise LocalProtocolError(f"at={at!r}: must be a finite number of monotonic seconds{since}; nothing was changed")
-
-    def _due(self) -> float:
-        s = self._s
-        quiet = s.user is _LISTENING and s.reply == _NONE and s.suspended == _NONE
-        return min(s.hold_until, s.suspended_until, s.stall_at, s.idle_at if quiet else inf)
 
     def _expire(self, at: float, out: _Signals) -> None:
         """Deal with what is due, oldest first; each step clears its deadline or moves it beyond `at`."""
-        s = self._s
-        if s.now == _NEVER and not s.closed:
+        s = self.state
+        if s.now == NEVER and not s.closed:
             self._start_idle(at)
-        while (due := self._due()) <= at:
-            if due == s.hold_until:
+        while (due := s.due()) <= at:
+            if s.reply is not None and due == s.reply.hold_until:
                 self._resume(ResumeReason.TIMEOUT, at, out)
-            elif due == s.suspended_until:
-                self._commit_suspended(at, out)
-            elif due == s.stall_at:
-                self._stall(at, out)
+            elif s.suspended is not None and due == s.suspended.until:
+                self._commit_suspended(s.suspended, at, out)
+            elif s.turn is not None and due == s.turn.stall_at:
+                self._stall(s.turn, at, out)
             else:
                 s.idle_count += 1
                 out.append(UserIdle(s.idle_count, at=at))
@@ -376,62 +347,61 @@ class TurnMachine:
         s.soonest = -inf if s.closed else due
 
     def _arm(self, when: float) -> None:
-        if when < self._s.soonest:
-            self._s.soonest = when
+        if when < self.state.soonest:
+            self.state.soonest = when
 
-    def _progress(self, at: float) -> None:
+    def _progress(self, turn: OpenTurn, at: float) -> None:
         """The open turn got new words or a new state."""
-        s = self._s
-        s.stalled = False
-        s.stall_at = when = at + self._stall_timeout
-        if when < s.soonest:
-            s.soonest = when
+        turn.stalled = False
+        turn.stall_at = at + self._stall_timeout
+        self._arm(turn.stall_at)
 
     def _start_idle(self, at: float) -> None:
         """The silence begins now, unless a turn without words has only interrupted it."""
-        s = self._s
+        s = self.state
         if self._idle_timeout is not None and not s.busy:
             if s.idle_at == inf:
                 s.idle_at = at + self._idle_timeout
             self._arm(s.idle_at)
 
-    def _stall(self, at: float, out: _Signals) -> None:
-        s = self._s
-        if not s.stalled:
-            s.stalled = True
-            out.append(TurnStalled(s.turn, s.text, at=at))
-            s.stall_at = at + self._stall_grace
+    def _stall(self, turn: OpenTurn, at: float, out: _Signals) -> None:
+        if not turn.stalled:
+            turn.stalled = True
+            out.append(TurnStalled(turn.id, turn.text, at=at))
+            turn.stall_at = at + self._stall_grace
             return
-        words = s.text
-        if words:
-            self._finish(UserMove.STALLED, "stalled", True, at, out)
+        if turn.text:
+            self._finish(turn, UserMove.STALLED, "stalled", True, at, out)
         else:
-            self._end_empty(UserMove.STALLED, DropReason.STALLED, at, out)
-        s.stalled_text = words
+            self._end_empty(turn, UserMove.STALLED, DropReason.STALLED, at, out)
+        self.state.stalled_text = turn.text
 
     # Flux ---------------------------------------------------------------------------------------------------------
 
     def _admit(self, event: TurnEvent, at: float, out: _Signals) -> bool:
-        """Whether an event, which is not of the open turn, is one to act on; if a turn is open, its end was missed."""
-        s = self._s
-        if s.index is None:
-            if event.turn_index > s.early_index != _NONE:
+        """Whether an event is one to act on; if it is of a later turn than the open one, the end of that was missed."""
+        s = self.state
+        turn, early = s.turn, s.unannounced
+        if turn is None:
+            if early is not None and event.turn_index > early.index:
                 # Words that were never announced, and now a later turn: both its start and its end were missed.
-                self._open_early(at, out)
-                self._finish(UserMove.MISSED_END, "missed", True, at, out)
+                turn = self._open_unannounced(early, at, out)
+                self._finish(turn, UserMove.MISSED_END, "missed", True, at, out)
             return event.turn_index > s.ended_index or self._revives(event, at, out)
-        if event.turn_index < s.index:
+        if event.turn_index == turn.index:
+            return True
+        if event.turn_index < turn.index:
             self._stale(event, at, out)
             return False
-        if s.text:
-            self._finish(UserMove.MISSED_END, "missed", True, at, out)
+        if turn.text:
+            self._finish(turn, UserMove.MISSED_END, "missed", True, at, out)
         else:
-            self._end_empty(UserMove.MISSED_END, DropReason.EMPTY, at, out)
+            self._end_empty(turn, UserMove.MISSED_END, DropReason.EMPTY, at, out)
         return True
 
     def _revives(self, event: TurnEvent, at: float, out: _Signals) -> bool:
         """Whether an event of the last ended turn still counts: new words do, if it was turnkit that had ended it."""
-        s = self._s
+        s = self.state
         kind = type(event)
         if event.turn_index == s.ended_index and s.stalled_text is not None:
             if has_words(event.transcript) and not same_words(event.transcript, s.stalled_text):
@@ -449,308 +419,290 @@ class TurnMachine:
         detail = f"{type(event).__name__} of turn_index {event.turn_index}, which is over"
         out.append(Note(NoteKind.STALE_TURN, detail, at=at))
 
-    def _on_update(self, s: _State, event: Update, at: float, out: _Signals) -> None:
-        text = event.transcript
-        if event.turn_index != s.index and not self._admit(event, at, out):
+    def _on_update(self, s: State, event: Update, at: float, out: _Signals) -> None:
+        if not self._admit(event, at, out):
             return
-        if s.index is None:
-            if text or s.early_index != _NONE:
+        turn, text = s.turn, event.transcript
+        if turn is None:
+            if text or s.unannounced is not None:
                 self._hear_unannounced(event, at, out)
         elif text:
-            if text != s.text:
-                self._take_update(s, event, at, out)
-            if s.floor_is is not _FREE:
-                self._rejudge(event, at, out)
+            if text != turn.text:
+                self._take_update(turn, event, at, out)
+            if turn.overlap is not None:
+                self._rejudge(turn, event, at, out)
 
-    def _take_update(self, s: _State, event: Update, at: float, out: _Signals) -> None:
+    def _take_update(self, turn: OpenTurn, event: Update, at: float, out: _Signals) -> None:
         text = event.transcript
         letter = last_letter(text)
-        if letter == s.letter or not letter or not s.letter:
+        if letter == turn.letter or not letter or not turn.letter:
             if not letter and not has_words(text):
                 return
-            if same_words(text, s.text):
-                s.text = text
+            if same_words(text, turn.text):
+                turn.text = text
                 return
-        if s.user is _ENDING:
+        if self.state.user is _ENDING:
             self._cancel_draft(CancelReason.RESUMED, at, out)
             self._move_user(UserMove.MISSING_RESUME, at, out)
-        s.text = text
-        s.letter = letter
-        self._progress(at)
-        out.append(TurnUpdated(s.turn, text, event.confidence, at=at))
+        turn.text = text
+        turn.letter = letter
+        self._progress(turn, at)
+        out.append(TurnUpdated(turn.id, text, event.confidence, at=at))
 
     def _hear_unannounced(self, event: Update, at: float, out: _Signals) -> None:
-        s = self._s
+        s = self.state
         if not has_words(event.transcript):
-            s.early_index = _NONE
+            s.unannounced = None
             return
-        if event.turn_index != s.early_index:
-            s.early_index = event.turn_index
-            s.early_from = event.audio_end
-        s.early_text = event.transcript
-        if event.audio_end - s.early_from >= UNANNOUNCED_SPAN - _NOISE:
+        early = s.unannounced
+        if early is None or early.index != event.turn_index:
+            early = UnannouncedWords(event.turn_index, "", float(event.audio_end))
+        s.unannounced = UnannouncedWords(early.index, event.transcript, early.since)
+        if event.audio_end - early.since >= UNANNOUNCED_SPAN - _NOISE:
             self._open(UserMove.MISSING_START, event, at, out)
 
-    def _on_start(self, s: _State, event: StartOfTurn, at: float, out: _Signals) -> None:
-        if event.turn_index != s.index and not self._admit(event, at, out):
+    def _on_start(self, s: State, event: StartOfTurn, at: float, out: _Signals) -> None:
+        if not self._admit(event, at, out):
             return
-        if s.index is None:
+        if s.turn is None:
             self._open(UserMove.START, event, at, out)
             return
-        self._go_on(UserMove.START, event, at, out)
+        self._go_on(s.turn, UserMove.START, event, at, out)
 
-    def _on_resumed(self, s: _State, event: TurnResumed, at: float, out: _Signals) -> None:
-        if event.turn_index != s.index and not self._admit(event, at, out):
+    def _on_resumed(self, s: State, event: TurnResumed, at: float, out: _Signals) -> None:
+        if not self._admit(event, at, out):
             return
-        if s.index is None:
+        if s.turn is None:
             self._move_user(UserMove.RESUMED, at, out)
             return
-        self._go_on(UserMove.RESUMED, event, at, out)
+        self._go_on(s.turn, UserMove.RESUMED, event, at, out)
 
-    def _go_on(self, move: UserMove, event: StartOfTurn | TurnResumed, at: float, out: _Signals) -> None:
+    def _go_on(
+        self, turn: OpenTurn, move: UserMove, event: StartOfTurn | TurnResumed, at: float, out: _Signals
+    ) -> None:
         """The user, in an open turn, is said to be speaking."""
-        s = self._s
         self._cancel_draft(CancelReason.RESUMED, at, out)
-        if s.user is _ENDING:
-            self._progress(at)
+        if self.state.user is _ENDING:
+            self._progress(turn, at)
         self._move_user(move, at, out)
-        self._take_text(event, at, out)
-        self._rejudge(event, at, out)
+        self._take_text(turn, event, at, out)
+        self._rejudge(turn, event, at, out)
 
-    def _on_eager(self, s: _State, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
-        opened = False
-        if event.turn_index != s.index:
-            if not self._admit(event, at, out):
-                return
-            opened = s.index is not None
+    def _on_eager(self, s: State, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
+        before = s.turn
+        if not self._admit(event, at, out):
+            return
+        turn = s.turn
         if not has_words(event.transcript):
             self._move_user(UserMove.BLANK_EAGER, at, out)
             return
-        if s.index is None:
-            self._open(UserMove.MISSING_START, event, at, out)
-        elif not opened:
-            again = s.user is _ENDING and same_words(event.transcript, s.text)
+        if turn is None:
+            turn = self._open(UserMove.MISSING_START, event, at, out)
+        elif turn is before:
+            again = s.user is _ENDING and same_words(event.transcript, turn.text)
             if not again:
                 self._cancel_draft(CancelReason.SUPERSEDED, at, out)
-            self._take_text(event, at, out)
-            self._rejudge(event, at, out)
+            self._take_text(turn, event, at, out)
+            self._rejudge(turn, event, at, out)
             if again:
                 return
         self._move_user(UserMove.EAGER, at, out)
-        self._progress(at)
-        if s.floor_is is _FREE:
-            self._speculate(event, at, out)
+        self._progress(turn, at)
+        if turn.overlap is None:
+            self._speculate(turn, event, at, out)
 
-    def _on_end(self, s: _State, event: EndOfTurn, at: float, out: _Signals) -> None:
-        if event.turn_index != s.index and not self._admit(event, at, out):
+    def _on_end(self, s: State, event: EndOfTurn, at: float, out: _Signals) -> None:
+        if not self._admit(event, at, out):
             return
-        words = has_words(event.transcript)
-        if s.index is None:
+        turn, words = s.turn, has_words(event.transcript)
+        if turn is None:
             if not words:
                 self._move_user(UserMove.END, at, out)
                 s.ended_index = event.turn_index
                 s.stalled_text = None
-                s.early_index = _NONE
+                s.unannounced = None
                 return
-            self._open(UserMove.MISSING_START, event, at, out)
+            turn = self._open(UserMove.MISSING_START, event, at, out)
         if not words:
-            self._end_empty(UserMove.END, DropReason.EMPTY, at, out)
+            self._end_empty(turn, UserMove.END, DropReason.EMPTY, at, out)
             return
-        same = same_words(event.transcript, s.text)
-        s.text = event.transcript
-        self._finish(UserMove.END, event.trigger, same, at, out)
+        same = same_words(event.transcript, turn.text)
+        turn.text = event.transcript
+        self._finish(turn, UserMove.END, event.trigger, same, at, out)
 
-    def _on_lost(self, s: _State, event: StreamLost, at: float, out: _Signals) -> None:
-        if s.early_index != _NONE and (s.suspended == _NONE or s.suspended_until != inf):
+    def _on_lost(self, s: State, event: StreamLost, at: float, out: _Signals) -> None:
+        if s.unannounced is not None and (s.suspended is None or s.suspended.until != inf):
             # Nobody will announce these words any more. (In an overlap they are dropped at once: not at the cost of a
             # turn that waits for the end of the reply.)
-            self._open_early(at, out, judged=False)
-        s.early_index = _NONE
-        if s.index is not None:
+            self._open_unannounced(s.unannounced, at, out, judged=False)
+        s.unannounced = None
+        turn = s.turn
+        if turn is not None:
             self._cancel_draft(CancelReason.STREAM_LOST, at, out)
-            if s.text and s.floor_is is _FREE:
+            if turn.text and turn.overlap is None:
                 self._move_user(UserMove.STREAM_LOST, at, out)
-                self._suspend("stream_lost", at + self._lost_turn_grace)
-                self._close_turn(at)
+                self._suspend(turn, "stream_lost", at + self._lost_turn_grace)
+                self._close_turn(turn, at)
             else:
                 self._resume(ResumeReason.TURN_LOST, at, out)
-                if s.text:
+                if turn.text:
                     s.idle_count = 0
-                if s.floor_is is _DEFERRED and s.text:
+                if turn.overlap is _DEFERRED and turn.text:
                     # It was judged to deserve an answer; the next Commit still brings its words.
-                    s.unanswered += (s.text,)
-                self._drop_open(UserMove.STREAM_LOST, DropReason.STREAM_LOST, at, out)
-        s.ended_index = _NONE
+                    s.unanswered += (turn.text,)
+                self._drop_open(turn, UserMove.STREAM_LOST, DropReason.STREAM_LOST, at, out)
+        s.ended_index = -1
         s.stalled_text = None
 
-    def _on_restored(self, s: _State, event: StreamRestored, at: float, out: _Signals) -> None:
+    def _on_restored(self, s: State, event: StreamRestored, at: float, out: _Signals) -> None:
         """Nothing to do: the loss has reset the count of turns, and a turn event may have come before this one."""
 
     # The user's turn ----------------------------------------------------------------------------------------------
 
     def _move_user(self, move: UserMove, at: float, out: _Signals) -> None:
-        s = self._s
+        s = self.state
         dest, surprise = USER_TABLE[s.user][move]
         if surprise is not None:
             out.append(Note(surprise, f"while {s.user}", at=at))
         s.user = dest
 
-    def _open_early(self, at: float, out: _Signals, *, judged: bool = True) -> None:
+    def _open_unannounced(self, early: UnannouncedWords, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
         """The words that were not announced are a turn after all."""
-        s = self._s
-        self._open(UserMove.MISSING_START, Update(s.early_index, s.early_text), at, out, judged=judged)
+        return self._open(UserMove.MISSING_START, Update(early.index, early.text), at, out, judged=judged)
 
-    def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> None:
+    def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
         """A turn begins, announced or not; unless it is over at once, an overlap is judged."""
-        s = self._s
-        if s.suspended != _NONE:
-            reason = DropReason.STREAM_LOST if s.suspended_until != inf else DropReason.SUPERSEDED
-            s.unanswered += (s.suspended_text,)
-            self._drop_suspended(reason, at, out)
+        s = self.state
+        if s.suspended is not None:
+            reason = DropReason.STREAM_LOST if s.suspended.until != inf else DropReason.SUPERSEDED
+            s.unanswered += (s.suspended.text,)
+            self._drop_suspended(s.suspended, reason, at, out)
         self._move_user(move, at, out)
-        s.turn = s.next_turn
-        s.next_turn += 1
-        s.index = event.turn_index
-        s.text = event.transcript
-        s.letter = last_letter(s.text)
-        if not s.letter and not has_words(s.text):
-            s.text = s.early_text if s.early_index == s.index else ""
-            s.letter = last_letter(s.text)
-        s.early_index = _NONE
+        index, text, early = event.turn_index, event.transcript, s.unannounced
+        letter = last_letter(text)
+        if not letter and not has_words(text):
+            text = early.text if early is not None and early.index == index else ""
+            letter = last_letter(text)
+        s.unannounced = None
         s.stalled_text = None
-        s.started_at = at
-        s.attempts = 0
-        self._progress(at)
-        out.append(TurnStarted(s.turn, s.text, at=at))
-        if s.reply_is is _PENDING:
-            if s.reply_turn != _NONE:
-                s.unanswered += (s.reply_text,)
-            self._cancel_pending(CancelReason.NEW_TURN, at, out)
-            s.silenced = True
-        elif s.reply != _NONE:
-            s.floor_is = _DISPUTED
+        turn = s.turn = OpenTurn(s.next_turn, index, text, letter, started_at=at, stall_at=at + self._stall_timeout)
+        s.next_turn += 1
+        self._arm(turn.stall_at)
+        out.append(TurnStarted(turn.id, text, at=at))
+        reply = s.reply
+        if reply is None:
+            return turn
+        if reply.state is _PENDING:
+            if reply.turn is not None:
+                s.unanswered += (reply.text,)
+            self._cancel_pending(reply, CancelReason.NEW_TURN, at, out)
+            turn.silenced = True
+        else:
+            turn.overlap = _UNDECIDED
             if judged:
-                self._judge(at, out)
+                self._judge(turn, reply, at, out)
+        return turn
 
-    def _take_text(self, event: TurnEvent, at: float, out: _Signals) -> None:
+    def _take_text(self, turn: OpenTurn, event: TurnEvent, at: float, out: _Signals) -> None:
         """The latest words of the open turn, if the event has any."""
-        s = self._s
-        if event.transcript == s.text or not has_words(event.transcript):
+        if event.transcript == turn.text or not has_words(event.transcript):
             return
-        changed = not same_words(event.transcript, s.text)
-        s.text = event.transcript
-        s.letter = last_letter(s.text)
+        changed = not same_words(event.transcript, turn.text)
+        turn.text = event.transcript
+        turn.letter = last_letter(turn.text)
         if changed:
-            out.append(TurnUpdated(s.turn, s.text, event.confidence, at=at))
-            self._progress(at)
+            out.append(TurnUpdated(turn.id, turn.text, event.confidence, at=at))
+            self._progress(turn, at)
 
-    def _finish(self, move: UserMove, trigger: str, same: bool, at: float, out: _Signals) -> None:
+    def _finish(self, turn: OpenTurn, move: UserMove, trigger: str, same: bool, at: float, out: _Signals) -> None:
         """The open turn ends with words; `same`: they are those that a draft, if there is one, was made for."""
-        s = self._s
+        s = self.state
         s.idle_count = 0
-        if s.floor_is is _DISPUTED:
-            self._judge(at, out, final=True)
-        if s.floor_is is _KEPT:
-            self._drop_open(move, DropReason.OVERLAP_KEPT, at, out)
+        if s.reply is not None and turn.overlap is _UNDECIDED:
+            self._judge(turn, s.reply, at, out, final=True)
+        if turn.overlap is _KEPT:
+            self._drop_open(turn, move, DropReason.OVERLAP_KEPT, at, out)
             return
         self._move_user(move, at, out)
-        if s.floor_is is _DEFERRED:
-            self._suspend(trigger, inf)
+        if turn.overlap is _DEFERRED:
+            self._suspend(turn, trigger, inf)
         else:
             if not same:
                 self._cancel_draft(CancelReason.TRANSCRIPT_CHANGED, at, out)
-            self._commit(s.turn, s.text, trigger, at, out)
-        self._close_turn(at)
+            self._commit(turn.id, turn.text, trigger, at, out)
+        self._close_turn(turn, at)
 
-    def _end_empty(self, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
+    def _end_empty(self, turn: OpenTurn, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
         """The open turn ends without words, or with its words withdrawn."""
         self._cancel_draft(CancelReason.EMPTY_TURN, at, out)
         self._resume(ResumeReason.EMPTY_TURN, at, out)
-        self._drop_open(move, reason, at, out)
+        self._drop_open(turn, move, reason, at, out)
 
-    def _drop_open(self, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
+    def _drop_open(self, turn: OpenTurn, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
         """The open turn ends without an answer."""
-        s = self._s
         self._move_user(move, at, out)
-        why = s.why if reason is DropReason.OVERLAP_KEPT else ""
-        out.append(TurnDropped(s.turn, s.text, reason, why, at=at))
-        owed = s.silenced and s.unanswered and reason is not DropReason.CLOSED
-        self._close_turn(at)
-        if owed:
+        why = turn.why if reason is DropReason.OVERLAP_KEPT else ""
+        out.append(TurnDropped(turn.id, turn.text, reason, why, at=at))
+        self._close_turn(turn, at)
+        if turn.silenced and self.state.unanswered and reason is not DropReason.CLOSED:
             # It was nothing: what it kept from being answered is answered now, or nobody would speak again.
-            self._commit(_NONE, "", "unanswered", at, out)
+            self._commit(None, "", "unanswered", at, out)
 
-    def _close_turn(self, at: float) -> None:
-        s = self._s
-        if s.index is not None:
-            s.ended_index = s.index
-        s.turn = _NONE
-        s.index = None
-        s.text = s.letter = s.why = ""
-        s.stalled = s.silenced = False
-        s.floor_is = _FREE
-        s.stalled_text = None
-        s.stall_at = inf
-        if s.reply == _NONE and s.suspended == _NONE:
+    def _close_turn(self, turn: OpenTurn, at: float) -> None:
+        s = self.state
+        s.turn = None
+        s.ended_index = turn.index
+        if s.quiet:
             self._start_idle(at)
 
-    def _suspend(self, trigger: str, until: float) -> None:
-        s = self._s
+    def _suspend(self, turn: OpenTurn, trigger: str, until: float) -> None:
+        s = self.state
         s.idle_count = 0
-        s.suspended = s.turn
-        s.suspended_text = s.text
-        s.suspended_trigger = trigger
-        s.suspended_until = until
+        s.suspended = SuspendedTurn(turn.id, turn.text, trigger, until)
         s.idle_at = inf
         self._arm(until)
 
-    def _commit_suspended(self, at: float, out: _Signals) -> None:
-        s = self._s
-        turn, text, trigger = s.suspended, s.suspended_text, s.suspended_trigger
-        self._end_suspended()
-        self._commit(turn, text, trigger, at, out)
+    def _commit_suspended(self, suspended: SuspendedTurn, at: float, out: _Signals) -> None:
+        self.state.suspended = None
+        self._commit(suspended.id, suspended.text, suspended.trigger, at, out)
 
-    def _drop_suspended(self, reason: DropReason, at: float, out: _Signals) -> None:
-        out.append(TurnDropped(self._s.suspended, self._s.suspended_text, reason, at=at))
-        self._end_suspended()
-
-    def _end_suspended(self) -> None:
-        s = self._s
-        s.suspended = _NONE
-        s.suspended_text = s.suspended_trigger = ""
-        s.suspended_until = inf
+    def _drop_suspended(self, suspended: SuspendedTurn, reason: DropReason, at: float, out: _Signals) -> None:
+        self.state.suspended = None
+        out.append(TurnDropped(suspended.id, suspended.text, reason, at=at))
 
     # The overlap --------------------------------------------------------------------------------------------------
 
-    def _rejudge(self, event: TurnEvent | Protect, at: float, out: _Signals) -> None:
-        """Something has changed: a disputed overlap is judged again."""
-        if self._s.floor_is is _DISPUTED and (isinstance(event, Protect) or has_words(event.transcript)):
-            self._judge(at, out)
+    def _rejudge(self, turn: OpenTurn, event: TurnEvent | Protect, at: float, out: _Signals) -> None:
+        """Something has changed: an overlap that is not decided yet is judged again."""
+        reply = self.state.reply
+        if reply is None or turn.overlap is not _UNDECIDED:
+            return
+        if isinstance(event, Protect) or has_words(event.transcript):
+            self._judge(turn, reply, at, out)
 
-    def _judge(self, at: float, out: _Signals, *, final: bool = False) -> None:
+    def _judge(self, turn: OpenTurn, reply: FloorReply, at: float, out: _Signals, *, final: bool = False) -> None:
         """Ask whose the floor is, and act on the answer."""
-        s = self._s
-        verdict, why = self._ask_barge_in(at, final, out)
+        verdict, why = self._ask_barge_in(turn, reply, at, final, out)
         if verdict is Verdict.YIELD:
-            self._move_floor(ReplyMove.BARGE_IN)
-            out.append(BargeIn(s.turn, s.reply, s.text, why, at=at))
-            self._free_floor()
+            out.append(BargeIn(turn.id, reply.id, turn.text, why, at=at))
+            self._move_reply(reply, ReplyMove.BARGE_IN)
         elif verdict is Verdict.KEEP or verdict is Verdict.DEFER or final:
-            s.floor_is = _DEFERRED if verdict is Verdict.DEFER else _KEPT
-            s.why = why
+            turn.overlap = _DEFERRED if verdict is Verdict.DEFER else _KEPT
+            turn.why = why
             self._resume(ResumeReason.BACKCHANNEL, at, out)
-        elif verdict is Verdict.HOLD and s.reply_is is _AUDIBLE:
-            self._move_floor(ReplyMove.HOLD)
-            out.append(Hold(s.turn, s.reply, why, at=at))
-            s.hold_until = at + self._hold_timeout
-            self._arm(s.hold_until)
+        elif verdict is Verdict.HOLD and reply.state is _AUDIBLE:
+            self._move_reply(reply, ReplyMove.HOLD)
+            out.append(Hold(turn.id, reply.id, why, at=at))
+            reply.hold_until = at + self._hold_timeout
+            self._arm(reply.hold_until)
 
-    def _ask_barge_in(self, at: float, final: bool, out: _Signals) -> tuple[Verdict, str]:
-        s = self._s
-        if s.protected:
+    def _ask_barge_in(
+        self, turn: OpenTurn, reply: FloorReply, at: float, final: bool, out: _Signals
+    ) -> tuple[Verdict, str]:
+        if reply.protected:
             return Verdict.DEFER, "the reply is protected"
-        held = s.reply_is is _HELD
-        overlap = Overlap(s.text, at - s.started_at, at - s.audible_at, s.heard, held, final)
+        held = reply.state is _HELD
+        overlap = Overlap(turn.text, at - turn.started_at, at - reply.audible_at, reply.heard, held, final)
         try:
             return ask_barge_in(self._barge_in, overlap)
         except Exception as error:
@@ -759,35 +711,39 @@ class TurnMachine:
 
     def _resume(self, reason: ResumeReason, at: float, out: _Signals) -> None:
         """Playback goes on, if it was held."""
-        s = self._s
-        if s.reply_is is _HELD:
-            self._move_floor(ReplyMove.RESUME)
-            s.hold_until = inf
-            out.append(Resume(s.turn, s.reply, reason, at=at))
+        turn, reply = self.state.turn, self.state.reply
+        if turn is not None and reply is not None and reply.state is _HELD:
+            self._move_reply(reply, ReplyMove.RESUME)
+            reply.hold_until = inf
+            out.append(Resume(turn.id, reply.id, reason, at=at))
 
     # Replies ------------------------------------------------------------------------------------------------------
 
-    def _move_floor(self, move: ReplyMove) -> None:
-        self._s.reply_is, _ = REPLY_TABLE[self._s.reply_is][move]
+    def _move_reply(self, reply: FloorReply, move: ReplyMove) -> None:
+        """Move the reply that has the floor; once it is closed the floor is free, and an overlap with it is over."""
+        s = self.state
+        reply.state, _ = REPLY_TABLE[reply.state][move]
+        if reply.state is _CLOSED:
+            s.reply = None
+            if s.turn is not None:
+                s.turn.overlap = None
 
     def _new_reply(self) -> int:
-        reply = self._s.next_reply
-        self._s.next_reply += 1
+        reply = self.state.next_reply
+        self.state.next_reply += 1
         return reply
 
-    def _speculate(self, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
-        s = self._s
-        pause = Pause(s.text, event.confidence, s.attempts, at - s.started_at)
+    def _speculate(self, turn: OpenTurn, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
+        pause = Pause(turn.text, event.confidence, turn.attempts, at - turn.started_at)
         try:
             start, why = ask_speculation(self._speculation, pause)
         except Exception as error:
             self._policy_failed("speculation", self._speculation, error, at, out)
             return
         if start:
-            s.draft = self._new_reply()
-            s.draft_protected = False
-            s.attempts += 1
-            out.append(Speculate(s.turn, s.draft, s.text, event.confidence, why, at=at))
+            turn.draft = Draft(self._new_reply())
+            turn.attempts += 1
+            out.append(Speculate(turn.id, turn.draft.id, turn.text, event.confidence, why, at=at))
 
     def _policy_failed(self, kind: str, policy: object, error: Exception, at: float, out: _Signals) -> None:
         name = getattr(policy, "__name__", type(policy).__name__)
@@ -795,122 +751,88 @@ class TurnMachine:
         out.append(Note(NoteKind.POLICY_FAILED, detail, at=at))
 
     def _cancel_draft(self, reason: CancelReason, at: float, out: _Signals) -> None:
-        s = self._s
-        if s.draft != _NONE:
-            out.append(Cancel(s.turn, s.draft, reason, at=at))
-            s.draft = _NONE
+        turn = self.state.turn
+        if turn is not None and turn.draft is not None:
+            out.append(Cancel(turn.id, turn.draft.id, reason, at=at))
+            turn.draft = None
 
-    def _commit(self, turn: int, text: str, trigger: str, at: float, out: _Signals, *, protected: bool = False) -> None:
-        """A reply gets the floor: the draft if there is one, else a new one."""
-        s = self._s
-        speculative = s.draft != _NONE
-        s.reply = s.draft if speculative else self._new_reply()
-        s.protected = s.draft_protected if speculative else protected
-        s.draft = _NONE
-        s.reply_is = _DRAFTING
-        self._move_floor(ReplyMove.COMMIT)
-        s.reply_turn = turn
-        s.reply_text = text
-        s.heard = ""
+    def _commit(
+        self, turn: int | None, text: str, trigger: str, at: float, out: _Signals, *, protected: bool = False
+    ) -> None:
+        """A reply gets the floor: the draft if there is one, which dies with its turn, else a new one."""
+        s = self.state
+        draft = s.draft
+        reply = self._new_reply() if draft is None else draft.id
+        state, _ = REPLY_TABLE[_DRAFTING][ReplyMove.COMMIT]
+        s.reply = FloorReply(reply, state, turn, text, protected if draft is None else draft.protected)
         s.idle_at = inf
-        answers = None if turn == _NONE else turn
-        out.append(Commit(answers, s.reply, text, speculative, trigger, s.unanswered, at=at))
+        out.append(Commit(turn, reply, text, draft is not None, trigger, s.unanswered, at=at))
 
-    def _cancel_pending(self, reason: CancelReason, at: float, out: _Signals) -> None:
-        s = self._s
-        self._move_floor(ReplyMove.CANCEL)
-        out.append(Cancel(None if s.reply_turn == _NONE else s.reply_turn, s.reply, reason, at=at))
-        self._free_floor()
-
-    def _free_floor(self) -> None:
-        """The reply that had the floor is over; an overlap with it, decided or not, is over too."""
-        s = self._s
-        s.reply = s.reply_turn = _NONE
-        s.reply_text = s.heard = s.why = ""
-        s.protected = False
-        s.hold_until = inf
-        s.floor_is = _FREE
+    def _cancel_pending(self, reply: FloorReply, reason: CancelReason, at: float, out: _Signals) -> None:
+        self._move_reply(reply, ReplyMove.CANCEL)
+        out.append(Cancel(reply.turn, reply.id, reason, at=at))
 
     # The host -----------------------------------------------------------------------------------------------------
 
     def _on_playback(
-        self, s: _State, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished, at: float, out: _Signals
+        self, s: State, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished, at: float, out: _Signals
     ) -> None:
         move = _PLAYBACK_MOVES[type(event)]
-        if event.reply == s.draft != _NONE:
+        draft, reply = s.draft, s.reply
+        if draft is not None and event.reply == draft.id:
             _, surprise = REPLY_TABLE[_DRAFTING][move]
             if surprise is not None:
-                out.append(Note(surprise, f"{move} of reply {s.draft}, a draft", at=at))
-        if event.reply != s.reply or s.reply == _NONE:
+                out.append(Note(surprise, f"{move} of reply {draft.id}, a draft", at=at))
+        if reply is None or event.reply != reply.id:
             return
-        before = s.reply_is
-        self._move_floor(move)
-        if s.reply_is is _CLOSED:
-            self._playback_over(before is _PENDING, at, out)
+        unheard = reply.state is _PENDING
+        self._move_reply(reply, move)
+        if reply.state is _CLOSED:
+            self._playback_over(reply, unheard, at, out)
             return
-        if before is _PENDING:
-            s.audible_at = at
+        if unheard:
+            reply.audible_at = at
             s.unanswered = ()
         if isinstance(event, PlaybackAdvanced):
-            s.heard = str(event.heard)
+            reply.heard = str(event.heard)
 
-    def _playback_over(self, unheard: bool, at: float, out: _Signals) -> None:
-        s = self._s
-        if unheard and s.reply_turn != _NONE:
-            s.unanswered += (s.reply_text,)
-        self._free_floor()
-        if s.suspended != _NONE:
-            self._commit_suspended(at, out)
-        elif s.user is _LISTENING:
+    def _playback_over(self, reply: FloorReply, unheard: bool, at: float, out: _Signals) -> None:
+        s = self.state
+        if unheard and reply.turn is not None:
+            s.unanswered += (reply.text,)
+        if s.suspended is not None:
+            self._commit_suspended(s.suspended, at, out)
+        elif s.quiet:
             self._start_idle(at)
 
-    def _on_initiate(self, s: _State, event: Initiate, at: float, out: _Signals) -> None:
-        if s.index is not None or s.reply != _NONE or s.suspended != _NONE:
-            out.append(Cancel(None, self._new_reply(), CancelReason.FLOOR_TAKEN, at=at))
+    def _on_initiate(self, s: State, event: Initiate, at: float, out: _Signals) -> None:
+        if s.quiet:
+            self._commit(None, "", "initiate", at, out, protected=bool(event.protected))
         else:
-            self._commit(_NONE, "", "initiate", at, out, protected=bool(event.protected))
+            out.append(Cancel(None, self._new_reply(), CancelReason.FLOOR_TAKEN, at=at))
 
-    def _on_protect(self, s: _State, event: Protect, at: float, out: _Signals) -> None:
-        if event.reply == s.draft != _NONE:
-            s.draft_protected = bool(event.on)
-        elif event.reply == s.reply != _NONE:
-            s.protected = bool(event.on)
-            if s.protected:
-                self._rejudge(event, at, out)
+    def _on_protect(self, s: State, event: Protect, at: float, out: _Signals) -> None:
+        turn, reply = s.turn, s.reply
+        if turn is not None and turn.draft is not None and event.reply == turn.draft.id:
+            turn.draft = Draft(turn.draft.id, bool(event.on))
+        elif reply is not None and event.reply == reply.id:
+            reply.protected = bool(event.on)
+            if reply.protected and turn is not None:
+                self._rejudge(turn, event, at, out)
 
-    def _on_busy(self, s: _State, event: Busy, at: float, out: _Signals) -> None:
+    def _on_busy(self, s: State, event: Busy, at: float, out: _Signals) -> None:
         s.busy = bool(event.on)
         s.idle_at = inf
-        if s.index is None and s.reply == _NONE and s.suspended == _NONE:
+        if s.quiet:
             self._start_idle(at)
 
-    def _on_discarded(self, s: _State, event: DraftDiscarded, at: float, out: _Signals) -> None:
-        if event.reply == s.draft:
+    def _on_discarded(self, s: State, event: DraftDiscarded, at: float, out: _Signals) -> None:
+        if s.draft is not None and event.reply == s.draft.id:
             changed = event.reason == CancelReason.CONTEXT_CHANGED
             self._cancel_draft(CancelReason.CONTEXT_CHANGED if changed else CancelReason.FAILED, at, out)
 
 
-def _encodable(state: _State) -> dict[str, Any]:
-    """The texts of a state, without what cannot be encoded."""
-    texts = {name: value for name in state.__struct_fields__ if type(value := getattr(state, name)) is str}
-    whole = {name: text.encode(errors="replace").decode() for name, text in texts.items()}
-    return {**whole, "unanswered": tuple(text.encode(errors="replace").decode() for text in state.unanswered)}
-
-
-def _seconds(name: str, value: object, *, zero: bool = False) -> float:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if (
-        not isinstance(value, (int, float))
-        or not number
-        or not isfinite(value)
-        or value < 0
-        or (value == 0 and not zero)
-    ):
-        raise ConfigError(f"{name}={value!r}: must be a number of seconds, {'0 or more' if zero else 'more than 0'}")
-    return float(value)
-
-
-_Handler: TypeAlias = Callable[[TurnMachine, _State, Any, float, _Signals], None]
+_Handler: TypeAlias = Callable[[TurnMachine, State, Any, float, _Signals], None]
 
 _PLAYBACK_MOVES: dict[type, ReplyMove] = {
     PlaybackStarted: ReplyMove.STARTED,

@@ -1,4 +1,4 @@
-"""Proof of the turn machine: a referee judges each step, and an explorer takes every step that there is.
+"""The proof of the turn machine: a referee judges each step, and an explorer takes every step there is.
 
 A `Referee` sees what a host sees, events in and signals out, and judges after every step what must hold for every
 sequence of events whatever. Of the machine it reads the public properties only, and never a turn's index: how Flux's
@@ -28,7 +28,7 @@ deadline, or after it, that nobody woke the machine for must come to the same as
 
 What is exhaustive: within a configuration the exploration ends only when every state reached was expanded (levels
 `default` and `deep`; `quick` stops after so many states, and `Result.complete` says so). Two states are one if they
-differ only in what `canonical` names: the numbers of turns and replies, Flux's count of turns, the date,
+differ only in what `canonical_form` takes away: the numbers of turns and replies, Flux's count of turns, the date,
 and what is handed on without being looked at.
 
 What is bounded: the texts (a handful, chosen so that each way of comparing two of them is taken); time (whole seconds;
@@ -41,10 +41,10 @@ sure Flux was, is not varied: the policies of an exploration do not look, and an
 from __future__ import annotations
 
 from ...turns.machine import TurnMachine
-from .canonical import canonical
+from .canonical_form import canonical_form
 from .configuration import LEVELS, Configuration, configurations
 from .counterexample import Counterexample
-from .explorer import ExplorationProgress, Explorer, Report, Result
+from .explorer import ExplorationProgress, Explorer, ProgressCallback, Result
 from .invariants import INVARIANTS, Violation
 from .judged_machine import JudgedMachine
 from .referee import Referee
@@ -60,27 +60,36 @@ __all__ = [
     "Explorer",
     "Fate",
     "JudgedMachine",
+    "ProgressCallback",
     "Referee",
     "RefereeMemory",
-    "Report",
     "Result",
     "ScriptedPolicy",
     "Violation",
-    "canonical",
+    "canonical_form",
     "configurations",
     "explore",
 ]
 
 
 def explore(
-    machine: type[TurnMachine] = TurnMachine, *, level: str = "default", progress: Report | None = None
+    machine: type[TurnMachine] = TurnMachine, *, level: str = "default", progress: ProgressCallback | None = None
 ) -> Result:
     """Explore the configurations of a level one by one, until one of them has a violation.
 
-    `machine` is the class to be judged: TurnMachine, a subclass, or the TurnMachine of a modified copy of
-    `turnkit.turns.machine`. `level` is `quick` (about a second), `default` (about a minute) or `deep` (minutes).
-    `progress` is called now and then with an `ExplorationProgress`. A machine that loops for ever is not interrupted:
-    run one that may in a process that you can end. Raises ConfigError for another level.
+    A machine that loops for ever is not interrupted: run one that may in a process that you can end.
+
+    Args:
+        machine: the class to be judged: TurnMachine, a subclass, or the TurnMachine of a modified copy of
+            `turnkit.turns.machine`.
+        level: `quick` (about a second), `default` (about a minute) or `deep` (minutes).
+        progress: is called now and then with an `ExplorationProgress`. Default None: nobody is told.
+
+    Returns:
+        What the explorations came to, together.
+
+    Raises:
+        ConfigError: there is no such level.
     """
     result = Result()
     for configuration in configurations(level):

@@ -1,4 +1,4 @@
-"""What is explored: the settings of the machine, and how many words, replies and seconds there are in its world."""
+"""The configurations that are explored: the settings of the machine, and the bounds on words, replies and seconds."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ LEVELS = ("quick", "default", "deep")
 
 
 class Configuration(msgspec.Struct, frozen=True):
-    """One exploration. Times are seconds, and whole ones: a tick of the clock is one second.
+    """One exploration. Times are whole seconds: a tick of the clock is one second.
 
-    Fields: `name`; the machine's timeouts; `texts`: what can be said, the empty text first; `ahead`: every text is
-    tried for the turn to come too, and so are reports about replies that never were; `late`: wakes long after every
-    deadline; `late_events`: every event is tried at a deadline that nobody woke the machine for, and a tick after it;
-    `exact`: states that differ only in texts that are handed on are different ones; `unanswered`: how many unanswered
-    texts are told apart; `most`: no more states than that are expanded.
+    Attributes:
+        name: what it is called where results are shown.
+        hold_timeout: the machine's setting; default 1, as are those of the next three.
+        lost_turn_grace: the machine's setting.
+        stall_timeout: the machine's setting.
+        stall_grace: the machine's setting.
+        idle_timeout: the machine's setting. Default None: there are no idle timeouts.
+        texts: what can be said, the empty text first.
+        ahead: whether every text is tried for the turn to come too, and reports about replies that never were.
+        late: whether the machine is woken long after every deadline, too.
+        late_events: whether every event is tried at a deadline that nobody woke the machine for, and a tick after it.
+        exact: whether states that differ only in texts that are handed on are different ones.
+        unanswered: how many unanswered texts are told apart. Default 1.
+        most: no more states than that are expanded. Default 10 million: all of them.
     """
 
     name: str
@@ -46,7 +55,7 @@ class Configuration(msgspec.Struct, frozen=True):
 
     @property
     def long(self) -> float:
-        """Longer than all timeouts together."""
+        """Seconds, more than all timeouts together."""
         return 1.0 + sum(seconds or 0.0 for seconds in self.seconds.values())
 
 
@@ -104,7 +113,14 @@ _DEEP = (
 
 
 def configurations(level: str) -> tuple[Configuration, ...]:
-    """The configurations of a level, `quick`, `default` or `deep`. Raises ConfigError for any other."""
+    """The configurations of a level.
+
+    Args:
+        level: `quick`, `default` or `deep`.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
     try:
         return {"quick": _QUICK, "default": _DEFAULT, "deep": _DEEP}[level]
     except KeyError:

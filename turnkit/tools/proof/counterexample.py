@@ -1,4 +1,4 @@
-"""A violation, as the shortest sequence of events that leads to it, in Python that can be pasted into a test."""
+"""Counterexamples: the shortest sequence of steps to a violation, as Python that can be pasted into a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ Step: TypeAlias = tuple[str, Event | None, float | None, tuple[Answer, ...]]
 
 
 class Counterexample(msgspec.Struct, frozen=True):
-    """A broken invariant: its number, what was seen, and the code that shows it when it is executed."""
+    """A broken invariant, and the way to it.
+
+    Attributes:
+        invariant: its number in `INVARIANTS`.
+        detail: what was seen, in a sentence.
+        configuration: the name of the configuration it was found in.
+        steps: how many steps lead to it, the last of which breaks the invariant.
+        code: Python that takes these steps and raises the violation.
+    """
 
     invariant: int
     detail: str
@@ -31,7 +39,7 @@ class Counterexample(msgspec.Struct, frozen=True):
 def counterexample(
     machine: type[TurnMachine], configuration: Configuration, steps: Sequence[Step], violation: Violation
 ) -> Counterexample:
-    """The violation that the last of `steps`, from a new machine on, has led to."""
+    """Make a counterexample of the violation that the last of `steps`, from a new machine on, has led to."""
     code = "\n".join([*_head(machine, configuration, steps), *_lines(machine, configuration, steps), *_foot(violation)])
     return Counterexample(violation.invariant, violation.detail, configuration.name, len(steps), code + "\n")
 

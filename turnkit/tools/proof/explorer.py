@@ -1,21 +1,22 @@
-"""Breadth first through the states of one configuration, so that what is found is found by the shortest way."""
+"""The explorer: takes every step there is, breadth first, so that what it finds is found by the shortest way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from ...turns.events import Event
 from ...turns.machine import TurnMachine
+from ...turns.state import State
 from ...turns.words import same_words
-from .alphabet import TICK, happenings
-from .canonical import canonical
+from .canonical_form import canonical_form
 from .configuration import Configuration
 from .counterexample import Counterexample, Step, counterexample
 from .invariants import INVARIANTS, Violation
 from .judged_machine import JudgedMachine
+from .next_steps import TICK, next_steps
 from .referee_memory import RefereeMemory
 from .scripted_policy import Answer, ScriptedPolicy
 
@@ -23,7 +24,14 @@ EVERY = 256  # states between two reports of progress
 
 
 class ExplorationProgress(msgspec.Struct, frozen=True):
-    """How far one exploration is: states found, states expanded, transitions taken."""
+    """How far one exploration is.
+
+    Attributes:
+        configuration: its name.
+        states: how many states were found.
+        expanded: how many of them were left by every step there is.
+        transitions: how many steps were taken.
+    """
 
     configuration: str
     states: int
@@ -31,15 +39,20 @@ class ExplorationProgress(msgspec.Struct, frozen=True):
     transitions: int
 
 
-Report: TypeAlias = Callable[[ExplorationProgress], None]
+ProgressCallback: TypeAlias = Callable[[ExplorationProgress], None]
+"""What is called now and then while an exploration goes on."""
 
 
 class Result(msgspec.Struct, frozen=True):
     """What one exploration, or several, came to.
 
-    Fields: `configurations` their names; `states` and `transitions` how many different ones there are; `checks` how
-    often each invariant was judged, by its number; `violation` the first one found, or None; `complete`: there is no
-    state left that was not expanded.
+    Attributes:
+        configurations: their names.
+        states: how many different states were reached.
+        transitions: how many steps were taken out of them.
+        checks: how often each invariant was judged, by its number.
+        violation: the first one found; None if there was none.
+        complete: whether no state is left that was not expanded.
     """
 
     configurations: tuple[str, ...] = ()
@@ -70,10 +83,16 @@ class _Node(msgspec.Struct):
 
 
 class Explorer:
-    """Explores one configuration of one class of machine."""
+    """Explores one configuration of one class of machine: from each state that is reached, takes every step.
+
+    Args:
+        configuration: what is explored, and within which bounds.
+        machine: the class that is judged: TurnMachine, a subclass, or that of a modified copy of its module.
+        progress: is called every 256 states. Default None: nobody is told.
+    """
 
     def __init__(
-        self, configuration: Configuration, machine: type[TurnMachine], progress: Report | None = None
+        self, configuration: Configuration, machine: type[TurnMachine], progress: ProgressCallback | None = None
     ) -> None:
         self._configuration = configuration
         self._class = machine
@@ -85,12 +104,12 @@ class Explorer:
         self._idle = configuration.idle_timeout or 1.0
         self._seen: set[Hashable] = set()
         self._nodes: list[_Node] = []
-        self._frontier: list[tuple[Any, RefereeMemory] | None] = []
+        self._frontier: list[tuple[State, RefereeMemory] | None] = []
         self._transitions = 0
         self._doing: tuple[str, Event | None, float | None] = ("", None, None)
 
     def run(self) -> Result:
-        """All states that can be reached, or those before the first violation."""
+        """Explore all states that can be reached, or those before the first violation."""
         expanded = -1
         violation = None
         try:
@@ -125,13 +144,13 @@ class Explorer:
         if key not in self._seen:
             self._seen.add(key)
             self._nodes.append(_Node(parent, event, at, tuple(self._script.answers)))
-            self._frontier.append((self._judged.state, self._judged.referee.books))
+            self._frontier.append((self._judged.state, self._judged.referee.memory))
 
     def _key(self) -> Hashable:
         judged, configuration = self._judged, self._configuration
-        return canonical(
+        return canonical_form(
             judged.state,
-            judged.referee.books,
+            judged.referee.memory,
             self._same,
             exact=configuration.exact,
             unanswered=configuration.unanswered,
@@ -149,18 +168,18 @@ class Explorer:
             self._leave(number, *here)
             number += 1
 
-    def _leave(self, number: int, state: Any, books: RefereeMemory) -> None:
+    def _leave(self, number: int, state: State, memory: RefereeMemory) -> None:
         judged, script = self._judged, self._script
-        judged.load(state, books)
+        judged.load(state, memory)
         self._doing = ("cut", None, None)
         cut = judged.cut()
         deadline = judged.machine.deadline
-        self._judge(state, books, cut)
-        for event, at in happenings(state, deadline, self._configuration):
+        self._judge(state, memory, cut)
+        for event, at in next_steps(state, deadline, self._configuration):
             self._doing = ("wake" if event is None else "feed", event, at)
             script.forget()
             while True:
-                judged.load(state, books, cut)
+                judged.load(state, memory, cut)
                 if event is None:
                     judged.wake(at)
                 else:
@@ -170,20 +189,20 @@ class Explorer:
                 if not script.turn_over():
                     break
             if event is not None and deadline is not None and self._configuration.late_events:
-                judged.load(state, books, cut)
+                judged.load(state, memory, cut)
                 for late in (deadline, deadline + TICK):
                     self._doing = ("feed_late", event, late)
                     script.forget()
                     judged.feed_late(event, late)
 
-    def _judge(self, state: Any, books: RefereeMemory, cut: Any) -> None:
+    def _judge(self, state: State, memory: RefereeMemory, cut: State) -> None:
         """What must hold in every state."""
         judged, script = self._judged, self._script
         for judge in (judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed):
             self._doing = (judge.__name__, None, None)
             script.forget()
             while True:
-                judged.load(state, books, cut)
+                judged.load(state, memory, cut)
                 judge()
                 if not script.turn_over():
                     break

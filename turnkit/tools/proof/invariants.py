@@ -1,4 +1,4 @@
-"""What must hold, in words, and what may follow what."""
+"""The invariants: what must hold after every step, in words, and which signal may follow which event."""
 
 from __future__ import annotations
 

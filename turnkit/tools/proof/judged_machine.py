@@ -1,8 +1,9 @@
-"""A machine under every judgement there is: the referee's, that of its own copies, and that of misuse and silence."""
+"""The judged machine: a turn machine whose every step is judged by a referee and repeated by a restored copy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import inf, nan, nextafter
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from ...errors import LocalProtocolError
 from ...turns.events import Event, Signal, StreamRestored, Update
 from ...turns.machine import TurnMachine
+from ...turns.state import State
 from .invariants import Violation
 from .referee import Referee
 from .referee_memory import RefereeMemory
@@ -21,10 +23,19 @@ _NO_EVENTS: tuple[Any, ...] = (None, StreamRestored, "Update")
 
 
 class JudgedMachine:
-    """A machine whose every step is judged by a `Referee` and repeated by a copy cut off before it.
+    """A turn machine whose every step is judged by a `Referee` and repeated by a copy restored from a snapshot.
 
-    `machine` is its class, `script` its two policies, `seconds` its other settings. All that judges raises
-    `Violation`; `feed`, `wake` and `close` step the machine, all else leaves it as it was.
+    All that judges raises `Violation`; `feed`, `wake` and `close` step the machine, all else leaves it as it was.
+
+    Args:
+        machine: its class.
+        script: both of its policies.
+        seconds: its other settings.
+
+    Attributes:
+        script: what the policies answer.
+        machine: the machine that is judged.
+        referee: who judges it.
     """
 
     def __init__(self, machine: type[TurnMachine], script: ScriptedPolicy, **seconds: float | None) -> None:
@@ -40,23 +51,33 @@ class JudgedMachine:
         self.machine = machine(**self._settings)
         self._twin = machine(**self._settings)
         self.referee = Referee(self.machine)
-        self._cut: Any = None  # what the snapshot of the present state is restored to
+        self._cut: State | None = None  # what the snapshot of the present state is restored to
 
     # Where it is ----------------------------------------------------------------------------------------------------
 
     @property
-    def state(self) -> Any:
-        """The machine's own memory; to be copied, not kept."""
-        return self.machine._s
+    def state(self) -> State:
+        """The machine's own state; to be copied before the machine takes another step."""
+        return self.machine.state
 
-    def load(self, state: Any, books: RefereeMemory, cut: Any = None) -> None:
-        """Go to a state that was reached before; `cut` is what its snapshot is restored to, if that is known."""
-        self.machine._s = state.__copy__()
-        self.referee.books = books.__copy__()  # type: ignore[attr-defined]  # msgspec does not declare it
+    def load(self, state: State, memory: RefereeMemory, cut: State | None = None) -> None:
+        """Go to a state that was reached before.
+
+        Args:
+            state: the machine's; it is copied.
+            memory: the referee's; it is copied.
+            cut: what a snapshot of the state is restored to. Default None: not known yet.
+        """
+        self.machine.state = state.copy()
+        self.referee.memory = memory.__copy__()  # type: ignore[attr-defined]  # msgspec does not declare it
         self._cut = cut
 
-    def cut(self) -> Any:
-        """What the snapshot of the present state is restored to. Raises Violation if that is another state."""
+    def cut(self) -> State:
+        """What a snapshot of the present state is restored to.
+
+        Raises:
+            Violation: it is another state.
+        """
         if self._cut is None:
             data = self.machine.snapshot()
             try:
@@ -64,8 +85,18 @@ class JudgedMachine:
             except Exception as error:
                 raise Violation(7, f"restoring a snapshot raised {type(error).__name__}") from error
             self._need(7, restored.snapshot() == data, "a restored machine has another snapshot")
-            self._cut = restored._s
+            self._cut = restored.state
         return self._cut
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """What is done within is done to copies of the state and the referee's memory, and is then forgotten."""
+        state, memory, cut = self.state, self.referee.memory, self._cut
+        self.load(state, memory, cut)
+        try:
+            yield
+        finally:
+            self.machine.state, self.referee.memory, self._cut = state, memory, cut
 
     def _need(self, invariant: int, holds: bool, otherwise: str) -> None:
         self.referee.judged[invariant] += 1
@@ -104,7 +135,7 @@ class JudgedMachine:
             self._refused(f"{type(event).__name__} after close()", partial(self.machine.feed, event, at), before)
 
     def _copy(self) -> TurnMachine:
-        self._twin._s = self.cut().__copy__()
+        self._twin.state = self.cut().copy()
         self._cut = None
         return self._twin
 
@@ -120,38 +151,26 @@ class JudgedMachine:
     # What must hold in every state ----------------------------------------------------------------------------------
 
     def rest(self) -> None:
-        """Silence alone brings it to rest, in a bounded number of wakes and of seconds."""
-        state, books = self.state, self.referee.books
-        self.load(state, books)
-        try:
+        """Judge that silence alone brings it to rest, in a bounded number of wakes and of seconds."""
+        with self._aside():
             self.referee.rest(STEPS, self._patience)
-        finally:
-            self.machine._s, self.referee.books, self._cut = state, books, None
 
     def end(self) -> None:
-        """`close()` here leaves nothing open."""
-        state, books = self.state, self.referee.books
-        self.load(state, books, self._cut)
-        try:
-            self.close(max(books.at, 0.0))
-        finally:
-            self.machine._s, self.referee.books, self._cut = state, books, None
+        """Judge that `close()` here leaves nothing open."""
+        with self._aside():
+            self.close(max(self.referee.memory.at, 0.0))
 
     def stay_closed(self) -> None:
-        """A machine that was closed and is woken, as a host may that has not heard of it, still refuses events."""
-        state, books = self.state, self.referee.books
-        self.load(state, books, self._cut)
-        at = max(books.at, 0.0) + 1.0
-        try:
+        """Judge that once closed it still refuses events when it is woken, as a host may who has not heard of it."""
+        at = max(self.referee.memory.at, 0.0) + 1.0
+        with self._aside():
             self.close(at)
             self._need(8, self.machine.wake(at) == (), "a closed machine gave signals")
             self._refuses_events(at)
-        finally:
-            self.machine._s, self.referee.books, self._cut = state, books, None
 
     def misuse(self) -> None:
-        """What a caller may not do raises LocalProtocolError and changes nothing."""
-        machine, now, event = self.machine, self.referee.books.at, StreamRestored()
+        """Judge that what a caller may not do raises LocalProtocolError and changes nothing."""
+        machine, now, event = self.machine, self.referee.memory.at, StreamRestored()
         before, then = machine.snapshot(), max(now, 0.0)
         for thing in _NO_EVENTS:
             self._refused(f"feed of {thing!r}", partial(machine.feed, thing, then), before)
@@ -171,26 +190,26 @@ class JudgedMachine:
             raise Violation(8, f"{what} was taken")
 
     def wake_early(self) -> None:
-        """A wake just short of the deadline finds nothing to do."""
+        """Judge that a wake just short of the deadline finds nothing to do."""
         state, deadline = self.state, self.machine.deadline
         if deadline is None:
             return
         before, machine = self.machine.snapshot(), self.machine
-        machine._s = state.__copy__()
+        machine.state = early = state.copy()
         try:
             signals = machine.wake(nextafter(deadline, -inf))
-            machine._s.now = state.now
-            machine._s.soonest = state.soonest  # may be moved up to the deadline, and need not be
+            early.now = state.now
+            early.soonest = state.soonest  # may be moved up to the deadline, and need not be
             idle = not signals and machine.snapshot() == before
         finally:
-            machine._s = state
+            machine.state = state
         self._need(6, idle, "a wake before the deadline did something")
 
     def feed_late(self, event: Event, at: float) -> None:
-        """An event at or after a deadline that nobody woke the machine for comes to the same as wake, then event."""
+        """Judge that an event at or after a deadline that nobody woke for comes to the same as wake, then event."""
         machine, twin, script = self.machine, self._twin, self.script
         state, mark = self.state, self.script.position
-        machine._s, twin._s = state.__copy__(), state.__copy__()
+        machine.state, twin.state = state.copy(), state.copy()
         try:
             at_once = machine.feed(event, at)
             script.rewind(mark)
@@ -201,5 +220,5 @@ class JudgedMachine:
                 8, f"feed of {type(event).__name__} after a deadline raised {type(error).__name__}"
             ) from error
         finally:
-            machine._s = state
+            machine.state = state
         self._need(7, same, "an event after a deadline is not the same as the deadline, then the event")

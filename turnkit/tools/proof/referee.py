@@ -1,4 +1,4 @@
-"""The referee: takes each step as a host would, and asks whether it may be."""
+"""The referee: judges each step of a machine from what a host sees, events in and signals out."""
 
 from __future__ import annotations
 
@@ -46,34 +46,40 @@ from .referee_memory import NONE, Fate, RefereeMemory
 
 
 class Referee:
-    """Keeps the books on one machine, from its first event on, and raises `Violation` when a rule is broken.
+    """Judges one machine, from its first event on, and raises `Violation` when a rule is broken.
 
-    Either step the machine through it (`feed`, `wake`, `close`), or step the machine yourself and tell `check`.
-    `at` is the second before which nothing has happened. A referee that has raised is of no further use.
+    Either step the machine through it (`feed`, `wake`, `close`), or step the machine yourself and tell `check`. A
+    referee that has raised is of no further use.
+
+    Args:
+        machine: the machine to judge.
+        at: the second before which nothing has happened. Default -inf.
+        memory: of another referee, to go on where that one was. Default None: the machine is new.
+        judged: the counts of another referee, to go on counting. Default None: from 0.
 
     Attributes:
         machine: the machine that is judged.
-        books: what the referee remembers.
+        memory: what the referee remembers.
         judged: how many times each invariant was judged, by its number.
     """
 
-    __slots__ = ("_due", "_event", "_heard", "_maybe", "_owed", "_signals", "books", "judged", "machine")
+    __slots__ = ("_due", "_event", "_heard", "_maybe", "_owed", "_signals", "judged", "machine", "memory")
 
     def __init__(
         self,
         machine: TurnMachine,
         at: float = -inf,
         *,
-        books: RefereeMemory | None = None,
+        memory: RefereeMemory | None = None,
         judged: list[int] | None = None,
     ) -> None:
         self.machine = machine
-        self.books = RefereeMemory(at=at) if books is None else books
+        self.memory = RefereeMemory(at=at) if memory is None else memory
         self.judged = [0] * (len(INVARIANTS) + 1) if judged is None else judged
         self._forget()
 
     def _forget(self) -> None:
-        """What is of use within one step only."""
+        """Forget what is of use within one step only."""
         self._event: Event | None = None
         self._signals: tuple[Signal, ...] = ()
         self._due = False
@@ -111,16 +117,26 @@ class Referee:
         return signals
 
     def rest(self, steps: int = 8, seconds: float = inf) -> int:
-        """Wake the machine at its deadlines only, until it is at rest; how many times that took.
+        """Wake the machine at its deadlines only, until it is at rest.
 
         At rest means: no turn is open, no draft is alive, no reply is held, and no turn waits unless it is for a reply
-        that has the floor. Raises Violation if that takes more than `steps` wakes or more than `seconds`.
+        that has the floor.
+
+        Args:
+            steps: how many wakes it may take. Default 8.
+            seconds: how long it may take. Default `inf`.
+
+        Returns:
+            How many wakes it took.
+
+        Raises:
+            Violation: it takes more.
         """
-        begin = self.books.at
+        begin = self.memory.at
         for step in range(steps + 1):
-            books = self.books
-            waits = books.turn != NONE and not (books.waits and books.floor != NONE)
-            if books.draft == NONE and not waits and books.fate is not Fate.HELD:
+            memory = self.memory
+            waits = memory.turn != NONE and not (memory.waits and memory.floor != NONE)
+            if memory.draft == NONE and not waits and memory.fate is not Fate.HELD:
                 return step
             deadline = self.machine.deadline
             self._need(6, deadline is not None, "a turn, a draft or a hold that no deadline ends")
@@ -132,11 +148,11 @@ class Referee:
 
     def over(self) -> None:
         """Judge that the machine is closed and has left nothing open (`check` has done so after `close`)."""
-        books = self.books
+        memory = self.memory
         self._need(6, self.machine.closed and self.machine.deadline is None, "a closed machine has no deadline")
-        self._need(1, books.draft == NONE, "a draft is alive after close()")
-        self._need(1, books.fate is not Fate.PENDING, "a reply is pending after close()")
-        self._need(5, books.turn == NONE, "a turn is open after close()")
+        self._need(1, memory.draft == NONE, "a draft is alive after close()")
+        self._need(1, memory.fate is not Fate.PENDING, "a reply is pending after close()")
+        self._need(5, memory.turn == NONE, "a turn is open after close()")
 
     # Judging --------------------------------------------------------------------------------------------------------
 
@@ -146,18 +162,27 @@ class Referee:
             raise Violation(invariant, otherwise)
 
     def check(self, event: Event | None, signals: tuple[Signal, ...], at: float) -> None:
-        """Judge one step: `event` (None: time passed, or the end) was met with `signals` at `at`. Raises Violation."""
-        books = self.books
-        self._need(8, at >= books.at, "the machine let time go back")
-        self._need(8, not books.closed or (event is None and not signals), "a closed machine took a step")
+        """Judge one step.
+
+        Args:
+            event: what was fed; None if time passed, or the machine was closed.
+            signals: what the machine answered.
+            at: the second at which.
+
+        Raises:
+            Violation: a rule was broken.
+        """
+        memory = self.memory
+        self._need(8, at >= memory.at, "the machine let time go back")
+        self._need(8, not memory.closed or (event is None and not signals), "a closed machine took a step")
         kind = type(event)
         closing = event is None and self.machine.closed
-        self._due = due = books.due <= at
+        self._due = due = memory.due <= at
         self._event, self._signals, self._maybe, self._owed = event, signals, None, False
         self._heard = kind not in PLAYBACK
         if kind is Protect and not due:
             self._protect()
-        discarded = isinstance(event, DraftDiscarded) and event.reply == books.draft
+        discarded = isinstance(event, DraftDiscarded) and event.reply == memory.draft
         for signal in signals:
             self._need(7, signal.at == at, "a signal does not bear the time of the step that made it")
             cause = CAUSES.get(type(signal))
@@ -171,9 +196,9 @@ class Referee:
             self._report()
         if kind is Protect and due:
             self._protect()
-        books.at = at
-        books.closed = self.machine.closed
-        self._need(1, not discarded or books.draft == NONE, "a draft outlives its being discarded")
+        memory.at = at
+        memory.closed = self.machine.closed
+        self._need(1, not discarded or memory.draft == NONE, "a draft outlives its being discarded")
         if not due:
             self._heeded()
         self._compare()
@@ -182,7 +207,7 @@ class Referee:
         self._forget()
 
     def _heeded(self) -> None:
-        """What an event says is so is so once it was taken, whatever was so before, unless it was noted as stale."""
+        """Judge that what the event says is so now, whatever was so before, unless it was noted as stale."""
         event, machine, need = self._event, self.machine, self._need
         if isinstance(event, Initiate):
             need(4, any(isinstance(one, (Commit, Cancel)) for one in self._signals), "Initiate got no answer")
@@ -206,64 +231,64 @@ class Referee:
         return any(isinstance(signal, TurnStalled) for signal in self._signals)
 
     def _protect(self) -> None:
-        event, books = self._event, self.books
+        event, memory = self._event, self.memory
         if isinstance(event, Protect):
-            if event.reply == books.draft != NONE:
-                books.draft_protected = bool(event.on)
-            elif event.reply == books.floor != NONE:
-                books.protected = bool(event.on)
+            if event.reply == memory.draft != NONE:
+                memory.draft_protected = bool(event.on)
+            elif event.reply == memory.floor != NONE:
+                memory.protected = bool(event.on)
 
     def _report(self) -> None:
-        """What the host reports of playback is what it hears."""
+        """Take the host's report of playback: that is what it hears."""
         self._heard = True
-        event, books = self._event, self.books
+        event, memory = self._event, self.memory
         if not isinstance(event, (PlaybackStarted, PlaybackAdvanced, PlaybackFinished)):
             return
-        if event.reply != books.floor or books.floor == NONE:
+        if event.reply != memory.floor or memory.floor == NONE:
             return
-        pending = books.fate is Fate.PENDING
+        pending = memory.fate is Fate.PENDING
         if isinstance(event, PlaybackFinished):
-            if pending and books.floor_turn != NONE:
-                books.unanswered += (books.floor_text,)
+            if pending and memory.floor_turn != NONE:
+                memory.unanswered += (memory.floor_text,)
             self._free_floor()
         elif pending:
-            books.fate = Fate.AUDIBLE
-            books.unanswered = ()
+            memory.fate = Fate.AUDIBLE
+            memory.unanswered = ()
 
     def _free_floor(self) -> None:
-        books = self.books
-        books.floor = books.floor_turn = NONE
-        books.fate = Fate.OVER
-        books.floor_text = ""
-        books.protected = False
+        memory = self.memory
+        memory.floor = memory.floor_turn = NONE
+        memory.fate = Fate.OVER
+        memory.floor_text = ""
+        memory.protected = False
 
     # The user's turn ------------------------------------------------------------------------------------------------
 
     def _started(self, signal: TurnStarted) -> None:
-        books = self.books
-        self._need(5, books.turn == NONE, "a turn began while another one had not ended")
-        self._need(3, signal.turn == books.next_turn, "turns are counted unbroken from 0")
-        books.next_turn += 1
-        books.turn, books.words, books.waits, books.stalled = signal.turn, signal.transcript, False, False
-        books.silenced = False
+        memory = self.memory
+        self._need(5, memory.turn == NONE, "a turn began while another one had not ended")
+        self._need(3, signal.turn == memory.next_turn, "turns are counted unbroken from 0")
+        memory.next_turn += 1
+        memory.turn, memory.words, memory.waits, memory.stalled = signal.turn, signal.transcript, False, False
+        memory.silenced = False
 
     def _updated(self, signal: TurnUpdated) -> None:
-        books = self.books
-        self._need(5, signal.turn == books.turn and not books.waits, "TurnUpdated of a turn that is not open")
+        memory = self.memory
+        self._need(5, signal.turn == memory.turn and not memory.waits, "TurnUpdated of a turn that is not open")
         self._need(5, has_words(signal.transcript), "TurnUpdated without words")
-        self._need(5, not same_words(signal.transcript, books.words), "TurnUpdated though the words are the same")
-        books.words = signal.transcript
-        books.stalled = False
+        self._need(5, not same_words(signal.transcript, memory.words), "TurnUpdated though the words are the same")
+        memory.words = signal.transcript
+        memory.stalled = False
 
     def _stalled(self, signal: TurnStalled) -> None:
-        books = self.books
-        self._need(6, signal.turn == books.turn and not books.waits, "TurnStalled of a turn that is not open")
-        self._need(5, same_words(signal.transcript, books.words), "TurnStalled with other words than the turn's")
-        books.stalled = True
+        memory = self.memory
+        self._need(6, signal.turn == memory.turn and not memory.waits, "TurnStalled of a turn that is not open")
+        self._need(5, same_words(signal.transcript, memory.words), "TurnStalled with other words than the turn's")
+        memory.stalled = True
 
     def _dropped(self, signal: TurnDropped) -> None:
-        books, reason, kind = self.books, signal.reason, type(self._event)
-        self._need(5, signal.turn == books.turn != NONE, "TurnDropped of a turn that is not alive")
+        memory, reason, kind = self.memory, signal.reason, type(self._event)
+        self._need(5, signal.turn == memory.turn != NONE, "TurnDropped of a turn that is not alive")
         words = self._final_words(5, signal.transcript)
         if reason is DropReason.CLOSED:
             self._need(5, self.machine.closed, "TurnDropped closed before close()")
@@ -274,29 +299,29 @@ class Referee:
             self._need(5, blank, "TurnDropped empty of a turn that had words")
         elif reason is DropReason.STALLED:
             self._need(5, not words, "TurnDropped stalled of a turn that had words")
-            self._need(6, books.stalled, "TurnDropped stalled without TurnStalled before it")
+            self._need(6, memory.stalled, "TurnDropped stalled without TurnStalled before it")
         elif reason is DropReason.OVERLAP_KEPT:
-            kept = books.fate is Fate.AUDIBLE and not books.waits
+            kept = memory.fate is Fate.AUDIBLE and not memory.waits
             self._need(5, kept and words, "TurnDropped overlap_kept without an overlap, or without words")
-        elif reason is DropReason.SUPERSEDED or (reason is DropReason.STREAM_LOST and books.waits):
+        elif reason is DropReason.SUPERSEDED or (reason is DropReason.STREAM_LOST and memory.waits):
             self._need(5, words, f"TurnDropped {reason} of a turn that waited and had no words")
-            books.unanswered += (signal.transcript,)
+            memory.unanswered += (signal.transcript,)
         elif reason is DropReason.STREAM_LOST:
-            self._need(5, not words or books.floor != NONE, "TurnDropped stream_lost of words that can be answered")
+            self._need(5, not words or memory.floor != NONE, "TurnDropped stream_lost of words that can be answered")
             self._maybe = signal.transcript if words else None
         # Nobody else would answer what a turn of nothing kept from being answered.
-        self._owed = books.silenced and not books.waits and bool(books.unanswered) and not self.machine.closed
-        books.turn, books.words, books.waits, books.stalled = NONE, "", False, False
+        self._owed = memory.silenced and not memory.waits and bool(memory.unanswered) and not self.machine.closed
+        memory.turn, memory.words, memory.waits, memory.stalled = NONE, "", False, False
 
     def _final_words(self, invariant: int, transcript: str) -> bool:
         """Judge the text with which the living turn ends; whether it has words."""
-        books, event = self.books, self._event
+        memory, event = self.memory, self._event
         words = has_words(transcript)
-        final = event.transcript if isinstance(event, EndOfTurn) and not books.waits else ""
+        final = event.transcript if isinstance(event, EndOfTurn) and not memory.waits else ""
         if final and has_words(final) and not self._due and not self._noted(NoteKind.STALE_TURN, NoteKind.MISSED_END):
             self._need(invariant, transcript == final, "a turn ended with other words than its EndOfTurn's")
         else:
-            same = same_words(transcript, books.words) or transcript == final != ""
+            same = same_words(transcript, memory.words) or transcript == final != ""
             self._need(invariant, same, "a turn ended with other words than its last ones")
         return words
 
@@ -306,29 +331,29 @@ class Referee:
     # Replies --------------------------------------------------------------------------------------------------------
 
     def _new(self, reply: int) -> None:
-        self._need(2, reply == self.books.next_reply, "replies are counted unbroken from 0, and no id is used again")
-        self.books.next_reply += 1
+        self._need(2, reply == self.memory.next_reply, "replies are counted unbroken from 0, and no id is used again")
+        self.memory.next_reply += 1
 
     def _speculate(self, signal: Speculate) -> None:
-        books = self.books
-        self._need(1, books.draft == NONE, "Speculate while another draft is alive")
-        self._need(1, signal.turn == books.turn and not books.waits, "Speculate for a turn that is not open")
-        self._need(4, books.floor == NONE, "Speculate while a reply has the floor")
-        same = has_words(signal.transcript) and same_words(signal.transcript, books.words)
+        memory = self.memory
+        self._need(1, memory.draft == NONE, "Speculate while another draft is alive")
+        self._need(1, signal.turn == memory.turn and not memory.waits, "Speculate for a turn that is not open")
+        self._need(4, memory.floor == NONE, "Speculate while a reply has the floor")
+        same = has_words(signal.transcript) and same_words(signal.transcript, memory.words)
         self._need(3, same, "Speculate for other words than the turn's")
         self._new(signal.reply)
-        books.draft, books.draft_turn, books.draft_text = signal.reply, signal.turn, signal.transcript
-        books.draft_protected = False
+        memory.draft, memory.draft_turn, memory.draft_text = signal.reply, signal.turn, signal.transcript
+        memory.draft_protected = False
 
     def _cancel(self, signal: Cancel) -> None:
-        books, reason, event = self.books, signal.reason, self._event
+        memory, reason, event = self.memory, signal.reason, self._event
         turn = NONE if signal.turn is None else signal.turn
         if reason is CancelReason.FLOOR_TAKEN:
             self._need(2, turn == NONE and isinstance(event, Initiate), "Cancel floor_taken without Initiate")
-            self._need(4, books.turn != NONE or books.floor != NONE, "Cancel floor_taken while the floor is free")
+            self._need(4, memory.turn != NONE or memory.floor != NONE, "Cancel floor_taken while the floor is free")
             self._new(signal.reply)
-        elif signal.reply == books.draft != NONE:
-            self._need(1, turn == books.draft_turn, "Cancel of a draft names another turn")
+        elif signal.reply == memory.draft != NONE:
+            self._need(1, turn == memory.draft_turn, "Cancel of a draft names another turn")
             if reason is CancelReason.CLOSED:
                 self._need(1, self.machine.closed, "Cancel closed before close()")
             else:
@@ -337,139 +362,139 @@ class Referee:
                 self._need(1, fits, f"Cancel {reason} of a draft after {type(event).__name__}")
             if isinstance(event, DraftDiscarded):
                 self._need(1, event.reply == signal.reply, "DraftDiscarded of another reply cancels the draft")
-            books.draft = books.draft_turn = NONE
-            books.draft_text = ""
-            books.draft_protected = False
+            memory.draft = memory.draft_turn = NONE
+            memory.draft_text = ""
+            memory.draft_protected = False
         else:
-            pending = signal.reply == books.floor != NONE and books.fate is Fate.PENDING
+            pending = signal.reply == memory.floor != NONE and memory.fate is Fate.PENDING
             self._need(2, pending, "Cancel of a reply that is neither a draft nor pending")
-            self._need(2, turn == books.floor_turn, "Cancel of a pending reply names another turn")
+            self._need(2, turn == memory.floor_turn, "Cancel of a pending reply names another turn")
             if reason is CancelReason.NEW_TURN:
-                self._need(4, books.turn != NONE and not books.waits, "Cancel new_turn without a new turn")
+                self._need(4, memory.turn != NONE and not memory.waits, "Cancel new_turn without a new turn")
                 if turn != NONE:
-                    books.unanswered += (books.floor_text,)
-                books.silenced = True
+                    memory.unanswered += (memory.floor_text,)
+                memory.silenced = True
             else:
                 fits = reason is CancelReason.CLOSED and self.machine.closed
                 self._need(2, fits, f"Cancel {reason} of a pending reply")
             self._free_floor()
 
     def _commit(self, signal: Commit) -> None:
-        books, event = self.books, self._event
-        if not self._heard and isinstance(event, PlaybackFinished) and event.reply == books.floor:
+        memory, event = self.memory, self._event
+        if not self._heard and isinstance(event, PlaybackFinished) and event.reply == memory.floor:
             # What is committed because playback has finished is committed after that.
             self._report()
-        self._need(4, books.floor == NONE, "Commit while another reply has the floor")
-        self._need(5, signal.unanswered == books.unanswered, "Commit does not bring what is unanswered")
+        self._need(4, memory.floor == NONE, "Commit while another reply has the floor")
+        self._need(5, signal.unanswered == memory.unanswered, "Commit does not bring what is unanswered")
         turn = NONE if signal.turn is None else signal.turn
         protected = False
         if signal.speculative:
-            self._need(1, signal.reply == books.draft != NONE, "Commit of a draft that is not alive")
-            self._need(3, turn == books.draft_turn, "Commit of a draft for another turn")
-            self._need(3, same_words(books.draft_text, signal.transcript), "Commit of a draft made for other words")
-            protected = books.draft_protected
-            books.draft = books.draft_turn = NONE
-            books.draft_text = ""
-            books.draft_protected = False
+            self._need(1, signal.reply == memory.draft != NONE, "Commit of a draft that is not alive")
+            self._need(3, turn == memory.draft_turn, "Commit of a draft for another turn")
+            self._need(3, same_words(memory.draft_text, signal.transcript), "Commit of a draft made for other words")
+            protected = memory.draft_protected
+            memory.draft = memory.draft_turn = NONE
+            memory.draft_text = ""
+            memory.draft_protected = False
         else:
-            self._need(1, books.draft == NONE, "Commit of a new reply while a draft is alive")
+            self._need(1, memory.draft == NONE, "Commit of a new reply while a draft is alive")
             self._new(signal.reply)
         if turn == NONE:
-            self._need(4, books.turn == NONE, "the agent begins while the user has a turn")
+            self._need(4, memory.turn == NONE, "the agent begins while the user has a turn")
             asked = isinstance(event, Initiate) and signal.trigger == "initiate"
             owed, self._owed = self._owed and signal.trigger == "unanswered", False
             bare = not (signal.transcript or signal.speculative)
             self._need(3, (asked or owed) and bare, "Commit without a turn that nothing asked for")
             protected = asked and isinstance(event, Initiate) and bool(event.protected)
         else:
-            self._need(3, turn == books.turn, "Commit of a turn that is not alive")
+            self._need(3, turn == memory.turn, "Commit of a turn that is not alive")
             self._need(3, self._final_words(3, signal.transcript), "Commit of a turn without words")
-            if self._due and signal.trigger == "stalled" and not isinstance(event, EndOfTurn) and not books.waits:
-                self._need(6, books.stalled, "Commit of a stalled turn without TurnStalled before it")
-            books.turn, books.words, books.waits, books.stalled, books.idle = NONE, "", False, False, 0
-        books.floor, books.fate, books.protected = signal.reply, Fate.PENDING, protected
-        books.floor_turn, books.floor_text = turn, signal.transcript
+            if self._due and signal.trigger == "stalled" and not isinstance(event, EndOfTurn) and not memory.waits:
+                self._need(6, memory.stalled, "Commit of a stalled turn without TurnStalled before it")
+            memory.turn, memory.words, memory.waits, memory.stalled, memory.idle = NONE, "", False, False, 0
+        memory.floor, memory.fate, memory.protected = signal.reply, Fate.PENDING, protected
+        memory.floor_turn, memory.floor_text = turn, signal.transcript
 
     # The overlap ----------------------------------------------------------------------------------------------------
 
     def _overlap(self, signal: BargeIn | Hold | Resume, *fates: Fate) -> None:
-        books, name = self.books, type(signal).__name__
-        self._need(2, signal.reply == books.floor != NONE, f"{name} of a reply that has not the floor")
-        self._need(4, books.fate in fates, f"{name} of a reply that is {books.fate}")
-        self._need(4, signal.turn == books.turn and not books.waits, f"{name} by a turn that is not open")
+        memory, name = self.memory, type(signal).__name__
+        self._need(2, signal.reply == memory.floor != NONE, f"{name} of a reply that has not the floor")
+        self._need(4, memory.fate in fates, f"{name} of a reply that is {memory.fate}")
+        self._need(4, signal.turn == memory.turn and not memory.waits, f"{name} by a turn that is not open")
 
     def _barge_in(self, signal: BargeIn) -> None:
         self._overlap(signal, Fate.AUDIBLE, Fate.HELD)
-        self._need(4, not self.books.protected, "BargeIn of a protected reply")
+        self._need(4, not self.memory.protected, "BargeIn of a protected reply")
         self._free_floor()
 
     def _hold(self, signal: Hold) -> None:
         self._overlap(signal, Fate.AUDIBLE)
-        self._need(4, not self.books.protected, "Hold of a protected reply")
-        self.books.fate = Fate.HELD
+        self._need(4, not self.memory.protected, "Hold of a protected reply")
+        self.memory.fate = Fate.HELD
 
     def _resume(self, signal: Resume) -> None:
         self._overlap(signal, Fate.HELD)
         kind = type(self._event)
         self._need(4, self._due or kind in RESUMES[signal.reason], f"Resume {signal.reason} after {kind.__name__}")
-        self.books.fate = Fate.AUDIBLE
+        self.memory.fate = Fate.AUDIBLE
 
     # The rest -------------------------------------------------------------------------------------------------------
 
     def _idle(self, signal: UserIdle) -> None:
-        books = self.books
-        self._need(6, books.turn == NONE and books.floor == NONE, "UserIdle while somebody has the floor")
-        self._need(6, signal.count in (1, books.idle + 1), "UserIdle is not counted unbroken from 1")
-        books.idle = signal.count
+        memory = self.memory
+        self._need(6, memory.turn == NONE and memory.floor == NONE, "UserIdle while somebody has the floor")
+        self._need(6, signal.count in (1, memory.idle + 1), "UserIdle is not counted unbroken from 1")
+        memory.idle = signal.count
 
     def _note(self, signal: Note) -> None:
         self._need(8, bool(signal.detail), "a Note that says nothing")
 
     def _compare(self) -> None:
-        """What the machine says of itself is what its signals have said."""
-        books, machine, need = self.books, self.machine, self._need
+        """Judge that what the machine says of itself is what its signals have said."""
+        memory, machine, need = self.memory, self.machine, self._need
         turn, waits, draft, floor = machine.turn, machine.suspended, machine.draft, machine.floor
-        need(1, draft is None if books.draft == NONE else draft == books.draft, "another draft than was announced")
-        if books.floor == NONE:
+        need(1, draft is None if memory.draft == NONE else draft == memory.draft, "another draft than was announced")
+        if memory.floor == NONE:
             need(2, floor is None, "a reply has the floor though none was committed, or it is over")
         else:
-            same = floor is not None and floor[0] == books.floor and floor[1].value == books.fate.value
+            same = floor is not None and floor[0] == memory.floor and floor[1].value == memory.fate.value
             need(2, same, "another reply or state than was announced has the floor")
         need(5, turn is None or waits is None, "a turn is open while another one waits")
         alive = waits if turn is None else turn
-        need(5, books.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
+        need(5, memory.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
         need(4, (machine.user is UserState.LISTENING) == (turn is None), "the user's state is not that of the turn")
         self._compare_words(waits is not None)
         if turn is not None:
-            need(4, books.fate is not Fate.PENDING, "a reply is about to be heard while the user has a turn")
+            need(4, memory.fate is not Fate.PENDING, "a reply is about to be heard while the user has a turn")
         if draft is not None:
             need(
                 1,
-                machine.user is UserState.ENDING and turn == books.draft_turn,
+                machine.user is UserState.ENDING and turn == memory.draft_turn,
                 "a draft outlives the end it was made for",
             )
-            need(3, same_words(books.draft_text, books.words), "a draft outlives the words it was made for")
+            need(3, same_words(memory.draft_text, memory.words), "a draft outlives the words it was made for")
         deadline = machine.deadline
-        need(6, deadline is None or deadline > books.at, "a deadline lies in the past")
-        if not books.closed:
+        need(6, deadline is None or deadline > memory.at, "a deadline lies in the past")
+        if not memory.closed:
             if floor is not None and floor[1] is ReplyState.HELD:
                 need(6, turn is not None and deadline is not None, "a hold without a turn, or without a deadline")
             if turn is not None or (waits is not None and floor is None):
                 need(6, deadline is not None, "a turn that no deadline ends")
-        books.due = inf if deadline is None else deadline
+        memory.due = inf if deadline is None else deadline
 
     def _compare_words(self, waits: bool) -> None:
-        books, event = self.books, self._event
-        if waits and not books.waits:
+        memory, event = self.memory, self._event
+        if waits and not memory.waits:
             # A turn that waits has ended, with the words of its end.
             if isinstance(event, EndOfTurn) and has_words(event.transcript) and not self._noted(NoteKind.STALE_TURN):
-                books.words = event.transcript
-            books.idle = 0
-        books.waits = waits
+                memory.words = event.transcript
+            memory.idle = 0
+        memory.waits = waits
         unanswered = self.machine.unanswered
-        if self._maybe is not None and unanswered != books.unanswered:
-            books.unanswered += (self._maybe,)
-        self._need(5, unanswered == books.unanswered, "what is unanswered is not what was left unanswered")
+        if self._maybe is not None and unanswered != memory.unanswered:
+            memory.unanswered += (self._maybe,)
+        self._need(5, unanswered == memory.unanswered, "what is unanswered is not what was left unanswered")
 
 
 _TAKE: dict[type, Callable[[Referee, Any], None]] = {

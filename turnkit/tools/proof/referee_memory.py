@@ -1,4 +1,4 @@
-"""What a host must remember to tell whether what it is told makes sense."""
+"""The memory of a referee: what a host must remember to tell whether what it is told makes sense."""
 
 from __future__ import annotations
 
@@ -20,26 +20,50 @@ class Fate(StrEnum):
 
 
 class RefereeMemory(msgspec.Struct):
-    """All that a referee remembers; -1 is no turn and no reply. Copy it with `copy.copy`."""
+    """All that a referee remembers; -1 is no turn and no reply. Copy it with `copy.copy`.
+
+    Attributes:
+        at: the second of the last step.
+        closed: whether the machine was closed.
+        due: the machine's deadline after the last step; `inf` if it has none.
+        next_turn: the number of the next turn.
+        next_reply: the number of the next reply.
+        turn: the turn that has begun and not ended: open, or (`waits`) suspended.
+        words: its words.
+        waits: whether it is suspended.
+        stalled: whether TurnStalled was said of it, and it has got no new words since.
+        silenced: whether a reply that was not heard yet was cancelled when it began.
+        draft: the reply that is drafted.
+        draft_turn: the turn that the draft is for.
+        draft_text: the words that the draft is made for.
+        draft_protected: whether the draft may not be interrupted once it is heard.
+        floor: the reply that has the floor.
+        fate: what has become of that reply.
+        floor_turn: the turn that it answers.
+        floor_text: the words that it answers.
+        protected: whether it may not be interrupted.
+        unanswered: the words of earlier turns that never got an audible answer, oldest first.
+        idle: how many UserIdle there were since a turn with words.
+    """
 
     at: float = -inf
     closed: bool = False
-    due: float = inf  # the machine's deadline after the last step
+    due: float = inf
     next_turn: int = 0
     next_reply: int = 0
-    turn: int = NONE  # the one that has begun and not ended: open, or (`waits`) suspended
+    turn: int = NONE
     words: str = ""
     waits: bool = False
-    stalled: bool = False  # TurnStalled was said of it, and it has got no new words since
-    silenced: bool = False  # a reply that was not heard yet was cancelled when it began
+    stalled: bool = False
+    silenced: bool = False
     draft: int = NONE
     draft_turn: int = NONE
     draft_text: str = ""
     draft_protected: bool = False
-    floor: int = NONE  # the reply that has it
+    floor: int = NONE
     fate: Fate = Fate.OVER
     floor_turn: int = NONE
     floor_text: str = ""
     protected: bool = False
     unanswered: tuple[str, ...] = ()
-    idle: int = 0  # UserIdle since a turn with words
+    idle: int = 0

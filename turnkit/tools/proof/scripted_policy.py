@@ -1,4 +1,4 @@
-"""A policy that says whatever it is told to, so that whatever any policy could say is tried."""
+"""A scripted policy: answers whatever it is told to, so that whatever any policy could answer is tried."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ SPECULATION: tuple[Answer, ...] = (True, False, RuntimeError)
 
 
 class ScriptedPolicy:
-    """Barge-in and speculation policy in one: gives the `answers` in their order, to whichever of the two is asked.
+    """A barge-in and a speculation policy in one, which gives its answers in their order to whichever is asked.
 
     Once they are used up it gives the first of all answers possible and notes it; `turn_over` then goes on to the
     next ones, until all have been tried. To the machine a policy is a black box, so what is true for every script is
     true for every policy.
+
+    Args:
+        answers: what it answers, in this order.
+
+    Attributes:
+        answers: what it has answered or will, so far as that is settled.
     """
 
     def __init__(self, *answers: Answer) -> None:

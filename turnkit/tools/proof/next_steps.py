@@ -1,4 +1,4 @@
-"""Whatever can happen next: every event there is, about everything it could be about, and time."""
+"""The steps that can be taken next in a state: every event there is, about everything it could be about, and wakes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ...turns.events import (
     TurnResumed,
     Update,
 )
+from ...turns.state import NEVER, State
 from .configuration import Configuration
 
 TURN_EVENTS: tuple[type[Any], ...] = (StartOfTurn, Update, EagerEndOfTurn, TurnResumed, EndOfTurn)
@@ -40,15 +41,15 @@ def _unannounced(index: int, text: str) -> tuple[Event, ...]:
     return tuple(Update(index, text, 0.5, audio_end) for audio_end in (SHORT, LONG))
 
 
-def happenings(
-    state: Any, deadline: float | None, configuration: Configuration
+def next_steps(
+    state: State, deadline: float | None, configuration: Configuration
 ) -> Iterator[tuple[Event | None, float]]:
     """Every event, and every wake (None), that is tried in a state, with its second.
 
-    Events come at the present second, since they differ from a wake and then the event in nothing (which is judged,
-    too). Wakes: one tick on, at the deadline, and long after every deadline.
+    Events come at the present second: later ones differ from a wake and then the event in nothing (which is judged,
+    too). Wakes come one tick on, at the deadline, and long after every deadline.
     """
-    begun = state.now > -1e300
+    begun = state.now != NEVER
     now = state.now if begun else 0.0
     for event in turn_events(state, configuration):
         yield event, now
@@ -64,29 +65,29 @@ def happenings(
             yield None, now + configuration.long
 
 
-def turn_events(state: Any, configuration: Configuration) -> Iterator[Event]:
+def turn_events(state: State, configuration: Configuration) -> Iterator[Event]:
     """What Flux can say: of the turn that is open or comes next, of the one after it, and of those that are over."""
-    s, texts = state, configuration.texts
-    current = s.ended_index + 1 if s.index is None else s.index
+    texts, early = configuration.texts, state.unannounced
+    current = state.ended_index + 1 if state.turn is None else state.turn.index
     ahead = texts if configuration.ahead else texts[:2]
-    behind = texts if s.stalled_text is not None else texts[1:2]
+    behind = texts if state.stalled_text is not None else texts[1:2]
     indexes = [(current, texts), (current + 1, ahead), (current - 1, behind)]
-    if s.stalled_text is not None:
+    if state.stalled_text is not None:
         indexes.append((current - 2, texts[1:2]))
     for index, said in indexes:
         for text in said:
             yield from _turn_events(index, text)
-            if index == s.early_index >= 0 and s.index is None and text:
+            if early is not None and index == early.index and text:
                 yield from _unannounced(index, text)
 
 
-def host_events(state: Any, configuration: Configuration) -> Iterator[Event]:
+def host_events(state: State, configuration: Configuration) -> Iterator[Event]:
     """What the host can say: about the draft, the reply that has the floor, one that is over, and one to come."""
-    s = state
-    alive = [reply for reply in (s.draft, s.reply) if reply >= 0]
+    draft, floor, coming = state.draft, state.reply, state.next_reply
+    alive = [reply.id for reply in (draft, floor) if reply is not None]
     # Of those that are over the last one is as good as any, and so is -1, which never was.
-    over = next((reply for reply in range(s.next_reply - 1, -1, -1) if reply not in alive), -1)
-    replies = {*alive, over, -1, s.next_reply} if configuration.ahead else {*alive, over}
+    over = next((reply for reply in range(coming - 1, -1, -1) if reply not in alive), -1)
+    replies = {*alive, over, -1, coming} if configuration.ahead else {*alive, over}
     for reply in sorted(replies):
         yield PlaybackStarted(reply)
         yield PlaybackAdvanced(reply, "so")
@@ -95,7 +96,7 @@ def host_events(state: Any, configuration: Configuration) -> Iterator[Event]:
         yield Protect(reply, False)
         yield DraftDiscarded(reply, "failed")
         yield DraftDiscarded(reply, "context_changed")
-    yield DraftDiscarded(s.draft, "?")
+    yield DraftDiscarded(-1 if draft is None else draft.id, "?")
     yield Initiate()
     yield Initiate(True)
     yield Busy(True)
