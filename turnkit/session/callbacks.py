@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutine
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from anyio.abc import TaskGroup
 from ..errors import ConfigError
 from ..logs import logger
 from ..turns.events import SIGNALS, Commit, ReplyEnded, Signal, Speculate
+from .failures import failure, must_pass
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
@@ -40,10 +41,10 @@ class Callbacks:
 
     def __init__(
         self,
-        failed: Callable[[Callback[Any], Signal | ReplyEnded, Exception], None],
+        failed: Callable[[Callback[Any], Signal | ReplyEnded, BaseException], None],
         settled: Callable[[], None],
     ) -> None:
-        self.registered: dict[type, list[Callback[Any]]] = {}
+        self.registered: dict[type, tuple[Callback[Any], ...]] = {}
         self.tasks: TaskGroup | None = None
         self._failed = failed
         self._settled = settled
@@ -58,21 +59,23 @@ class Callbacks:
             return lambda function: self.on(signal, function)
         if not callable(callback):
             raise ConfigError(f"on({signal.__name__}, {callback!r}): the callback must be callable")
-        self.registered.setdefault(signal, []).append(callback)
+        self.registered[signal] = (*self.registered.get(signal, ()), callback)
         return callback
 
     def first(self, callback: Callback[Any]) -> None:
         """Register a callback for every signal, before all others there are."""
         for kind in KINDS:
-            self.registered.setdefault(kind, []).insert(0, callback)
+            self.registered[kind] = (callback, *self.registered.get(kind, ()))
 
     def call(self, signal: Signal | ReplyEnded, *more: Callback[Any]) -> None:
-        """Call the callbacks for a signal, and then `more`."""
-        callbacks: Iterable[Callback[Any]] = self.registered.get(type(signal), ())
-        for callback in (*callbacks, *more) if more else callbacks:
+        """Call the callbacks that there are now for a signal, and then `more`."""
+        for callback in self.registered.get(type(signal), ()) + more:
             try:
                 result = callback(signal)
-            except Exception as error:
+            except BaseException as error:
+                # Also a CancelledError: what is not awaited is not cancelled.
+                if must_pass(error):
+                    raise
                 self._failed(callback, signal, error)
             else:
                 if result is not None and isawaitable(result):
@@ -111,7 +114,10 @@ class Callbacks:
             elif iscoroutine(work):
                 # Cancelled before it could begin, so it does not begin.
                 work.close()
-        except Exception as error:
+        except BaseException as raised:
+            error = failure(raised)
+            if error is None:
+                raise
             self._failed(callback, signal, error)
         finally:
             if reply is not None and (scopes := self._scopes.get(reply)) is not None:
@@ -121,7 +127,7 @@ class Callbacks:
             self._settled()
 
 
-def log_failure(session: str, function: object, at: str, error: Exception) -> str:
+def log_failure(session: str, function: object, at: str, error: BaseException) -> str:
     """Log what a function of the host raised.
 
     Args:
@@ -145,7 +151,7 @@ def log_failure(session: str, function: object, at: str, error: Exception) -> st
     return f"{name} at {at}: {type(error).__name__}"
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """The line that raised, without the values that were in play."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""

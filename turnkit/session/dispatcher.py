@@ -202,11 +202,11 @@ class Dispatcher:
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
 
-    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: Exception) -> None:
+    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: BaseException) -> None:
         # A report that the callbacks for Note failed could only go to them.
         self._host_failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))
 
-    def _host_failed(self, function: object, at: str, error: Exception, *, noted: bool = True) -> None:
+    def _host_failed(self, function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
         """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""
         detail = log_failure(self._name, function, at, error)
         if noted:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import TurnInfo
+from .failures import must_pass
 
 
 class Observer(Protocol):
@@ -53,7 +54,7 @@ class Observers:
 
     __slots__ = ("_failed", "_now", "_observers", "_recording", "present")
 
-    def __init__(self, recording: Observer | None, failed: Callable[[object, str, Exception], None]) -> None:
+    def __init__(self, recording: Observer | None, failed: Callable[[object, str, BaseException], None]) -> None:
         self._recording = recording
         self._observers: tuple[Observer, ...] = () if recording is None else (recording,)
         self._failed = failed
@@ -75,7 +76,7 @@ class Observers:
         for observer in self._observers:
             try:
                 observer.fed(at, event, signals, message)
-            except Exception as error:
+            except BaseException as error:
                 self._raised(observer, "fed", error)
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
@@ -104,10 +105,10 @@ class Observers:
         for observer in self._observers:
             try:
                 getattr(observer, verb)(*given, **fields)
-            except Exception as error:
+            except BaseException as error:
                 self._raised(observer, verb, error)
 
-    def _raised(self, observer: Observer, verb: str, error: Exception) -> None:
-        if observer is self._recording:
+    def _raised(self, observer: Observer, verb: str, error: BaseException) -> None:
+        if observer is self._recording or must_pass(error):
             raise error
         self._failed(observer, verb, error)

@@ -28,6 +28,7 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
+from .failures import failure
 from .gate import Chunks, Gate
 from .history import History, Message
 from .reply import Reply, ReplyPlayback, Respond
@@ -52,14 +53,6 @@ class RunningReply:
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: ReplyPlayback | None = None
         self.failed = False
-
-
-def _failure(raised: BaseException) -> Exception | None:
-    """What went wrong, None if it was only cancelled: on trio a task group may raise both as one group."""
-    if isinstance(raised, BaseExceptionGroup):
-        _, rest = raised.split(anyio.get_cancelled_exc_class())
-        return rest if isinstance(rest, Exception) else None
-    return raised if isinstance(raised, Exception) else None
 
 
 class Replies:
@@ -109,7 +102,7 @@ class Replies:
         speak: Speak | None,
         *,
         feed: Callable[[Event], object],
-        failed: Callable[[object, str, Exception], None],
+        failed: Callable[[object, str, BaseException], None],
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
         reply_timeout: float | None,
@@ -286,7 +279,7 @@ class Replies:
             await anyio.lowlevel.checkpoint()
             await running.respond(reply)
         except BaseException as raised:
-            error = _failure(raised)
+            error = failure(raised)
             if error is None:
                 raise
             self._fail(running, running.respond, error)
@@ -320,7 +313,7 @@ class Replies:
         try:
             await self._speak(reply, chunks, playback)
         except BaseException as raised:
-            error = _failure(raised)
+            error = failure(raised)
             if error is None:
                 raise
             self._fail(running, self._speak, error)
@@ -335,6 +328,6 @@ class Replies:
         self.report(PlaybackFinished(reply.id))
         running.gate.discard()
 
-    def _fail(self, running: RunningReply, function: object, error: Exception) -> None:
+    def _fail(self, running: RunningReply, function: object, error: BaseException) -> None:
         running.failed = True
         self._failed(function, f"reply {running.reply.id}", error)
