@@ -50,6 +50,7 @@ class Dispatcher:
         respond: what says the replies; None if the host runs them.
         speak: what plays the replies; None if the host runs them.
         reply_timeout: seconds, as for `Session`.
+        silence_timeout: seconds, as for `Session`.
         stalled: is called with each TurnStalled after the callbacks.
         settled: is called whenever all signals are carried out, and when an async callback is over.
 
@@ -70,6 +71,7 @@ class Dispatcher:
         speak: Speak | None,
         *,
         reply_timeout: float | None,
+        silence_timeout: float | None,
         stalled: Callback[TurnStalled],
         settled: Callable[[], None],
     ) -> None:
@@ -86,6 +88,7 @@ class Dispatcher:
             ended=self._reply_ended,
             fact=self.observers.fact,
             reply_timeout=reply_timeout,
+            silence_timeout=silence_timeout,
         )
         self.tasks: TaskGroup | None = None
         self._name = name

@@ -9,6 +9,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..turns.events import Outcome
+from .silence import Silence
 
 Chunk: TypeAlias = str | bytes
 """What a reply says: text for a TTS, or audio."""
@@ -25,14 +26,16 @@ class Gate:
         is_committed: whether the turn is final, and this reply its answer.
         outcome: how the reply ended, None while it has not.
         heard: what of the reply has been heard so far.
+        silence: how long the reply has been silent.
     """
 
-    __slots__ = ("_decided", "_entry", "_exit", "_on_first_chunk", "heard", "is_committed", "outcome")
+    __slots__ = ("_decided", "_entry", "_exit", "_on_first_chunk", "heard", "is_committed", "outcome", "silence")
 
-    def __init__(self) -> None:
+    def __init__(self, silence: Silence) -> None:
         self.is_committed = False
         self.outcome: Outcome | None = None
         self.heard = ""
+        self.silence = silence
         self._decided: anyio.Event | None = None  # for whoever waits until it is committed, or over without
         self._on_first_chunk: Callable[[], object] | None = None
         self._entry: MemoryObjectSendStream[Chunk]
@@ -74,6 +77,7 @@ class Gate:
         if self._on_first_chunk is not None:
             self._on_first_chunk()
             self._on_first_chunk = None
+        self.silence.said(chunk)
         try:
             await self._entry.send(chunk)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -32,6 +31,7 @@ from .failures import failure
 from .gate import Chunks, Gate
 from .history import History, Message
 from .reply import Reply, ReplyPlayback, Respond
+from .silence import Silence
 
 if TYPE_CHECKING:
     from ..speaking import Speak
@@ -44,7 +44,7 @@ PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 class RunningReply:
     """A reply that is not over: its gate, its scope, its playback, and whether something went wrong."""
 
-    __slots__ = ("failed", "gate", "playback", "reply", "respond", "scope")
+    __slots__ = ("failed", "gate", "playback", "reply", "respond", "scope", "watch")
 
     def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
@@ -53,6 +53,7 @@ class RunningReply:
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: ReplyPlayback | None = None
         self.failed = False
+        self.watch = anyio.CancelScope()  # of the watch over its silence
 
 
 class Replies:
@@ -70,6 +71,7 @@ class Replies:
         ended: is told the outcome of each reply.
         fact: is told what only observers want to know.
         reply_timeout: seconds as for `Session`.
+        silence_timeout: seconds as for `Session`.
 
     Attributes:
         history: the conversation, as far as it was heard.
@@ -78,6 +80,7 @@ class Replies:
     """
 
     __slots__ = (
+        "_busy",
         "_ended",
         "_fact",
         "_failed",
@@ -87,6 +90,7 @@ class Replies:
         "_reply_timeout",
         "_respond",
         "_running",
+        "_silence_timeout",
         "_speak",
         "_unanswered_since",
         "history",
@@ -106,6 +110,7 @@ class Replies:
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
         reply_timeout: float | None,
+        silence_timeout: float | None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
@@ -119,6 +124,8 @@ class Replies:
         self._ended = ended
         self._fact = fact
         self._reply_timeout = reply_timeout
+        self._silence_timeout = silence_timeout
+        self._busy = False
         self._running: dict[int, RunningReply] = {}
         self._unanswered_since: int | None = None  # the first turn that has not had an audible answer
 
@@ -171,6 +178,8 @@ class Replies:
                 self._end(signal.reply, Outcome.INTERRUPTED)
             case Hold() | Resume():
                 running = self._running.get(signal.reply)
+                if running is not None:
+                    running.gate.silence.pause(Hold, isinstance(signal, Hold))
                 if running is not None and running.playback is not None:
                     (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
             case TurnDropped():
@@ -185,7 +194,9 @@ class Replies:
             self._unanswered_since = None
         since = signal.turn if self._unanswered_since is None else self._unanswered_since
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
-        gate = Gate()
+        silence = Silence(self._reply_timeout, self._silence_timeout)
+        silence.pause(self, self._busy)
+        gate = Gate(silence)
         reply = Reply(
             signal.reply,
             signal.turn,
@@ -245,6 +256,7 @@ class Replies:
         floor = self._machine.floor
         running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
         if running is not None:
+            running.gate.silence.heard()
             if isinstance(event, PlaybackAdvanced):
                 running.gate.heard = event.heard
                 self.history.agent_heard(event.reply, event.heard)
@@ -267,7 +279,9 @@ class Replies:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._run_respond, running)
                     await running.gate.decided()
+                    tasks.start_soon(self._watch, running)
                     await self._run_speak(running)
+                    running.watch.cancel()
         finally:
             running.gate.close()
 
@@ -292,14 +306,7 @@ class Replies:
     async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
         assert self._speak is not None
-        first = None
-        with anyio.move_on_after(inf if self._reply_timeout is None else self._reply_timeout) as waiting:
-            first = await running.gate.get()
-        if waiting.cancelled_caught:
-            late = TimeoutError(f"nothing was said within {self._reply_timeout} s (reply_timeout)")
-            self._fail(running, running.respond, late)
-            assert running.scope is not None
-            running.scope.cancel()
+        first = await running.gate.get()
         if first is None:
             self.report(PlaybackFinished(reply.id))
             return
@@ -327,6 +334,23 @@ class Replies:
                 self.report(PlaybackStarted(reply.id))
         self.report(PlaybackFinished(reply.id))
         running.gate.discard()
+
+    async def _watch(self, running: RunningReply) -> None:
+        """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
+        silence = running.gate.silence
+        with running.watch:
+            await silence.wait()
+            if running.reply.outcome is None:
+                setting = "silence_timeout" if silence.has_words else "reply_timeout"
+                late = TimeoutError(f"silent for {silence.bound} s ({setting})")
+                self._fail(running, self._speak if silence.owed else running.respond, late)
+                self.report(PlaybackFinished(running.reply.id))
+
+    def busy(self, on: bool) -> None:
+        """The host works, or not `on`, has done so: the silence of the replies is meant."""
+        self._busy = on
+        for running in self._running.values():
+            running.gate.silence.pause(self, on)
 
     def _fail(self, running: RunningReply, function: object, error: BaseException) -> None:
         running.failed = True

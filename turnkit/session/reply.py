@@ -128,8 +128,13 @@ class Reply:
             TimeoutError: if the block takes longer; it counts as a failure of `respond`.
         """
         await self.committed()
-        with anyio.fail_after(timeout, shield=True):
-            yield
+        work = object()
+        self._gate.silence.pause(work, True)
+        try:
+            with anyio.fail_after(timeout, shield=True):
+                yield
+        finally:
+            self._gate.silence.pause(work, False)
         # A cancellation that came meanwhile takes effect here, with the work done.
         await anyio.lowlevel.checkpoint()
 

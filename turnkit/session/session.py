@@ -66,6 +66,11 @@ class Session:
         idle_timeout: how long nobody may say anything until UserIdle; None, the default, for ever.
         reply_timeout: how long `respond` may keep the user waiting for its first words once the turn is final, 60 by
             default; then the reply has failed and the floor is free. None for ever.
+        silence_timeout: how long a reply that has the floor may then go without a sound and without words, 20 by
+            default; then it has failed. The time stands still in `busy`, in `must_finish` and while a playback is held;
+            a voice that reports nothing has the time its words take besides. None for ever.
+        drain_timeout: how long `run` may wait, once the source has ended, for what is under way, 60 by default; then
+            it is cancelled, but for what stands in `must_finish`. None for ever.
         id: the name of the conversation in logs and in the keys of its replies; random by default.
         record: where the call is recorded: a file that does not exist yet, a directory ("calls/", made if it is not
             there), or a `turnkit.trace.Recorder`; see `turnkit.trace` for what is in it. A disk that fails is logged,
@@ -92,6 +97,8 @@ class Session:
         stall_grace: float = 2.0,
         idle_timeout: float | None = None,
         reply_timeout: float | None = 60.0,
+        silence_timeout: float | None = 20.0,
+        drain_timeout: float | None = 60.0,
         id: str | None = None,
         record: str | Path | Recorder | None = None,
     ) -> None:
@@ -100,8 +107,10 @@ class Session:
                 raise ConfigError(f"{name}={function!r}: must be an async function")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
-        if reply_timeout is not None and not (isinstance(reply_timeout, (int, float)) and 0 < reply_timeout < inf):
-            raise ConfigError(f"reply_timeout={reply_timeout!r}: must be a number of seconds, more than 0, or None")
+        bounds = {"reply_timeout": reply_timeout, "silence_timeout": silence_timeout, "drain_timeout": drain_timeout}
+        for name, bound in bounds.items():
+            if bound is not None and not (isinstance(bound, (int, float)) and 0 < bound < inf):
+                raise ConfigError(f"{name}={bound!r}: must be a number of seconds, more than 0, or None")
         settings: dict[str, Any] = {
             "barge_in": barge_in,
             "speculation": speculation,
@@ -125,6 +134,7 @@ class Session:
             respond,
             speak,
             reply_timeout=reply_timeout,
+            silence_timeout=silence_timeout,
             stalled=self._force_end_turn,
             settled=self._check_drained,
         )
@@ -134,6 +144,7 @@ class Session:
         self._intake = Intake()
         self._interceptor: Interceptor | None = None
         self._busy = 0
+        self._drain_timeout = inf if drain_timeout is None else drain_timeout
         self._drained: anyio.Event | None = None
         self._source: object = None
 
@@ -193,14 +204,15 @@ class Session:
                     if self._busy:
                         dispatcher.feed(Busy(True))
                     failure = await self._read(source)
-                    while drain and self._unfinished():
-                        self._drained = anyio.Event()
-                        await self._drained.wait()
+                    until = anyio.current_time() + self._drain_timeout
+                    with anyio.CancelScope(deadline=until):
+                        while drain and self._unfinished():
+                            self._drained = anyio.Event()
+                            await self._drained.wait()
                 finally:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                     dispatcher.close()
-                if not drain:
-                    tasks.cancel_scope.cancel()
+                tasks.cancel_scope.deadline = until if drain else -inf
         finally:
             dispatcher.observers.end()
         if failure is not None:
@@ -311,12 +323,14 @@ class Session:
         """Hold the idle clock while a tool runs: the silence is not the user's. May be nested."""
         self._busy += 1
         if self._busy == 1:
+            self._replies.busy(True)
             self._dispatcher.feed_if_running(Busy(True))
         try:
             yield
         finally:
             self._busy -= 1
             if self._busy == 0:
+                self._replies.busy(False)
                 self._dispatcher.feed_if_running(Busy(False))
 
     @property
