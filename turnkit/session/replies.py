@@ -279,9 +279,8 @@ class Replies:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._run_respond, running)
                     await running.gate.decided()
-                    tasks.start_soon(self._watch, running)
-                    await self._run_speak(running)
-                    running.watch.cancel()
+                    tasks.start_soon(self._speak_watched, running)
+                    await self._watch(running)
         finally:
             running.gate.close()
 
@@ -334,6 +333,11 @@ class Replies:
                 self.report(PlaybackStarted(reply.id))
         self.report(PlaybackFinished(reply.id))
         running.gate.discard()
+
+    async def _speak_watched(self, running: RunningReply) -> None:
+        """Speak, and end the watch over it."""
+        await self._run_speak(running)
+        running.watch.cancel()
 
     async def _watch(self, running: RunningReply) -> None:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
