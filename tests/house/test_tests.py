@@ -15,11 +15,6 @@ LONGEST = 400  # lines
 TOO_LONG = (
     "proof/test_check.py",
     "proof/test_oracle.py",
-    "session/test_replies.py",
-    "session/test_replies_rules.py",
-    "session/test_session.py",
-    "test_telemetry.py",
-    "turns/test_policy.py",
 )
 # So are these, which still import a test module.
 ENTANGLED = ("proof/mutants.py",)
