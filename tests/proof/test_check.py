@@ -168,9 +168,9 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
         others: list[tuple[Any, Any, Any]]
         ways: list[Any] | None = None
 
-        def _reach(self, parent: int, event: Event | None, at: float) -> None:
-            key = self._key()
-            here = (self._judged.state.copy(), self._judged.referee.memory.__copy__())  # type: ignore[attr-defined]
+        def reach(self, parent: int, event: Event | None, at: float) -> None:
+            key = self.key()
+            here = (self.judged.state.copy(), self.judged.referee.memory.__copy__())  # type: ignore[attr-defined]
             if self.ways is not None:
                 self.ways.append(key)
                 return
@@ -179,7 +179,7 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
                     self.others.append((key, *here))
             else:
                 self.met[key] = here
-            super()._reach(parent, event, at)
+            super().reach(parent, event, at)
 
     explorer = Comparing(SMALL, TurnMachine)
     explorer.met, explorer.others = {}, []
@@ -190,7 +190,7 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
         reached = []
         for where in (explorer.met[key], there):
             explorer.ways = []
-            explorer._leave(0, *where)
+            explorer.leave(0, *where)
             reached.append(explorer.ways)
         assert set(reached[0]) == set(reached[1])
         assert len(reached[0]) > 40

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from turnkit import wire
@@ -288,6 +289,21 @@ def test_half_a_character_can_be_remembered() -> None:
     assert TurnMachine.restore(table.machine.snapshot()).floor == table.machine.floor
 
 
+def test_half_a_character_is_replaced_wherever_it_stands() -> None:
+    """In the open turn, in what is unanswered, in words that nobody announced: the rest of the text is kept."""
+    table = Table()
+    table.deal(StartOfTurn(0, "a\ud800"), EndOfTurn(0, "a\ud800"), StartOfTurn(1, "b\ud800"))
+    copy = TurnMachine.restore(table.machine.snapshot())
+    assert copy.unanswered == ("a?",)
+    assert copy.state.turn is not None
+    assert copy.state.turn.text == "b?"
+    other = Table()
+    other.deal(Update(0, "c\ud800"))
+    words = TurnMachine.restore(other.machine.snapshot()).state.unannounced
+    assert words is not None
+    assert words.text == "c?"
+
+
 def test_whole_seconds_are_seconds() -> None:
     """A clock that counts in whole numbers leaves the same snapshot as one that does not."""
     whole, real = TurnMachine(), TurnMachine()
@@ -295,6 +311,14 @@ def test_whole_seconds_are_seconds() -> None:
     for at, event in enumerate(events):
         whole.feed(event, at)
         real.feed(event, float(at))
+        assert whole.snapshot() == real.snapshot() == TurnMachine.restore(whole.snapshot()).snapshot()
+
+
+def test_whole_seconds_of_audio_are_seconds() -> None:
+    """Words that nobody announced leave the same snapshot, whatever kind of number says when they came."""
+    whole, real = TurnMachine(), TurnMachine()
+    whole.feed(Update(0, "hi", 0, 3), 1.0)
+    real.feed(Update(0, "hi", 0.0, 3.0), 1.0)
     assert whole.snapshot() == real.snapshot() == TurnMachine.restore(whole.snapshot()).snapshot()
 
 
@@ -811,7 +835,7 @@ def test_a_closed_machine_takes_no_events() -> None:
 
 @pytest.mark.parametrize("at", [0.5, float("nan"), float("inf"), -float("inf")])
 def test_time_does_not_go_back(at: float) -> None:
-    """A time before the last one, or none at all, raises and changes nothing."""
+    """A second before the last one raises and changes nothing, and so does what is no second at all."""
     machine = TurnMachine()
     machine.feed(StartOfTurn(0, "tea"), 1.0)
     before = machine.snapshot()
@@ -874,6 +898,13 @@ def test_a_snapshot_goes_on_where_the_machine_was() -> None:
     for junk in (b"", b"junk", b"\x80", b"\x81\xa7version\x63"):
         with pytest.raises(LocalProtocolError, match="snapshot"):
             TurnMachine.restore(junk)
+
+
+def test_a_snapshot_of_an_earlier_version_is_refused() -> None:
+    """It says which version it has and which one can be read, though nothing else in it makes sense here."""
+    flat = {"version": 1, "now": 1.0, "turn": 0, "index": 0, "text": "tea", "reply": -1, "suspended": -1}
+    with pytest.raises(LocalProtocolError, match="the snapshot has version 1, this turnkit reads 2"):
+        TurnMachine.restore(msgspec.msgpack.encode(flat))
 
 
 def test_the_recorded_session(preamble: Path) -> None:
