@@ -1,7 +1,7 @@
-"""When two texts say the same words.
+"""Comparing texts by their words: whether a text has any, and whether two texts have the same.
 
-Flux changes its mind about capitals, commas and spaces without the user having said anything new; turnkit therefore
-compares words. What the digits say is never folded away: 3.5 is not 35.
+Flux changes its mind about capitals, commas and spaces without the user having said anything new, so texts are not
+compared letter by letter. What the digits say is never folded away: 3.5 is not 35.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ WITHOUT_SPACES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\uf
 Thai and Lao, Burmese, Khmer, Han, bopomofo and kana with their signs and half-width forms.
 """
 
-_REVISED = 40  # characters
+_REVISED = 40  # characters at the end of a text in which Flux may still change its mind
 
 _NUMBER = re.compile(r"(?:(?<!\S)-)?(?:(?<![^\s-])\.)?\d(?:[\d.,:/-]*\d)?")
 _DIGIT = re.compile(r"\d")
 
 
 class _Fold(dict[int, str | None]):
-    """A translation table that learns each character once: punctuation goes, the rest stays."""
+    """A translation table that removes punctuation, and learns each character once."""
 
     def __missing__(self, code: int) -> str | None:
         character = chr(code)
@@ -56,7 +56,7 @@ def fold(text: str) -> bytes:
 
 
 def last_letter(text: str) -> str:
-    """The last letter or digit of a text in lower case, if it is ASCII; else empty.
+    """The last letter or digit of a text in lower case; empty if there is none, or if it is not ASCII.
 
     Two texts whose last letters are known and differ do not say the same words: a cheap answer to the common case.
     """
@@ -69,7 +69,7 @@ def has_words(text: str) -> bool:
 
 
 def same_words(one: str, other: str) -> bool:
-    """Whether two texts differ at most in case, punctuation and white space, numbers aside."""
+    """Whether two texts have the same words, whatever their case, punctuation and spaces; numbers must be equal."""
     if one == other:
         return True
     end, other_end = one.rstrip(_TAIL)[-3:], other.rstrip(_TAIL)[-3:]
