@@ -1,4 +1,4 @@
-"""From a call to a file: what happens costs an append; encoding and writing wait for `flush`."""
+"""The recorder of a call: what happens costs an append; encoding and writing wait for `flush`."""
 
 from __future__ import annotations
 
@@ -53,20 +53,31 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 class Recorder:
     """Writes one call to a file, append only and by whole lines: what kills the process costs the last moments.
 
-    Settings: `path` of a file that does not exist yet, or of a directory, where the file is named after the session
-    (made if it is not there and the path ends in a slash);
-    `redact` replaces every word (see `turnkit.trace.redaction` for what stays readable); `frames` adds every frame of
-    Flux whole; `max_bytes` bounds the file; `options` of the connection, where the session's source does not know
-    them. Raises ConfigError for a setting that cannot work. The file holds what was said, so only its owner may read
-    it.
+    The file holds what was said, so only its owner may read it. A session calls the methods; so may whoever runs a
+    `TurnMachine` without one: `begin`, then for each step what was fed and answered, `flush` now and then, `end`. A
+    disk that fails never raises: `failure` says how, `lost` counts the records that were not written, and nothing is
+    written any more. (A disk that hangs holds up whoever calls `flush`: record to one that does not, such as this
+    machine's own.)
 
-    A session calls the methods; so may whoever runs a `TurnMachine` without one: `begin`, then for each step what was
-    fed and answered, `flush` now and then, `end`. A disk that fails never raises: `failure` says how, `lost` counts
-    the records that were not written, and nothing is written any more. (A disk that hangs holds up whoever calls
-    `flush`: record to one that does not, such as this machine's own.)
+    Args:
+        path: a file that does not exist yet, or a directory, where the file is named after the session (made if it is
+            not there and the path ends in a slash).
+        redact: whether every word is replaced, False by default; see `turnkit.trace.redaction` for what stays
+            readable.
+        frames: whether every frame of Flux is added whole, False by default.
+        max_bytes: the bound of the file in bytes, 64 MiB by default and at least 4096.
+        options: those of the connection, where the session's source does not know them.
 
-    Attributes: `path` (of the file, once it has begun), `pending` records not written yet, `written` bytes, `lost`,
-    `failure`, `full` whether the bound was reached.
+    Raises:
+        ConfigError: for a setting that cannot work.
+
+    Attributes:
+        path: the path of the file, once it has begun.
+        pending: the records that are not written yet.
+        written: how many bytes are.
+        lost: how many records were not written and will not be.
+        failure: how the disk failed, None if it did not.
+        full: whether the bound was reached.
     """
 
     def __init__(
@@ -125,9 +136,18 @@ class Recorder:
         options: FluxOptions | None = None,
         turnkit: str = "",
     ) -> None:
-        """Open the file and write the header; `settings` are those of the machine, policies and all.
+        """Open the file and write the header.
 
-        Raises LocalProtocolError if this recorder has recorded a call already.
+        Args:
+            session: the session's name.
+            began: the wall clock now, in ISO 8601.
+            began_at: the machine's clock now, in seconds.
+            settings: those of the machine, policies and all.
+            options: those of the connection; by default the recorder's own.
+            turnkit: the version that is running.
+
+        Raises:
+            LocalProtocolError: if this recorder has recorded a call already.
         """
         if self._file is not None or self._over:
             raise LocalProtocolError("a Recorder records one call; make a new one for the next")
@@ -185,10 +205,16 @@ class Recorder:
         self._add(signal)
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told.
+        """Something happened that the machine is not told.
 
-        Raises LocalProtocolError for a name that is none, and for fields that no JSON can carry or that are called
-        as the line's own.
+        Args:
+            at: when, in seconds of the machine's clock.
+            name: what it is called.
+            fields: what there is to know of it, as plain values.
+
+        Raises:
+            LocalProtocolError: for an empty name, and for fields that no JSON can carry or that are called as the
+                line's own, `at` and `fact`.
         """
         if not isinstance(name, str) or not name or {"at", "fact"} & set(fields):
             raise LocalProtocolError(f"fact {name!r}: must be a name, and no field of it may be called at or fact")
