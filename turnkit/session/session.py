@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 from uuid import uuid4
 
 import anyio
 
+from ..checks import check_seconds
 from ..errors import ConfigError, LocalProtocolError, TurnkitError
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
@@ -100,8 +100,8 @@ class Session:
                 raise ConfigError(f"{name}={function!r}: must be an async function")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
-        if reply_timeout is not None and not (isinstance(reply_timeout, (int, float)) and 0 < reply_timeout < inf):
-            raise ConfigError(f"reply_timeout={reply_timeout!r}: must be a number of seconds, more than 0, or None")
+        if reply_timeout is not None:
+            check_seconds("reply_timeout", reply_timeout, zero=False)
         settings: dict[str, Any] = {
             "barge_in": barge_in,
             "speculation": speculation,
