@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 from .. import wire
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import (
+    SPOKEN,
     Commit,
     EagerEndOfTurn,
     EndOfTurn,
@@ -323,15 +325,17 @@ class Recorder:
         if self._words is None:
             return signal
         said = self._said(signal, self._words)
-        if unanswered := getattr(signal, "unanswered", ()):
-            said["unanswered"] = tuple(map(self._words.text, unanswered))
         if getattr(signal, "why", "") and not self._own_reasons:
             said["why"] = ""
         return msgspec.structs.replace(signal, **said)
 
     @staticmethod
     def _said(value: Event | Signal | ReplyEnded, words: Pseudonyms) -> dict[str, Any]:
-        return {name: words.text(getattr(value, name)) for name in ("transcript", "heard") if hasattr(value, name)}
+        said = {name: getattr(value, name) for name in SPOKEN.intersection(value.__struct_fields__)}
+        return {
+            name: words.text(text) if isinstance(text, str) else tuple(map(words.text, text))
+            for name, text in said.items()
+        }
 
     def _public(self, value: Any) -> Any:
         """With every text in it redacted, if words are."""
@@ -374,25 +378,24 @@ class Recorder:
 _NO_WORDS = frozenset({"model", "encoding", "redact", "language_hint", "language_hints", "request_id", "type"})
 
 
-# What a host may have got wrong: the machine takes it for what it means, and so must who reads it.
-_MEANT: dict[str, type] = {
-    "reply": int,
-    "heard": str,
-    "reason": str,
-    "trigger": str,
-    "on": bool,
-    "protected": bool,
-}
 _ENDS = frozenset({EagerEndOfTurn, EndOfTurn})
 _CHECKED = frozenset({StartOfTurn, Update, EagerEndOfTurn, TurnResumed})  # where they are born
 
 
+@cache
+def _plain_fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, type], ...]:
+    """The fields of a kind of event or signal that are plain values, and what they are declared as."""
+    return tuple((field.name, field.type) for field in msgspec.structs.fields(kind) if field.type in (bool, int, str))
+
+
 def _fitting(value: T) -> T:
-    """The value with fields of the types that they are declared with."""
+    """The value with fields of the types that they are declared with.
+
+    A host may have got them wrong: the machine takes them for what they mean, and so must who reads the recording.
+    """
     wrong = {}
-    for name in value.__struct_fields__:
-        meant = _MEANT.get(name)
-        if meant is not None and type(field := getattr(value, name)) is not meant:
+    for name, meant in _plain_fields(type(value)):
+        if type(field := getattr(value, name)) is not meant:
             wrong[name] = meant(field)
             if meant is int and wrong[name] != field:
                 raise ValueError(name)
