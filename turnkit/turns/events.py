@@ -20,7 +20,7 @@ COUNTABLE = 2**53
 """The first whole number that JSON cannot be trusted to tell from the next."""
 
 SPOKEN = frozenset({"transcript", "heard", "unanswered"})
-"""The fields of events and signals that hold what was said, texts or tuples of them: no error and no log quotes them."""
+"""The fields of events and signals that hold what was said, texts or tuples of them: no error or log quotes them."""
 
 
 class _Reason(StrEnum):
