@@ -53,10 +53,15 @@ def reference_words(text: str) -> list[str]:
 
 
 def reference_numbers(text: str) -> list[str]:
-    """What the digits of a text say, with the signs that stand between them."""
-    spans = re.split(r"[^\d.,:/-]+", reference_spaced(text))
-    stripped = [span.strip(".,:/-") for span in spans]
-    return [span for span in stripped if span]
+    """What the digits of a text say, with the signs that stand between them, and a point or minus that begins them."""
+    numbers = []
+    for word in reference_spaced(text).split():
+        for span in re.finditer(r"[\d.,:/-]*\d", word):
+            number = span[0].lstrip(".,:/-")
+            before = word[: span.end() - len(number)]
+            sign = "-." if before == "-." else before[-1:] if before in (".", "-") or before.endswith("-.") else ""
+            numbers.append(sign + number)
+    return numbers
 
 
 def reference_same(one: str, other: str) -> bool:
@@ -254,6 +259,7 @@ long_texts = st.tuples(st.sampled_from(["", LONG, LONG * 2]), texts).map("".join
 @given(long_texts, long_texts)
 @example("a.5", "a5")
 @example(LONG + "3.5", LONG + "35")
+@example(LONG + ".5", LONG + "5")
 def test_agrees_with_a_slow_reference(one: str, other: str) -> None:
     """The quick comparison is the plain one: same characters but for case and punctuation, and same numbers."""
     assert same_words(one, other) is reference_same(one, other)
