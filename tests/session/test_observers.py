@@ -96,7 +96,7 @@ def test_what_the_recording_raises_is_the_callers() -> None:
     observers = Observers(Witness("recording", told, LocalProtocolError("no")), lambda *failure: None)
     observers.add(Witness("a", told))
     observers.begin(lambda: 7.0)
-    with pytest.raises(LocalProtocolError, match="^no$"):
+    with pytest.raises(LocalProtocolError, match=r"^no$"):
         observers.fact("Paid", {})
     assert told == [("recording", "fact", 7.0, "Paid", {})]
 
