@@ -45,6 +45,10 @@ class Witness:
         self._note("end")
 
 
+def ignore(function: object, at: str, error: Exception, *, noted: bool = True) -> None:
+    """Nobody wants to know."""
+
+
 def tell_all(observers: Observers) -> None:
     """One call of each kind."""
     observers.begin(lambda: 7.0)
@@ -69,7 +73,7 @@ WHAT = [
 def test_the_recording_is_told_first() -> None:
     """Then the others, in the order in which they came; all of them everything."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(Witness("recording", told), lambda *failure: None)
+    observers = Observers(Witness("recording", told), ignore)
     observers.add(Witness("a", told))
     observers.add(Witness("b", told))
     tell_all(observers)
@@ -82,18 +86,22 @@ def test_what_one_raises_the_next_is_spared() -> None:
     failures: list[tuple[Any, ...]] = []
     error = LocalProtocolError("no")
     failing = Witness("a", told, error)
-    observers = Observers(None, lambda *failure: failures.append(failure))
+
+    def failed(function: object, at: str, error: Exception, *, noted: bool = True) -> None:
+        failures.append((function, at, error, noted))
+
+    observers = Observers(None, failed)
     observers.add(failing)
     observers.add(Witness("b", told))
     tell_all(observers)
     assert told == [(name, *what) for what in WHAT for name in ("a", "b")]
-    assert failures == [(failing, what[0], error) for what in WHAT]
+    assert failures == [(failing, what[0], error, False) for what in WHAT]
 
 
 def test_what_the_recording_raises_is_the_callers() -> None:
     """A fact that cannot be recorded is refused, and nobody is told of it."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(Witness("recording", told, LocalProtocolError("no")), lambda *failure: None)
+    observers = Observers(Witness("recording", told, LocalProtocolError("no")), ignore)
     observers.add(Witness("a", told))
     observers.begin(lambda: 7.0)
     with pytest.raises(LocalProtocolError, match=r"^no$"):
@@ -104,11 +112,11 @@ def test_what_the_recording_raises_is_the_callers() -> None:
 def test_facts_outside_of_the_conversation_are_nobodys() -> None:
     """Before its beginning and after its end; and it is asked for no time where nobody is there."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(None, lambda *failure: None)
+    observers = Observers(None, ignore)
     assert not observers.present
     observers.begin(lambda: pytest.fail("nobody wants to know the time"))
     observers.fact("Paid", {})
-    observers = Observers(None, lambda *failure: None)
+    observers = Observers(None, ignore)
     observers.add(Witness("a", told))
     assert observers.present
     observers.fact("Paid", {})

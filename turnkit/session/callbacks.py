@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable, iscoroutine
 from typing import Any, TypeVar
@@ -11,8 +10,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import ConfigError
-from ..logs import logger
-from ..turns.events import SIGNALS, Commit, ReplyEnded, Signal, Speculate
+from ..turns.events import SIGNALS, Commit, Note, ReplyEnded, Signal, Speculate
+from .failures import Failed
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
@@ -40,7 +39,7 @@ class Callbacks:
 
     def __init__(
         self,
-        failed: Callable[[Callback[Any], Signal | ReplyEnded, Exception], None],
+        failed: Failed,
         settled: Callable[[], None],
     ) -> None:
         self.registered: dict[type, list[Callback[Any]]] = {}
@@ -73,7 +72,7 @@ class Callbacks:
             try:
                 result = callback(signal)
             except Exception as error:
-                self._failed(callback, signal, error)
+                self._report(callback, signal, error)
             else:
                 if result is not None and isawaitable(result):
                     self._start(callback, signal, result)
@@ -112,7 +111,7 @@ class Callbacks:
                 # Cancelled before it could begin, so it does not begin.
                 work.close()
         except Exception as error:
-            self._failed(callback, signal, error)
+            self._report(callback, signal, error)
         finally:
             if reply is not None and (scopes := self._scopes.get(reply)) is not None:
                 scopes.discard(scope)
@@ -120,32 +119,6 @@ class Callbacks:
                     del self._scopes[reply]
             self._settled()
 
-
-def log_failure(session: str, function: object, at: str, error: Exception) -> str:
-    """Log what a function of the host raised.
-
-    Args:
-        session: the session's name.
-        function: the callback, `respond`, `speak` or observer that raised.
-        at: what it was called with or for, such as the name of a signal.
-        error: what it raised.
-
-    Returns:
-        The same in a few words that quote nobody, for a Note.
-    """
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    logger(session=session).error(
-        "callback_failed",
-        callback=name,
-        at=at,
-        error=type(error).__name__,
-        where=_where(error),
-        personal_message=str(error),
-    )
-    return f"{name} at {at}: {type(error).__name__}"
-
-
-def _where(error: Exception) -> str:
-    """The line that raised, without the values that were in play."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    def _report(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: Exception) -> None:
+        # A Note that the callbacks for Note failed could only go to them.
+        self._failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import TurnInfo
+from .failures import Failed
 
 
 class Observer(Protocol):
@@ -53,7 +54,7 @@ class Observers:
 
     __slots__ = ("_failed", "_now", "_observers", "_recording", "present")
 
-    def __init__(self, recording: Observer | None, failed: Callable[[object, str, Exception], None]) -> None:
+    def __init__(self, recording: Observer | None, failed: Failed) -> None:
         self._recording = recording
         self._observers: tuple[Observer, ...] = () if recording is None else (recording,)
         self._failed = failed
@@ -110,4 +111,4 @@ class Observers:
     def _raised(self, observer: Observer, verb: str, error: Exception) -> None:
         if observer is self._recording:
             raise error
-        self._failed(observer, verb, error)
+        self._failed(observer, verb, error, noted=False)

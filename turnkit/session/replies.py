@@ -28,6 +28,7 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
+from .failures import Failed
 from .gate import Chunks, Gate
 from .history import History, Message
 from .reply import Reply, ReplyPlayback, Respond
@@ -109,7 +110,7 @@ class Replies:
         speak: Speak | None,
         *,
         feed: Callable[[Event], object],
-        failed: Callable[[object, str, Exception], None],
+        failed: Failed,
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
         reply_timeout: float | None,
