@@ -14,7 +14,10 @@ from turnkit.turns.words import fold, has_words, last_letter, numbers_of, same_w
 SPOKEN = "%&@#*"
 
 
-UNSPACED = ("CJK ", "HIRAGANA ", "KATAKANA", "COMBINING KATAKANA", "BOPOMOFO ", "THAI ", "LAO ", "MYANMAR ", "KHMER ")
+UNSPACED = (
+    *("CJK ", "HIRAGANA ", "HENTAIGANA ", "KATAKANA", "COMBINING KATAKANA", "BOPOMOFO "),
+    *("THAI ", "LAO ", "MYANMAR ", "KHMER "),
+)
 
 
 def letter_or_mark(character: str) -> str:
@@ -23,7 +26,8 @@ def letter_or_mark(character: str) -> str:
     own = unicodedata.name(character, "").startswith(UNSPACED) and not 0xFE30 <= code <= 0xFE4F
     if own or (0x2E80 <= code <= 0x9FFF and not 0x3130 <= code <= 0x318F):
         return "mark" if kind[0] == "M" else "letter" if kind[0] != "Z" and kind != "Nd" else ""
-    return "mark" if 0x300 <= code <= 0x36F or 0xFE00 <= code <= 0xFE0F or character in "\u200c\u200d\u2060" else ""
+    selector = unicodedata.name(character, "").startswith("VARIATION SELECTOR-")
+    return "mark" if 0x300 <= code <= 0x36F or selector or character in "\u200c\u200d\u2060" else ""
 
 
 def reference_spaced(text: str) -> str:
