@@ -62,11 +62,17 @@ _DIGITS = 4  # of a second, in log lines
 
 
 def log_turns(session: Observable, on_turn: Callable[[TurnMetrics], object] | None = None) -> Metrics:
-    """Log a line for each turn that is over, `turn_over`, and one for the call, `call_over`; the figures so far.
+    """Log a line for each turn that is over, `turn_over`, and one for the call, `call_over`.
 
     At level info, through structlog as the application configured it (without that, nothing is printed), with what is
-    known of the turn, see `TurnMetrics`, durations in seconds. `on_turn` gets the same turn as a value. No line has
-    anything that was said in it.
+    known of the turn, see `TurnMetrics`, durations in seconds. No line has anything that was said in it.
+
+    Args:
+        session: the session to watch, before its `run`.
+        on_turn: is called with each turn as a value; None, the default, for nobody.
+
+    Returns:
+        The figures so far, which go on with the call.
     """
     log = logger(session=session.id)
 
@@ -121,7 +127,7 @@ def instrument(
     transcripts: bool = False,
     on_turn: Callable[[TurnMetrics], object] | None = None,
 ) -> Telemetry:
-    """Report the session to OpenTelemetry, by `meter` and `tracer` or the global ones; call it before `run`.
+    """Report the session to OpenTelemetry; call it before `run`.
 
     Metrics: histograms `turnkit.turn.<duration>` (s), for each duration of `TurnMetrics`; counters `turnkit.turns`,
     `turnkit.drafts`, `turnkit.barge_ins`, `turnkit.replies`, `turnkit.tokens`, `turnkit.stalls`,
@@ -133,11 +139,21 @@ def instrument(
     `turnkit.barge_in`. Times are the engine's, laid onto the wall clock once, at the first thing that happens.
     Tokens that are reported when the span has ended are in the metrics only.
 
-    `attributes` are put on all of it: `gen_ai.agent.name` and `gen_ai.provider.name` belong there, because turnkit
-    does not know them; keep them few, for metrics are kept apart by them. `transcripts` puts what was said on the
-    spans, as `turnkit.turn.transcript` and `turnkit.reply.heard`. `on_turn` gets each turn as a value.
+    Args:
+        session: the session to report.
+        meter: what makes the metrics; by default the global one.
+        tracer: what makes the spans; by default the global one.
+        attributes: are put on all of it: `gen_ai.agent.name` and `gen_ai.provider.name` belong there, because turnkit
+            does not know them; keep them few, for metrics are kept apart by them. None by default.
+        transcripts: whether what was said is put on the spans, as `turnkit.turn.transcript` and `turnkit.reply.heard`;
+            False by default.
+        on_turn: is called with each turn as a value; None, the default, for nobody.
 
-    Raises ConfigError if OpenTelemetry is not installed.
+    Returns:
+        The observer that reports, which knows the context of each reply's span.
+
+    Raises:
+        ConfigError: if OpenTelemetry is not installed.
     """
     try:
         from opentelemetry import context, metrics, trace
@@ -176,7 +192,11 @@ class Telemetry(Watch):
     def context(self, reply: int) -> Context:
         """The context of a reply's span, for spans of your own, such as those of its LLM and its tools.
 
-        Of a reply that is not under way, that of the conversation.
+        Args:
+            reply: the reply's id.
+
+        Returns:
+            The context of its span; of the conversation's, if the reply is not under way.
         """
         return self._spans.context(reply)
 

@@ -25,8 +25,6 @@ from turnkit.wire import Configure, FluxOptions
 
 pytestmark = pytest.mark.anyio
 
-# Audio --------------------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("encoding", "sample_rate", "size"),

@@ -31,8 +31,6 @@ from turnkit.wire import FluxOptions
 
 pytestmark = pytest.mark.anyio
 
-# Errors and logs ----------------------------------------------------------------------------------------------------
-
 
 def foreign_errors() -> list[Exception]:
     """One of each exception that websockets, anyio, trio and the system can raise at a connection."""

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import turnkit.turns.machine
-from tests.proof.test_oracle import MENDED, Script, Step, by_hand, play, scripts
+from tests.proof.scripts import MENDED, Script, Step, by_hand, play, scripts
 from turnkit.tools.proof import Referee, Violation, explore
 from turnkit.turns import chart, state
 from turnkit.turns.machine import TurnMachine

@@ -170,13 +170,34 @@ SPOKEN_SIGNS = "%&@#*"
 
 @cache
 def said(text: str) -> tuple[str, ...]:
-    """The words of a text: no case, no punctuation but what is said or stands between two digits."""
-    text = unicodedata.normalize("NFC", text).casefold()
+    """The words of a text: no case, no punctuation but what is said or stands between two digits.
+
+    Each letter of Chinese, Japanese, Thai, Lao, Khmer and Burmese is a word, with the marks on it.
+    """
+    usual = "".join(unicodedata.normalize("NFKC", sign) if is_wide(sign) else sign for sign in text)
+    text = unicodedata.normalize("NFC", usual).casefold()
     kept = ""
     for before, sign, after in zip(" " + text, text, text[1:] + " ", strict=False):
-        silent = unicodedata.category(sign).startswith("P") and sign not in SPOKEN_SIGNS
-        kept += "" if silent and not (before.isdigit() and after.isdigit()) else sign
+        silent = unicodedata.category(sign)[0] == "P" and sign not in SPOKEN_SIGNS
+        if is_word(sign):
+            kept += f" {sign}"
+        elif is_word(before) and unicodedata.category(sign)[0] != "M":
+            kept += " " if silent else f" {sign}"
+        else:
+            kept += "" if silent and not (before.isdigit() and after.isdigit()) else sign
     return tuple(kept.split())
+
+
+def is_wide(sign: str) -> bool:
+    """Whether it is a form of another width than the usual one."""
+    return unicodedata.east_asian_width(sign) in ("F", "H")
+
+
+def is_word(sign: str) -> bool:
+    """Whether it is a letter of a script that puts no spaces between words."""
+    script = unicodedata.name(sign, "").split(" ")[0].split("-")[0]
+    scripts = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO", "KHMER", "MYANMAR")
+    return script in scripts and unicodedata.category(sign)[0] == "L"
 
 
 # What is remembered -----------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from math import inf
@@ -12,11 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from typer.testing import CliRunner
 
 import turnkit.turns.machine
-from turnkit.cli import app
-from turnkit.cli import check as command
+from tests.proof.broken_machines import Careless, Forgetful, Fragile, Sleepless, Talkative
 from turnkit.errors import ConfigError
 from turnkit.tools.proof import (
     INVARIANTS,
@@ -39,7 +36,6 @@ from turnkit.turns.events import (
     Signal,
     StartOfTurn,
     TurnResumed,
-    TurnStarted,
     Update,
 )
 from turnkit.turns.machine import TurnMachine
@@ -168,9 +164,9 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
         others: list[tuple[Any, Any, Any]]
         ways: list[Any] | None = None
 
-        def _reach(self, parent: int, event: Event | None, at: float) -> None:
-            key = self._key()
-            here = (self._judged.state.copy(), self._judged.referee.memory.__copy__())  # type: ignore[attr-defined]
+        def reach(self, parent: int, event: Event | None, at: float) -> None:
+            key = self.key()
+            here = (self.judged.state.copy(), self.judged.referee.memory.__copy__())  # type: ignore[attr-defined]
             if self.ways is not None:
                 self.ways.append(key)
                 return
@@ -179,7 +175,7 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
                     self.others.append((key, *here))
             else:
                 self.met[key] = here
-            super()._reach(parent, event, at)
+            super().reach(parent, event, at)
 
     explorer = Comparing(SMALL, TurnMachine)
     explorer.met, explorer.others = {}, []
@@ -190,64 +186,13 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
         reached = []
         for where in (explorer.met[key], there):
             explorer.ways = []
-            explorer._leave(0, *where)
+            explorer.leave(0, *where)
             reached.append(explorer.ways)
         assert set(reached[0]) == set(reached[1])
         assert len(reached[0]) > 40
 
 
 # What is found ------------------------------------------------------------------------------------------------------
-
-
-class Talkative(TurnMachine):
-    """Says twice that a turn has begun, if that is the third one."""
-
-    def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
-        signals = super().feed(event, at)
-        if any(isinstance(signal, TurnStarted) and signal.turn == 2 for signal in signals):
-            return signals + signals
-        return signals
-
-
-class Forgetful(TurnMachine):
-    """Forgets, when it is written down, that a reply is protected."""
-
-    def snapshot(self) -> bytes:
-        kept = self.state
-        self.state = kept.copy()
-        if self.state.reply is not None:
-            self.state.reply.protected = False
-        data = super().snapshot()
-        self.state = kept
-        return data
-
-
-class Sleepless(TurnMachine):
-    """Does nothing at a deadline but put it off."""
-
-    def wake(self, at: float) -> tuple[Signal, ...]:
-        turn = self.state.turn
-        if turn is not None and turn.stall_at <= at < inf:
-            turn.stall_at = self.state.soonest = at + 1.0
-            self.state.now = at
-            return ()
-        return super().wake(at)
-
-
-class Fragile(TurnMachine):
-    """Raises when an agent that is heard is asked to begin."""
-
-    def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
-        if isinstance(event, Initiate) and self.floor is not None and self.floor[1] == "audible":
-            raise ZeroDivisionError
-        return super().feed(event, at)
-
-
-class Careless(TurnMachine):
-    """Takes whatever it is given."""
-
-    def wake(self, at: float) -> tuple[Signal, ...]:
-        return super().wake(max(at, self.state.now))
 
 
 @pytest.mark.parametrize(
@@ -354,70 +299,3 @@ def test_a_wake_that_is_too_early_must_do_nothing() -> None:
 
     with pytest.raises(Violation, match="before the deadline did something"):
         judged_after(StartOfTurn(0, "tea"), machine=Rounding).wake_early()
-
-
-# The command --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command explores two small worlds, whatever level it is asked for."""
-    monkeypatch.setattr(command, "configurations", lambda level: (SMALL, msgspec.structs.replace(SMALL, name="again")))
-
-
-@pytest.mark.usefixtures("small")
-def test_the_command_for_people() -> None:
-    """Configurations, invariants and what it came to, in plain lines where no terminal is."""
-    result = CliRunner().invoke(app, ["check", "--quick"])
-    assert result.exit_code == 0
-    assert "\x1b" not in result.stdout
-    assert "together" in result.stdout
-    assert "No violation" in result.stdout
-    assert "the rest was not visited" in " ".join(result.stdout.split())
-    assert "At most one draft is alive" in result.stdout
-
-
-@pytest.mark.usefixtures("small")
-def test_the_command_for_programs() -> None:
-    """An object a configuration, then what they come to together."""
-    result = CliRunner().invoke(app, ["check", "--quick", "--json"])
-    assert result.exit_code == 0
-    *each, total = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [one["configuration"] for one in each] == ["small", "again"]
-    assert total["configurations"] == len(each) == 2
-    assert total["states"] == sum(one["states"] for one in each)
-    assert set(total["checks"]) == {str(number) for number in INVARIANTS}
-    assert total["violation"] is None
-    assert total["complete"] is False
-    assert total["seconds"] > 0
-
-
-def test_the_command_shows_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 1, and the way to the violation: Python that runs, on a page or in a field."""
-    monkeypatch.setattr(command, "TurnMachine", Talkative)
-    shown = CliRunner().invoke(app, ["check", "--quick"])
-    told = CliRunner().invoke(app, ["check", "--quick", "--json"])
-    assert shown.exit_code == told.exit_code == 1
-    violation = json.loads(told.stdout.splitlines()[-1])["violation"]
-    assert violation["invariant"] == 5
-    assert "Invariant 5 is broken by 3 steps" in shown.stdout
-    assert violation["code"] in shown.stdout
-    with pytest.raises(Violation, match="invariant 5"):
-        exec(compile(violation["code"], "counterexample", "exec"), {})
-
-
-@pytest.mark.usefixtures("small")
-def test_the_command_side_by_side() -> None:
-    """Without --quick a process a core explores: what it comes to is the same, in the same order."""
-    alone = CliRunner().invoke(app, ["check", "--quick", "--json"])
-    together = CliRunner().invoke(app, ["check", "--json"])
-    assert together.exit_code == 0, together.output
-    lines = [[json.loads(line) for line in result.stdout.splitlines()] for result in (alone, together)]
-    for line in (*lines[0], *lines[1]):
-        del line["seconds"]
-    assert sorted(map(str, lines[0])) == sorted(map(str, lines[1]))
-
-
-def test_the_command_called_wrongly() -> None:
-    """Two levels at once are a usage error."""
-    assert CliRunner().invoke(app, ["check", "--quick", "--deep"]).exit_code == 2

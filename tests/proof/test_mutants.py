@@ -37,6 +37,12 @@ def test_the_machine_as_it_is_survives(killer: Killer) -> None:
     assert killer(TurnMachine) is None
 
 
+@pytest.mark.parametrize("killer", KILLERS)
+def test_a_machine_that_was_copied_and_not_damaged_survives(killer: Killer) -> None:
+    """What a mutant dies of is its damage, not the way it is made."""
+    assert killer(grow(Mutant("none", "class TurnMachine:", "class TurnMachine:"))) is None
+
+
 def test_the_list_is_in_order() -> None:
     """Names are unique, each survivor is on the list, and a mutant is a class of its own."""
     rules = [mutant.rule for mutant in MUTANTS]

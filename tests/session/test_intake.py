@@ -98,6 +98,24 @@ def test_numbers_count_without_a_gap() -> None:
     assert steps(Intake(), turn(number=4), turn(number=4)) == [Update(0, ""), gap(4, 4), Update(0, "")]
 
 
+def test_the_message_that_is_due_is_its_event_alone() -> None:
+    """The short way of most messages; any other is not taken, and goes the long way as if nothing had been asked."""
+    intake = Intake()
+    assert steps(intake, connected(), StreamLost("gone")) == [StreamLost("gone")]
+    due, odd, late = (decode(text) for text in (turn(number=0), turn("Pondering", number=1), turn(number=9)))
+    assert isinstance(due, TurnInfo)
+    assert isinstance(odd, TurnInfo)
+    assert isinstance(late, TurnInfo)
+    assert intake.take_due(due) == Update(0, "")
+    assert intake.take_due(late) is intake.take_due(odd) is intake.take_due(due) is None
+    assert steps(intake, odd, late) == [
+        Surprise(NoteKind.UNKNOWN_MESSAGE, "TurnInfo with event 'Pondering'"),
+        gap(9, 1),
+        Update(0, ""),
+    ]
+    assert steps(intake, StreamLost("again")) == [StreamLost("again")], "by what was due the stream was back"
+
+
 def test_what_has_no_number_is_not_missed() -> None:
     """Older hosts send none; and after an unknown message, which may have had one, the count begins anew."""
     assert steps(Intake(), turn(), turn(number=5), turn(), turn(number=9)) == [Update(0, "")] * 4

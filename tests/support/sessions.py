@@ -9,6 +9,13 @@ import anyio
 from turnkit.session import Session
 from turnkit.turns.events import SIGNALS, EagerEndOfTurn, EndOfTurn, Event, ReplyEnded, Signal, StartOfTurn
 
+TURN: list[Event] = [StartOfTurn(0, "tea"), EagerEndOfTurn(0, "tea", 0.6), EndOfTurn(0, "tea", 0.8, trigger="model")]
+"""A turn that is drafted for and then committed, in no time."""
+EAGER = TURN[:2]
+"""The same turn up to its draft."""
+OVER: list[Event] = [StartOfTurn(1, "stop")]
+"""The next turn, which begins over the reply."""
+
 
 async def script(*steps: object) -> AsyncIterator[object]:
     """A source: events and messages are yielded, numbers are seconds to wait, callables are called, errors raised."""

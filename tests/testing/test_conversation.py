@@ -32,6 +32,26 @@ def test_what_was_heard_and_what_was_not() -> None:
         call.assert_never_heard("?!")
 
 
+@pytest.mark.parametrize(
+    ("says", "heard", "not_heard"),
+    [
+        ("ご予約は八時に承りました。", ("八時", "八 時 に", "予約"), ("七時", "時八")),
+        ("Table ４, ３．５ euros.", ("4", "3.5 euros"), ("35", "5", "3")),
+        ("จองโต๊ะแล้ว", ("โต๊ะ", "จอง โต๊ะ"), ("โตะ",)),
+        ("क्या आप आएँगे। जी।", ("आएँगे जी",), ("आए",)),
+        ("هل أنت هنا؟", ("أنت هنا",), ("هن",)),
+    ],
+)
+def test_what_was_heard_in_other_scripts(says: str, heard: tuple[str, ...], not_heard: tuple[str, ...]) -> None:
+    """Words are those that turnkit compares, with blanks between them or not, and numbers are whole."""
+    call = rehearse(bot(says), "1.0 When?")
+    call.assert_heard(*heard)
+    call.assert_never_heard(*not_heard)
+    for text in heard:
+        with pytest.raises(RehearsalFailed, match="should never have been"):
+            call.assert_never_heard(text)
+
+
 def test_answered_once() -> None:
     """By a reply that was heard; an answer to both of two turns counts for both."""
     call = rehearse(bot(), "1.0 When? [end 0]\n+0.1 When, please? [end]")

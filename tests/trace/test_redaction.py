@@ -21,10 +21,10 @@ from turnkit.turns.events import (
     ReplyEnded,
     StartOfTurn,
 )
-from turnkit.turns.words import has_words, same_words
+from turnkit.turns.words import has_words, same_words, words_of
 from turnkit.wire import TurnInfo, decode
 
-sayings = st.text(st.sampled_from("tea TEA.'’-35,:$%é ß我想。はいहाँ\n"), max_size=24)
+sayings = st.text(st.sampled_from("tea TEA.'’-35,:$%é ß我想。はいｶﾞกิ๓３．\u200bहाँ\n"), max_size=24)
 
 
 @given(sayings, sayings)
@@ -34,7 +34,7 @@ def test_redacted_texts_are_equal_where_the_texts_are(one: str, other: str) -> N
     hidden, also = words.text(one), words.text(other)
     assert same_words(hidden, also) == same_words(one, other)
     assert has_words(hidden) == has_words(one)
-    assert len(hidden.split()) == len(one.split())
+    assert len(words_of(hidden)) == len(words_of(one))
     assert words.text(one) == hidden
 
 

@@ -17,6 +17,7 @@ from turnkit.errors import LocalProtocolError
 from turnkit.turns import events
 from turnkit.turns.events import (
     SIGNALS,
+    SPOKEN,
     Cancel,
     CancelReason,
     Commit,
@@ -28,6 +29,7 @@ from turnkit.turns.events import (
     NoteKind,
     PlaybackAdvanced,
     Protect,
+    ReplyEnded,
     ResumeReason,
     Signal,
     Speculate,
@@ -249,3 +251,11 @@ def test_words_in_the_wrong_place(args: tuple[Any, ...]) -> None:
     with pytest.raises(LocalProtocolError) as caught:
         events.Update(*args)
     assert "4711" not in str(caught.value)
+
+
+def test_of_every_text_it_is_known_whether_it_was_said() -> None:
+    """A field that holds words and is not in SPOKEN would be read in recordings that are redacted."""
+    kinds = (*EVENTS, *SIGNALS, ReplyEnded)
+    fields = [field for kind in kinds for field in msgspec.structs.fields(kind)]
+    texts = {field.name for field in fields if field.type in (str, tuple[str, ...])}
+    assert texts == SPOKEN | {"reason", "trigger", "why", "detail"}

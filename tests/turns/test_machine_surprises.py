@@ -109,7 +109,7 @@ def test_whole_seconds_are_seconds() -> None:
     for at, event in enumerate(events):
         whole.feed(event, at)
         real.feed(event, float(at))
-    assert whole.snapshot() == real.snapshot() == TurnMachine.restore(whole.snapshot()).snapshot()
+        assert whole.snapshot() == real.snapshot() == TurnMachine.restore(whole.snapshot()).snapshot()
 
 
 @pytest.mark.parametrize(

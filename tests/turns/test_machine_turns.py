@@ -106,6 +106,18 @@ def test_punctuation_is_not_news() -> None:
     assert stepped.feed(EndOfTurn(0, "WELL  TEA")) == [Commit(0, 0, "WELL  TEA", True, "", (), at=0.5)]
 
 
+@pytest.mark.parametrize(
+    ("text", "again"),
+    [("明日の八時", "明日 の 八 時。"), ("โต๊ะสี่คน", "โต๊ะ สี่ คน"), ("３．５", "3.5"), ("आठ बजे", "आठ बजे।")],
+)
+def test_blanks_marks_and_width_are_not_news_in_any_script(text: str, again: str) -> None:
+    """Whether Flux puts blanks between letters that have none, or not, costs no draft."""
+    stepped = SteppedMachine()
+    stepped.feed(StartOfTurn(0, text), EagerEndOfTurn(0, text))
+    assert stepped.feed(Update(0, again)) == []
+    assert stepped.feed(EndOfTurn(0, again)) == [Commit(0, 0, again, True, "", (), at=0.4)]
+
+
 @pytest.mark.parametrize("text", ["", "  ", "..."])
 def test_an_empty_end_drops_the_turn_and_its_draft(text: str) -> None:
     """EndOfTurn without words: the draft is cancelled, the turn dropped with the last words it had."""

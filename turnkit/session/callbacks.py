@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable, iscoroutine
 from typing import Any, TypeVar
@@ -11,9 +10,8 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import ConfigError
-from ..logs import logger
-from ..turns.events import SIGNALS, Commit, ReplyEnded, Signal, Speculate
-from .failures import failure, must_pass
+from ..turns.events import SIGNALS, Commit, Note, ReplyEnded, Signal, Speculate
+from .failures import Failed, failure, must_pass
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
@@ -41,7 +39,7 @@ class Callbacks:
 
     def __init__(
         self,
-        failed: Callable[[Callback[Any], Signal | ReplyEnded, BaseException], None],
+        failed: Failed,
         settled: Callable[[], None],
     ) -> None:
         self.registered: dict[type, tuple[Callback[Any], ...]] = {}
@@ -76,7 +74,7 @@ class Callbacks:
                 # Also a CancelledError: what is not awaited is not cancelled.
                 if must_pass(error):
                     raise
-                self._failed(callback, signal, error)
+                self._report(callback, signal, error)
             else:
                 if result is not None and isawaitable(result):
                     self._start(callback, signal, result)
@@ -118,7 +116,7 @@ class Callbacks:
             error = failure(raised)
             if error is None:
                 raise
-            self._failed(callback, signal, error)
+            self._report(callback, signal, error)
         finally:
             if reply is not None and (scopes := self._scopes.get(reply)) is not None:
                 scopes.discard(scope)
@@ -126,32 +124,6 @@ class Callbacks:
                     del self._scopes[reply]
             self._settled()
 
-
-def log_failure(session: str, function: object, at: str, error: BaseException) -> str:
-    """Log what a function of the host raised.
-
-    Args:
-        session: the session's name.
-        function: the callback, `respond`, `speak` or observer that raised.
-        at: what it was called with or for, such as the name of a signal.
-        error: what it raised.
-
-    Returns:
-        The same in a few words that quote nobody, for a Note.
-    """
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    logger(session=session).error(
-        "callback_failed",
-        callback=name,
-        at=at,
-        error=type(error).__name__,
-        where=_where(error),
-        personal_message=str(error),
-    )
-    return f"{name} at {at}: {type(error).__name__}"
-
-
-def _where(error: BaseException) -> str:
-    """The line that raised, without the values that were in play."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    def _report(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: BaseException) -> None:
+        # A Note that the callbacks for Note failed could only go to them.
+        self._failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))

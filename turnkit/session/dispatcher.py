@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup
@@ -27,7 +26,8 @@ from ..turns.events import (
 )
 from ..turns.machine import TurnMachine
 from ..wire import TurnInfo
-from .callbacks import Callback, Callbacks, log_failure
+from .callbacks import Callback, Callbacks
+from .failures import log_failure
 from .observers import Observers
 from .replies import PAUSE_OR_END, Replies
 from .reply import Respond
@@ -62,6 +62,24 @@ class Dispatcher:
         tasks: where callbacks and replies go on; None until the conversation begins.
     """
 
+    __slots__ = (
+        "_alarm",
+        "_clock",
+        "_dispatching",
+        "_last",
+        "_machine",
+        "_name",
+        "_queue",
+        "_recording",
+        "_settled",
+        "_stalled",
+        "callbacks",
+        "notes",
+        "observers",
+        "replies",
+        "tasks",
+    )
+
     def __init__(
         self,
         name: str,
@@ -76,15 +94,16 @@ class Dispatcher:
         settled: Callable[[], None],
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
-        self.observers = Observers(recording, partial(self._host_failed, noted=False))
-        self.callbacks = Callbacks(self._callback_failed, settled)
+        failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
+        self.observers = Observers(recording, failed)
+        self.callbacks = Callbacks(failed, settled)
         self.replies = Replies(
             name,
             machine,
             respond,
             speak,
             feed=self.feed_if_running,
-            failed=self._host_failed,
+            failed=failed,
             ended=self._reply_ended,
             fact=self.observers.fact,
             reply_timeout=reply_timeout,
@@ -204,10 +223,6 @@ class Dispatcher:
             self.callbacks.cancel(signal.reply)
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
-
-    def _callback_failed(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: BaseException) -> None:
-        # A report that the callbacks for Note failed could only go to them.
-        self._host_failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))
 
     def _host_failed(self, function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
         """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""

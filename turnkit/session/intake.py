@@ -5,7 +5,7 @@ Nothing in here waits, logs or knows the time.
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias, get_args
+from typing import NamedTuple, TypeAlias, final, get_args
 
 from ..errors import RemoteProtocolError
 from ..turns.events import Event, NoteKind, StreamLost, StreamRestored, TurnEvent
@@ -25,6 +25,7 @@ _TURN_EVENTS = frozenset(get_args(TurnEvent))
 _EVENTS = frozenset(get_args(Event))
 
 
+@final
 class Surprise(NamedTuple):
     """Something odd that was tolerated: a Note that has no time yet."""
 
@@ -70,7 +71,15 @@ class Intake:
             return None, (Surprise(NoteKind.MALFORMED_MESSAGE, str(error)),)
         return message, self._turn(message) if type(message) is TurnInfo else self._beside_the_turns(message)
 
-    def lose(self, reason: str) -> tuple[Step, ...]:
+    def take_due(self, message: TurnInfo) -> Event | None:
+        """The event of the message that is due, which is nearly every one; None if it is another, and not taken."""
+        if message.sequence_id != self._sequence_id + 1 or (event := to_event(message)) is None:
+            return None
+        self._sequence_id += 1
+        self._lost = False
+        return event
+
+    def lose(self, reason: str) -> tuple[StreamLost, ...]:
         """The stream is lost; that is an event only if it was not lost already."""
         if self._lost:
             return ()
@@ -83,7 +92,7 @@ class Intake:
         if event is None:
             return (*gap, Surprise(NoteKind.UNKNOWN_MESSAGE, f"TurnInfo with event {message.event[:40]!r}"))
         self._lost = False
-        return (*gap, event) if gap else (event,)
+        return (*gap, event)
 
     def _beside_the_turns(self, message: Message) -> tuple[Step, ...]:
         if isinstance(message, Unknown):
@@ -103,7 +112,7 @@ class Intake:
 
     def _connect(self) -> tuple[Step, ...]:
         # If whoever reconnected did not say that the old stream was lost: turns are counted from 0 again.
-        steps = self.lose("connected anew") if self._connected else ()
+        steps: tuple[Step, ...] = self.lose("connected anew") if self._connected else ()
         self._connected, self._sequence_id = True, -1
         if self._lost:
             self._lost = False

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import TurnInfo
-from .failures import must_pass
+from .failures import Failed, must_pass
 
 
 class Observer(Protocol):
@@ -54,7 +54,7 @@ class Observers:
 
     __slots__ = ("_failed", "_now", "_observers", "_recording", "present")
 
-    def __init__(self, recording: Observer | None, failed: Callable[[object, str, BaseException], None]) -> None:
+    def __init__(self, recording: Observer | None, failed: Failed) -> None:
         self._recording = recording
         self._observers: tuple[Observer, ...] = () if recording is None else (recording,)
         self._failed = failed
@@ -111,4 +111,4 @@ class Observers:
     def _raised(self, observer: Observer, verb: str, error: BaseException) -> None:
         if observer is self._recording or must_pass(error):
             raise error
-        self._failed(observer, verb, error)
+        self._failed(observer, verb, error, noted=False)

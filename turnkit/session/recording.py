@@ -28,13 +28,14 @@ class Recording:
 
     Attributes:
         recorder: the recorder that writes the file.
+        frames: whether it keeps every message whole; if not, those of turns say nothing to `received`.
     """
 
-    __slots__ = ("_alarm", "_append", "_flush_at", "_frames", "_now", "_reported", "_session", "_settings", "recorder")
+    __slots__ = ("_alarm", "_append", "_flush_at", "_now", "_reported", "_session", "_settings", "frames", "recorder")
 
     def __init__(self, record: str | Path | Recorder, session: str, settings: Mapping[str, Any]) -> None:
         self.recorder = record if isinstance(record, Recorder) else Recorder(record)
-        self._frames = self.recorder.frames
+        self.frames = self.recorder.frames
         self._append = self.recorder.pending.append
         self._session = session
         self._settings = settings
@@ -69,7 +70,7 @@ class Recording:
 
     def received(self, message: Message) -> None:
         """A message of Flux came: what it says beside the turns is a fact; whole, it is kept if frames are."""
-        if self._frames:
+        if self.frames:
             self.recorder.frame(self._now(), message)
         if isinstance(message, Connected):
             self.fact(self._now(), "Connected", request_id=message.request_id)

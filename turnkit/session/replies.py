@@ -27,7 +27,7 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
-from .failures import failure
+from .failures import Failed, failure
 from .gate import Chunks, Gate
 from .history import History, Message
 from .reply import Reply, ReplyPlayback, Respond
@@ -106,7 +106,7 @@ class Replies:
         speak: Speak | None,
         *,
         feed: Callable[[Event], object],
-        failed: Callable[[object, str, BaseException], None],
+        failed: Failed,
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
         reply_timeout: float | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import anyio
 
+from ..checks import check_seconds
 from ..errors import ConfigError, LocalProtocolError, TurnkitError
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
@@ -34,7 +35,7 @@ from ..wire import TurnInfo
 from .callbacks import Callback, S
 from .dispatcher import Dispatcher
 from .history import Message as ChatMessage
-from .intake import Intake, Step, Surprise
+from .intake import Intake, Surprise
 from .observers import Observer
 from .reply import Respond, saying
 
@@ -109,8 +110,8 @@ class Session:
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
         bounds = {"reply_timeout": reply_timeout, "silence_timeout": silence_timeout, "drain_timeout": drain_timeout}
         for name, bound in bounds.items():
-            if bound is not None and not (isinstance(bound, (int, float)) and 0 < bound < inf):
-                raise ConfigError(f"{name}={bound!r}: must be a number of seconds, more than 0, or None")
+            if bound is not None:
+                check_seconds(name, bound, zero=False)
         settings: dict[str, Any] = {
             "barge_in": barge_in,
             "speculation": speculation,
@@ -226,7 +227,8 @@ class Session:
                 self._take(item)
         except Exception as error:
             reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
-            self._follow(self._intake.lose(reason))
+            for lost in self._intake.lose(reason):
+                self._dispatcher.feed(lost)
             return error
         finally:
             self._source = None
@@ -250,17 +252,20 @@ class Session:
             self._drained.set()
 
     def _take(self, item: object) -> None:
+        if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:
+            if self._recording is not None and self._recording.frames:
+                self._recording.received(item)
+            self._dispatcher.feed(event, item)
+            return
         message, steps = self._intake.take(item)
         if self._recording is not None and message is not None:
             self._recording.received(message)
-        self._follow(steps, message if type(message) is TurnInfo else None)
-
-    def _follow(self, steps: Iterable[Step], message: TurnInfo | None = None) -> None:
+        turn = message if type(message) is TurnInfo else None
         for step in steps:
-            if isinstance(step, Surprise):
+            if type(step) is Surprise:
                 self._dispatcher.note(step.kind, step.detail)
             else:
-                self._dispatcher.feed(step, message)
+                self._dispatcher.feed(step, turn)
 
     # The host -----------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from math import inf, isfinite
 
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.words import WITHOUT_SPACES
+from ..turns.words import LETTER_AS_WORD
 
 WordTiming = tuple[str, float, float]
 """A word as the TTS names it, its start and its end in seconds."""
@@ -26,8 +26,9 @@ _ROUNDING = 1e-6  # seconds: what adding up the lengths of pieces of audio may b
 _SEARCHED_AHEAD = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
 
 _MARKS = re.compile(r"[^\w\s]*")
-# A letter of a script without spaces is a word; its punctuation is none, but goes with the word that it follows.
-_WORD = re.compile(rf"(?=\w)[{WITHOUT_SPACES}][^\w\s]*|(?:[^\s{WITHOUT_SPACES}]|(?![\w\s])[{WITHOUT_SPACES}])+")
+# A letter that counts as a word; its punctuation is none, but goes with the word that it follows.
+_LETTER = rf"(?=\w){LETTER_AS_WORD}"
+_WORD = re.compile(rf"{_LETTER}[^\w\s]*|(?:(?!{_LETTER})\S)+")
 _SPOKEN = re.compile(r"\w")
 
 

@@ -19,6 +19,7 @@ from ..errors import ConfigError  # noqa: E402
 from ..session import Session  # noqa: E402
 from .caller import Caller  # noqa: E402
 from .conversation import Conversation  # noqa: E402
+from .conversation_rules import has_answers, wants_answers  # noqa: E402
 from .pace import Pace  # noqa: E402
 from .rehearsal import rehearse  # noqa: E402
 from .scripted import ScriptedLLM, ScriptedVoice  # noqa: E402
@@ -39,7 +40,9 @@ def _quiet() -> Iterator[None]:
 
 
 class BotRules:
-    """Any conversation with a bot keeps the rules and comes to rest.
+    """Any conversation with a bot keeps the rules and comes to rest, and answers are heard.
+
+    A bot may say nothing to some turns, but not to all; and it may be late only where its stand-ins are told to hang.
 
     Subclass it, for pytest, to test a bot of yours:
 
@@ -79,6 +82,8 @@ class BotRules:
         if type(self).bot is BotRules.bot:
             self.bot(self.llm([Pace()]), ScriptedVoice())
 
+        count, answered, silent = 0, False, list[Conversation]()
+
         @settings(
             max_examples=self.examples,
             deadline=None,
@@ -92,11 +97,17 @@ class BotRules:
             def bot() -> Session:
                 return self.bot(self.llm(thinking), ScriptedVoice(pace=speaking))
 
+            nonlocal count, answered
             with _quiet():
                 conversation = rehearse(bot, caller, backend=self.backend)
             conversation.assert_keeps_the_rules()
             conversation.assert_at_rest()
             self.check(conversation)
+            count, answered = count + 1, answered or has_answers(conversation)
+            if wants_answers(conversation) and not silent:
+                silent.append(conversation)
 
         held: Any = any_conversation
         held()
+        if silent and not answered:
+            raise silent[0].failed(f"no answer was ever heard, in any of {count} conversations; this is one of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from traceback import format_exception
 from typing import Any
 
 import anyio
@@ -61,8 +62,12 @@ class Conversation(ConversationRecord):
     # What must hold -----------------------------------------------------------------------------------------------
 
     def failed(self, why: str) -> RehearsalFailed:
-        """Make the error that says why, and shows the conversation; for assertions of your own."""
-        return RehearsalFailed(f"{why}\n\n{self}\n")
+        """Make the error that says why, and shows the conversation and each stack of what the bot raised.
+
+        It is for assertions of your own, too.
+        """
+        stacks = "".join(f"\nThe bot raised:\n{''.join(format_exception(error))}" for error in self.errors)
+        return RehearsalFailed(f"{why}\n\n{self}\n{stacks}")
 
     def assert_heard(self, *texts: str) -> None:
         """Assert that each of these was heard, in one reply; case and punctuation aside."""
@@ -173,7 +178,7 @@ class Conversation(ConversationRecord):
 
         Nothing is heard before its turn is final or after the caller took the floor; no tool is called for a draft, or
         for a reply that is over; every reply ends once; every turn has at most one reply; the bot raises nothing but
-        what a stand-in did.
+        what a stand-in did, and no reply fails, as by being late, in which no stand-in was told to fail or hang.
         """
         __tracebackhide__ = True
         for rule in broken_rules(self):

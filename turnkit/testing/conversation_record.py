@@ -51,6 +51,7 @@ class ConversationRecord:
         heard_of: What was heard of each reply, by its id.
         errors: What the bot raised, other than failures that were scripted.
         sounds: (second of the call, reply) of each report that something was heard.
+        gone_wrong: The replies in which a stand-in failed or hung, as it was told to; None is one that is unknown.
         given_up: Why the caller gave the call up; empty if they did not.
     """
 
@@ -63,6 +64,7 @@ class ConversationRecord:
         self.heard_of: dict[int, str] = {}
         self.errors: list[Exception] = []
         self.sounds: list[tuple[float, int]] = []
+        self.gone_wrong: set[int | None] = set()
         self.given_up = ""
         self._replies: dict[int, Reply] = {}
         self._ended: dict[int, float] = {}
@@ -145,6 +147,10 @@ class ConversationRecord:
         self.moments.append(CallMoment(self.now(), who, what))
         if call is not None:
             self.effects.append(self._effect(tool, call))
+
+    def goes_wrong(self, reply: Reply | None) -> None:
+        """Write down that a stand-in fails or hangs, as it was told to; see `RehearsalLog`."""
+        self.gone_wrong.add(None if reply is None else reply.id)
 
     def _effect(self, tool: str, call: ScriptedCall) -> Effect:
         replies = [reply for reply in self._replies.values() if reply.key == call.key]

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from ..turns.events import BargeIn, Cancel, Commit, Note, NoteKind, ReplyEnded, Speculate
+from ..turns.events import BargeIn, Cancel, Commit, EndOfTurn, Note, NoteKind, Outcome, ReplyEnded, Speculate
+from ..turns.words import has_words
 from .conversation_record import ConversationRecord, Effect
 
 _TOLERANCE = 1e-6  # seconds: what is heard in the very moment of a signal may have been on its way
@@ -30,6 +31,30 @@ def _failures(record: ConversationRecord) -> Iterator[str]:
             yield f"a policy failed: {signal.detail}"
         if isinstance(signal, Note) and signal.kind is NoteKind.CALLBACK_FAILED and " at reply " not in signal.detail:
             yield f"a callback failed: {signal.detail}"
+
+    if None not in record.gone_wrong:
+        yield from _failed_unscripted(record)
+
+
+def _failed_unscripted(record: ConversationRecord) -> Iterator[str]:
+    """Replies that failed, by being late for one, though no stand-in was told to."""
+    details = [signal.detail for signal in record.signals if isinstance(signal, Note)]
+    for ended in record.signals:
+        if isinstance(ended, ReplyEnded) and ended.outcome is Outcome.FAILED and ended.reply not in record.gone_wrong:
+            why = next((detail for detail in details if f" at reply {ended.reply}:" in f"{detail}:"), "")
+            yield f"reply {ended.reply} failed, and nothing scripted did{why and ': '}{why}"
+
+
+def wants_answers(record: ConversationRecord) -> bool:
+    """Whether the caller said something, and no stand-in was in the way of an answer."""
+    said = any(isinstance(moment.what, EndOfTurn) and has_words(moment.what.transcript) for moment in record.moments)
+    return said and not record.gone_wrong
+
+
+def has_answers(record: ConversationRecord) -> bool:
+    """Whether an answer to any turn was heard."""
+    answers = {signal.reply for signal in record.signals if isinstance(signal, Commit) and signal.turn is not None}
+    return any(reply in answers and has_words(text) for reply, text in record.heard_of.items())
 
 
 def _times(record: ConversationRecord, *kinds: type[Any]) -> dict[int, float]:

@@ -13,7 +13,13 @@ need("hypothesis", "turnkit.testing.MachineRules")
 
 from hypothesis import HealthCheck, Phase, settings  # noqa: E402  (after it is known to be there)
 from hypothesis import strategies as st  # noqa: E402
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule  # noqa: E402
+from hypothesis.stateful import (  # noqa: E402
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from ..tools.proof import Referee  # noqa: E402
 from ..turns.chart import ReplyState  # noqa: E402
@@ -45,15 +51,13 @@ turn_events = st.sampled_from([StartOfTurn, Update, Update, EagerEndOfTurn, Turn
 lapses = st.sampled_from([0.0, 0.0, 0.08, 0.24, 1.0])
 
 
-class MachineRules(RuleBasedStateMachine):
+class MachineRules:
     """The machine under test, a twin and a copy of it, and the referee.
 
-    Subclass it to test a policy of yours:
+    Subclass it, for pytest, to test a policy of yours:
 
-        class Polite(MachineRules):
+        class TestPolite(MachineRules):
             machine_settings = strategies.machine_settings(barge_in=polite)
-
-        TestPolite = Polite.TestCase
 
     Attributes:
         machine_settings: A strategy for the settings of a TurnMachine. Default `strategies.machine_settings()`.
@@ -68,15 +72,20 @@ class MachineRules(RuleBasedStateMachine):
     examples: ClassVar[int] = 200
     steps: ClassVar[int] = 60
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.TestCase.settings = settings(
-            max_examples=cls.examples,
-            stateful_step_count=cls.steps,
-            deadline=None,
-            report_multiple_bugs=False,
-            suppress_health_check=[HealthCheck.too_slow],
-            phases=[phase for phase in settings().phases if phase is not Phase.explain],
+    def test_the_rules_hold_in_any_order_of_events(self) -> None:
+        """Whatever comes when, the machine keeps the rules, answers the same twice, and comes to rest."""
+        kind = type(self)
+        # Hypothesis runs a state machine, which pytest would not collect: it has an `__init__`.
+        run_state_machine_as_test(
+            type(kind.__name__, (kind, RuleBasedStateMachine), {"__module__": kind.__module__}),
+            settings=settings(
+                max_examples=self.examples,
+                stateful_step_count=self.steps,
+                deadline=None,
+                report_multiple_bugs=False,
+                suppress_health_check=[HealthCheck.too_slow],
+                phases=[phase for phase in settings().phases if phase is not Phase.explain],
+            ),
         )
 
     @initialize(data=st.data(), start=st.sampled_from([0.0, 123456.7]))

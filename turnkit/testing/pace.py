@@ -45,6 +45,10 @@ class Pace:
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
                 raise ConfigError(f"{name}={count!r}: must be a whole number, 0 or more, or None")
 
+    def goes_wrong_at(self, count: int) -> bool:
+        """Whether it fails or hangs before token `count`, as it was told to."""
+        return count in (self.fails_at, self.hangs_at)
+
     async def step(self, count: int, who: str) -> None:
         """Let pass what comes before token `count`, or go wrong."""
         await anyio.sleep(self.between if count else self.first)

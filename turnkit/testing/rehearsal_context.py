@@ -15,6 +15,9 @@ class RehearsalLog(Protocol):
     def note(self, who: str, what: str, *, tool: str = "", call: ScriptedCall | None = None) -> None:
         """Write down that `who` does `what`, now; with the `call` of a `tool`, an effect."""
 
+    def goes_wrong(self, reply: Reply | None) -> None:
+        """Write down that a stand-in fails or hangs, as it was told to, in this reply; None: in one that is unknown."""
+
 
 CONVERSATION: ContextVar[RehearsalLog | None] = ContextVar("turnkit_rehearsal", default=None)
 REPLY: ContextVar[Reply | None] = ContextVar("turnkit_reply", default=None)
@@ -25,6 +28,13 @@ def note(who: str, what: str, *, tool: str = "", call: ScriptedCall | None = Non
     conversation = CONVERSATION.get()
     if conversation is not None:
         conversation.note(who, what, tool=tool, call=call)
+
+
+def goes_wrong(reply: Reply | None) -> None:
+    """Write down, in the conversation that is being rehearsed, if one is, that what was scripted goes wrong now."""
+    conversation = CONVERSATION.get()
+    if conversation is not None:
+        conversation.goes_wrong(reply)
 
 
 def current_reply() -> Reply | None:

@@ -16,7 +16,7 @@ from ..session import Reply
 from ..speaking import Playback
 from .matching import contains_words
 from .pace import Pace, Paces, ScriptedFailure
-from .rehearsal_context import current_reply, note
+from .rehearsal_context import current_reply, goes_wrong, note
 from .scripted_call import ScriptedCall
 
 Answer: TypeAlias = str | Sequence[Any]
@@ -107,6 +107,8 @@ class _Tokens:
 
     async def __anext__(self) -> Any:
         count = len(self._call.gave)
+        if self._pace.goes_wrong_at(count):
+            goes_wrong(self._call.reply)
         try:
             await self._pace.step(count, "LLM")
         except BaseException as error:
@@ -159,6 +161,8 @@ class ScriptedVoice:
         heard = ""
         async for chunk in chunks:
             for word in _tokens(chunk) if isinstance(chunk, str) else [""]:
+                if pace.goes_wrong_at(len(call.gave)):
+                    goes_wrong(reply)
                 if not call.gave:
                     await pace.step(0, "voice")
                 await playback.wait_resumed()
@@ -169,6 +173,8 @@ class ScriptedVoice:
                 await anyio.sleep(pace.between)
                 heard += word
                 playback.advance(heard)
+                if pace.goes_wrong_at(len(call.gave)):
+                    goes_wrong(reply)
                 if len(call.gave) == pace.fails_at:
                     raise ScriptedFailure(f"the scripted voice fails at {len(call.gave)}, as it was told to")
                 if len(call.gave) == pace.hangs_at:
@@ -202,8 +208,11 @@ class ScriptedTool:
         call = ScriptedCall(anyio.current_time(), details, current_reply(), key=key)
         self.calls.append(call)
         note("tool", f"{self.name} begins", tool=self.name, call=call)
+        pace = self._paces.of(len(self.calls) - 1)
+        if pace.goes_wrong_at(0):
+            goes_wrong(call.reply)
         try:
-            await self._paces.of(len(self.calls) - 1).step(0, f"tool {self.name}")
+            await pace.step(0, f"tool {self.name}")
             result = self._result(**details) if callable(self._result) else self._result
             if isawaitable(result):
                 result = await result

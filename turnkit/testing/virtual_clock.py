@@ -1,7 +1,7 @@
 """Virtual time: a clock that jumps to the next timer whenever everybody waits, on asyncio and on trio.
 
-Only what waits for timers is sped up. A thread or a real socket lives on the real clock, and virtual time does not
-wait for it.
+Only what waits for timers is sped up. Virtual time stands still while a worker thread runs, as those of `to_thread` and
+of the loop's executors are; a real socket, or a thread made by hand, lives on the real clock, and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import selectors
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from concurrent.futures import Executor
+from contextlib import contextmanager, nullcontext, suppress
+from contextvars import Context
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, TypeVarTuple
 
 import anyio
 
@@ -22,9 +25,12 @@ from ..errors import ConfigError, LocalProtocolError
 from ..timers import on_trio
 from .failure import RehearsalFailed
 from .requirements import need
+from .worker_threads import LoopThreads, hold_while_threads_work, threads_of_trio
 
 Backend: TypeAlias = Literal["asyncio", "trio"]
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+_LOOK_SECONDS = 0.05  # of real time: how often the guard looks while threads are at work
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -32,6 +38,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     now = 0.0
     each_round: Callable[[], object] | None = None
+    threads: LoopThreads
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if self.each_round is not None:
@@ -39,6 +46,8 @@ class _JumpingSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
+        if self.threads.at_work():
+            return super().select(_LOOK_SECONDS)
         if timeout is None:
             # Nothing but the outside world can go on.
             return super().select(None)
@@ -47,15 +56,40 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop whose clock, at 0 in the beginning, jumps to the next timer whenever all tasks wait."""
+    """An asyncio loop whose clock, at 0 in the beginning, jumps to the next timer whenever all tasks wait.
+
+    While a worker thread runs it stands still.
+    """
 
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
+        self._threads = self._jumping.threads = LoopThreads(self)
         super().__init__(self._jumping)
 
     def time(self) -> float:
         """Seconds of virtual time."""
         return self._jumping.now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*Arguments], T], *args: *Arguments
+    ) -> asyncio.Future[T]:
+        """Run the function in a thread, or whatever the executor has; time stands still until it is done."""
+        job, bound = self._threads.job(executor, func, *args)
+        future = super().run_in_executor(executor, bound)
+        self._threads.begin(job, future)
+        return future
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call the callback soon, asked by any thread; while a task that it begins runs, the thread is not at work."""
+        return super().call_soon_threadsafe(self._threads.asking(callback, *args), context=context)
+
+    def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
+        """Begin a task."""
+        task = super().create_task(*args, **options)
+        self._threads.begun(task)
+        return task
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Wait for the threads, without a bound: they run on the real clock, and one on this would be over at once."""
@@ -89,7 +123,8 @@ def virtual_time(backend: Backend = "asyncio") -> tuple[str, dict[str, Any]]:
     need("trio", "virtual_time('trio')")
     from trio.testing import MockClock
 
-    return backend, {"clock": MockClock(autojump_threshold=0)}
+    clock = MockClock(autojump_threshold=0)
+    return backend, {"clock": clock, "instruments": [hold_while_threads_work(clock)]}
 
 
 def run(
@@ -102,7 +137,7 @@ def run(
 ) -> T:
     """Run an async function on virtual time, from plain code; the same run every time, also on trio, for one `seed`.
 
-    A function that blocks the loop itself cannot be stopped by either limit.
+    A function that blocks the loop itself cannot be stopped by either limit, nor can a thread.
 
     Args:
         function: The function.
@@ -110,8 +145,8 @@ def run(
         backend: `asyncio`, the default, or `trio`.
         limit: Seconds of virtual time after which it must be over. Default 3600; they pass at once if nobody can go on
             and no timer is set.
-        guard: Seconds of real time after which it must be over, as tasks that go round and round let no virtual time
-            pass. Default 20.
+        guard: Seconds of real time after which it must be over, as tasks that go round and round, and worker threads,
+            let no virtual time pass. Default 20.
         seed: What trio shuffles its tasks by. Default 0.
 
     Returns:
@@ -161,7 +196,7 @@ class _Watch:
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._wait, scope)
-            with scope, _at_each_round(look):
+            with scope, _at_each_round(look, self._guard):
                 try:
                     results.append(await function(*args))
                 except anyio.get_cancelled_exc_class():
@@ -183,12 +218,14 @@ class _Watch:
     def _stop(self, scope: anyio.CancelScope, after: str) -> None:
         waiting = "".join(f"\n  {where}" for where in _waiting())
         self._stuck = f"after {after} the test is not over; its tasks wait at{waiting or ' no line that is known'}"
+        if threads := _threads_at_work():
+            self._stuck += f"\nand virtual time waits for {threads} worker thread{'s' * (threads > 1)}"
         scope.cancel()
 
 
 @contextmanager
-def _at_each_round(function: Callable[[], None]) -> Iterator[None]:
-    """Call the function whenever the loop has run what was ready: often, and in no thread of its own."""
+def _at_each_round(function: Callable[[], None], guard: float) -> Iterator[None]:
+    """Call the function whenever the loop has run what was ready; where threads keep it waiting, after `guard` too."""
     if not on_trio():
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
@@ -200,9 +237,20 @@ def _at_each_round(function: Callable[[], None]) -> Iterator[None]:
         return
     import trio
 
+    token = trio.lowlevel.current_trio_token()
+
+    def ring() -> None:
+        with suppress(trio.RunFinishedError):
+            token.run_sync_soon(function)
+
+    alarm = threading.Timer(guard, ring)
+    alarm.daemon = True
+
     class Rounds(trio.abc.Instrument):
         def before_io_wait(self, timeout: float) -> None:
             function()
+            if timeout > 0 and alarm.ident is None:
+                alarm.start()
 
     rounds = Rounds()
     trio.lowlevel.add_instrument(rounds)
@@ -210,6 +258,14 @@ def _at_each_round(function: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         trio.lowlevel.remove_instrument(rounds)
+        alarm.cancel()
+
+
+def _threads_at_work() -> int:
+    if on_trio():
+        return threads_of_trio()
+    loop = asyncio.get_running_loop()
+    return loop._threads.at_work() if isinstance(loop, VirtualTimeLoop) else 0
 
 
 @contextmanager

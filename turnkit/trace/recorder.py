@@ -1,7 +1,8 @@
-"""From a call to a file: what happens costs an append; encoding and writing wait for `flush`."""
+"""The recorder of a call: what happens costs an append; encoding and writing wait for `flush`."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -10,6 +11,7 @@ import msgspec
 from .. import wire
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import (
+    SPOKEN,
     Commit,
     EagerEndOfTurn,
     EndOfTurn,
@@ -53,20 +55,31 @@ _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 class Recorder:
     """Writes one call to a file, append only and by whole lines: what kills the process costs the last moments.
 
-    Settings: `path` of a file that does not exist yet, or of a directory, where the file is named after the session
-    (made if it is not there and the path ends in a slash);
-    `redact` replaces every word (see `turnkit.trace.redaction` for what stays readable); `frames` adds every frame of
-    Flux whole; `max_bytes` bounds the file; `options` of the connection, where the session's source does not know
-    them. Raises ConfigError for a setting that cannot work. The file holds what was said, so only its owner may read
-    it.
+    The file holds what was said, so only its owner may read it. A session calls the methods; so may whoever runs a
+    `TurnMachine` without one: `begin`, then for each step what was fed and answered, `flush` now and then, `end`. A
+    disk that fails never raises: `failure` says how, `lost` counts the records that were not written, and nothing is
+    written any more. (A disk that hangs holds up whoever calls `flush`: record to one that does not, such as this
+    machine's own.)
 
-    A session calls the methods; so may whoever runs a `TurnMachine` without one: `begin`, then for each step what was
-    fed and answered, `flush` now and then, `end`. A disk that fails never raises: `failure` says how, `lost` counts
-    the records that were not written, and nothing is written any more. (A disk that hangs holds up whoever calls
-    `flush`: record to one that does not, such as this machine's own.)
+    Args:
+        path: a file that does not exist yet, or a directory, where the file is named after the session (made if it is
+            not there and the path ends in a slash).
+        redact: whether every word is replaced, False by default; see `turnkit.trace.redaction` for what stays
+            readable.
+        frames: whether every frame of Flux is added whole, False by default.
+        max_bytes: the bound of the file in bytes, 64 MiB by default and at least 4096.
+        options: those of the connection, where the session's source does not know them.
 
-    Attributes: `path` (of the file, once it has begun), `pending` records not written yet, `written` bytes, `lost`,
-    `failure`, `full` whether the bound was reached.
+    Raises:
+        ConfigError: for a setting that cannot work.
+
+    Attributes:
+        path: the path of the file, once it has begun.
+        pending: the records that are not written yet.
+        written: how many bytes are.
+        lost: how many records were not written and will not be.
+        failure: how the disk failed, None if it did not.
+        full: whether the bound was reached.
     """
 
     def __init__(
@@ -125,9 +138,18 @@ class Recorder:
         options: FluxOptions | None = None,
         turnkit: str = "",
     ) -> None:
-        """Open the file and write the header; `settings` are those of the machine, policies and all.
+        """Open the file and write the header.
 
-        Raises LocalProtocolError if this recorder has recorded a call already.
+        Args:
+            session: the session's name.
+            began: the wall clock now, in ISO 8601.
+            began_at: the machine's clock now, in seconds.
+            settings: those of the machine, policies and all.
+            options: those of the connection; by default the recorder's own.
+            turnkit: the version that is running.
+
+        Raises:
+            LocalProtocolError: if this recorder has recorded a call already.
         """
         if self._file is not None or self._over:
             raise LocalProtocolError("a Recorder records one call; make a new one for the next")
@@ -185,10 +207,16 @@ class Recorder:
         self._add(signal)
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told.
+        """Something happened that the machine is not told.
 
-        Raises LocalProtocolError for a name that is none, and for fields that no JSON can carry or that are called
-        as the line's own.
+        Args:
+            at: when, in seconds of the machine's clock.
+            name: what it is called.
+            fields: what there is to know of it, as plain values.
+
+        Raises:
+            LocalProtocolError: for an empty name, and for fields that no JSON can carry or that are called as the
+                line's own, `at` and `fact`.
         """
         if not isinstance(name, str) or not name or {"at", "fact"} & set(fields):
             raise LocalProtocolError(f"fact {name!r}: must be a name, and no field of it may be called at or fact")
@@ -297,15 +325,17 @@ class Recorder:
         if self._words is None:
             return signal
         said = self._said(signal, self._words)
-        if unanswered := getattr(signal, "unanswered", ()):
-            said["unanswered"] = tuple(map(self._words.text, unanswered))
         if getattr(signal, "why", "") and not self._own_reasons:
             said["why"] = ""
         return msgspec.structs.replace(signal, **said)
 
     @staticmethod
     def _said(value: Event | Signal | ReplyEnded, words: Pseudonyms) -> dict[str, Any]:
-        return {name: words.text(getattr(value, name)) for name in ("transcript", "heard") if hasattr(value, name)}
+        said = {name: getattr(value, name) for name in SPOKEN.intersection(value.__struct_fields__)}
+        return {
+            name: words.text(text) if isinstance(text, str) else tuple(map(words.text, text))
+            for name, text in said.items()
+        }
 
     def _public(self, value: Any) -> Any:
         """With every text in it redacted, if words are."""
@@ -348,25 +378,24 @@ class Recorder:
 _NO_WORDS = frozenset({"model", "encoding", "redact", "language_hint", "language_hints", "request_id", "type"})
 
 
-# What a host may have got wrong: the machine takes it for what it means, and so must who reads it.
-_MEANT: dict[str, type] = {
-    "reply": int,
-    "heard": str,
-    "reason": str,
-    "trigger": str,
-    "on": bool,
-    "protected": bool,
-}
 _ENDS = frozenset({EagerEndOfTurn, EndOfTurn})
 _CHECKED = frozenset({StartOfTurn, Update, EagerEndOfTurn, TurnResumed})  # where they are born
 
 
+@cache
+def _plain_fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, type], ...]:
+    """The fields of a kind of event or signal that are plain values, and what they are declared as."""
+    return tuple((field.name, field.type) for field in msgspec.structs.fields(kind) if field.type in (bool, int, str))
+
+
 def _fitting(value: T) -> T:
-    """The value with fields of the types that they are declared with."""
+    """The value with fields of the types that they are declared with.
+
+    A host may have got them wrong: the machine takes them for what they mean, and so must who reads the recording.
+    """
     wrong = {}
-    for name in value.__struct_fields__:
-        meant = _MEANT.get(name)
-        if meant is not None and type(field := getattr(value, name)) is not meant:
+    for name, meant in _plain_fields(type(value)):
+        if type(field := getattr(value, name)) is not meant:
             wrong[name] = meant(field)
             if meant is int and wrong[name] != field:
                 raise ValueError(name)

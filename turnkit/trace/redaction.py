@@ -17,10 +17,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..turns.policy import ENGLISH_BACKCHANNELS, NEVER_BACKCHANNELS
-from ..turns.policy.phrases import words_of
-from ..turns.words import WITHOUT_SPACES, fold
+from ..turns.policy.phrases import parted_words_of
+from ..turns.words import LETTER_AS_WORD, fold, usual_width
 
-_PIECES = re.compile(f"[{WITHOUT_SPACES}]|[^\\s{WITHOUT_SPACES}]+")
+_LETTER_AS_WORD = re.compile(LETTER_AS_WORD)
+_PIECES = re.compile(f"{LETTER_AS_WORD}|(?:(?!{LETTER_AS_WORD})[^\\s\u200b])+")
 _IDEOGRAPHS = (0x4E00, 0xA000)
 _SYLLABLES = 0xAC00  # of Hangul: a stock of letters for where those of ASCII do not suffice
 
@@ -34,14 +35,14 @@ class Pseudonyms:
 
     def __init__(self, kept: Iterable[str] = ()) -> None:
         phrases = (*ENGLISH_BACKCHANNELS, *NEVER_BACKCHANNELS, *kept)
-        self._kept = frozenset(word for phrase in phrases for word in words_of(phrase))
+        self._kept = frozenset(word for phrase in phrases for word in parted_words_of(phrase))
         self._pieces: dict[str, str] = {}
         self._words: dict[bytes, str] = {}
         self._used: Counter[str] = Counter()
 
     def text(self, text: str) -> str:
-        """Replace every word of a text."""
-        return _PIECES.sub(self._piece, text)
+        """Replace every word of a text; its forms are then of usual width."""
+        return _PIECES.sub(self._piece, usual_width(text))
 
     def _piece(self, match: re.Match[str]) -> str:
         piece = match[0]
@@ -52,7 +53,7 @@ class Pseudonyms:
 
     def _replaced(self, piece: str) -> str:
         word = fold(piece)
-        if not word or all(said in self._kept for said in words_of(piece)):
+        if not word or all(said in self._kept for said in parted_words_of(piece)):
             return piece
         other = self._words.get(word)
         if other is None:
@@ -66,17 +67,19 @@ class Pseudonyms:
             count = self._used[shape]
             self._used[shape] += 1
             other = _spelled(count, shape)
-            if not any(said in self._kept for said in words_of(other)):
+            if not any(said in self._kept for said in parted_words_of(other)):
                 return other
 
 
 def _kind(character: str) -> str:
-    """The kind of character that may stand for this one: letter, digit, ideograph; a sign stands for itself."""
-    if re.match(f"[{WITHOUT_SPACES}]", character):
+    """The kind of character that may stand for this one: letter, digit, ideograph; signs and marks stay themselves."""
+    if _LETTER_AS_WORD.match(character):
         return "\u4e00"
-    if character in string.digits:
+    if _LETTER_AS_WORD.fullmatch(f"\u4e00{character}"):
+        return character  # a mark: a letter in its place would be a word of its own
+    if character.isdecimal():
         return "0"
-    # Marks and digits of other scripts are part of a word, as letters are.
+    # Marks of scripts with spaces are part of a word, as letters are.
     return "a" if not character.isascii() or character.isalpha() else character
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError, TraceMismatch
-from ..turns.events import Note, NoteKind, ReplyEnded, Signal
+from ..turns.events import SPOKEN, Note, NoteKind, ReplyEnded, Signal
 from ..turns.machine import TurnMachine
 from .comparison import Comparison, compare
 from .counterfactual import replay_under
@@ -209,9 +209,9 @@ def _described(signal: Signal | None, began: float, other: Signal | None = None)
     fields = []
     for name in signal.__struct_fields__:
         value = getattr(signal, name)
-        if name in ("transcript", "unanswered"):
+        if name in SPOKEN:
             same = getattr(other, name, value) == value
-            size = f"{len(value)} {'characters' if name == 'transcript' else 'texts'}"
+            size = f"{len(value)} {'characters' if isinstance(value, str) else 'texts'}"
             fields.append(f"{name}=<{size}{'' if same else ', others'}>")
         elif name != "at":
             fields.append(f"{name}={str(value)!r}" if isinstance(value, str) else f"{name}={value!r}")

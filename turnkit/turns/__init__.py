@@ -1,1 +1,1 @@
-"""The engine, pure: what can happen, what is legal, what the policies say, and what follows from it."""
+"""The turn-taking engine, pure: events and signals, the charts, the policies, the machine and its state."""

@@ -1,4 +1,4 @@
-"""Every state and every edge of the two parties, as data; the table that runs is compiled from it at import.
+"""The charts of user and reply: their states and edges as data, from which the table that runs is compiled.
 
 Rule 1: which moves are legal is decided here and nowhere else; the machine only asks.
 Rule 2: nothing here knows words, times, thresholds or policies; whatever cannot be drawn does not belong here.
@@ -74,7 +74,14 @@ class ReplyMove(StrEnum):
 
 
 class Edge(NamedTuple):
-    """One row of a chart; `dest` None is an internal edge, `surprise` the note that taking it is worth."""
+    """One row of a chart.
+
+    Attributes:
+        move: what takes the edge.
+        source: the state it leaves.
+        dest: the state it leads to; None for an internal edge: the move is handled, and nothing moves.
+        surprise: the kind of Note that is given when it is taken. Default None: it is no surprise.
+    """
 
     move: StrEnum
     source: StrEnum
@@ -150,7 +157,13 @@ def _transitions(edges: Iterable[Edge]) -> list[dict[str, str | None]]:
 
 
 def declare(states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> Machine:
-    """The chart as a `transitions` machine without model: a description that can be drawn, asked and executed."""
+    """Declare a chart as a `transitions` machine without model: a description to be drawn, asked and executed.
+
+    Args:
+        states: the states.
+        initial: the one in which it begins.
+        edges: the rows.
+    """
     return Machine(
         model=None,
         states=[state.value for state in states],
@@ -170,11 +183,21 @@ Move = TypeVar("Move", bound=StrEnum)
 def compile_chart(
     chart: Machine, states: type[State], moves: type[Move], edges: Iterable[Edge]
 ) -> dict[State, dict[Move, tuple[State, NoteKind | None]]]:
-    """The table that runs: from state and move to the state after it, and the surprise that it is.
+    """Compile the table that runs out of a declared chart, and check what `transitions` does not check.
 
-    Read out of the declared machine, and checked for what `transitions` does not check. Raises ValueError naming the
-    edge or state: a misspelt state or move, two edges for one move out of one state, a callback (the chart must be
-    drawable), a move without an edge or an edge without a move, a state that cannot be reached from the initial one.
+    Args:
+        chart: the chart, as declared.
+        states: its states.
+        moves: its moves.
+        edges: its rows, for their surprises.
+
+    Returns:
+        From state and move to the state after it, and the surprise that it is.
+
+    Raises:
+        ValueError: the edge or state it names is wrong: a misspelt state or move, two edges for one move out of one
+            state, a callback (the chart must be drawable), a move without an edge or an edge without a move, a state
+            that cannot be reached from the initial one.
     """
     on_state = [state for state in chart.states.values() if state.on_enter or state.on_exit]
     if on_state or chart.prepare_event or chart.before_state_change or chart.after_state_change or chart.finalize_event:
@@ -217,8 +240,15 @@ REPLY_TABLE = compile_chart(REPLY_CHART, ReplyState, ReplyMove, REPLY_EDGES)
 
 
 def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable[Edge]) -> str:
-    """A chart as Mermaid text, drawn by `transitions`."""
-    # Only who draws pays for the drawing half of transitions.
+    """Draw a chart as Mermaid text.
+
+    Args:
+        title: the diagram's.
+        states: the chart's states.
+        initial: the one in which it begins.
+        edges: the chart's rows; those that move nothing are not drawn.
+    """
+    # Imported here, so that only whoever draws pays for the drawing half of transitions.
     from transitions.extensions import GraphMachine
 
     machine = GraphMachine(
@@ -233,7 +263,7 @@ def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable
 
 
 def diagrams() -> dict[str, str]:
-    """Both charts as Mermaid text, by name; internal edges are left out."""
+    """Draw both charts as Mermaid text, by name; internal edges are left out."""
     return {
         "user": mermaid("The user, moved by Flux", UserState, UserState.LISTENING, USER_EDGES),
         "reply": mermaid("A reply, moved by signals and playback", ReplyState, ReplyState.DRAFTING, REPLY_EDGES),

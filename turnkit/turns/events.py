@@ -1,8 +1,9 @@
-"""The nouns of the domain: what can happen (events) and what to do about it (signals).
+"""Events and signals: what can happen in a call, and what to do about it.
 
 Events are facts, in Flux's own names or the past tense. Signals are what the machine answers: imperatives for the
-host, and reports for whoever listens. Both are frozen, comparable, built by position or keyword, and print as the
-Python that builds them. All times are seconds. None of these types is made to be subclassed.
+host, and reports for whoever listens; each carries `at`, the monotonic second of the `feed`, `wake` or `close` that
+decided it. Both are frozen, comparable, built by position or keyword, and print as the Python that builds them. All
+times are seconds. None of these types is made to be subclassed.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from ..errors import LocalProtocolError
 
 COUNTABLE = 2**53
 """The first whole number that JSON cannot be trusted to tell from the next."""
+
+SPOKEN = frozenset({"transcript", "heard", "unanswered"})
+"""The fields of events and signals that hold what was said, texts or tuples of them: no error or log quotes them."""
 
 
 class _Reason(StrEnum):
@@ -96,11 +100,11 @@ class Outcome(_Reason):
 
 
 class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="event"):
-    """What all events share: they are facts, and carry no time (the caller of `feed` says when)."""
+    """The base of all events: they are facts, and carry no time, since the caller of `feed` says when."""
 
 
 def _number(value: object) -> str:
-    """A number as it stands; of all else only the type: it may be words in the wrong place."""
+    """A number for an error message; of all else only the type, since it may be words in the wrong place."""
     if isinstance(value, float) or (isinstance(value, int) and abs(value) < COUNTABLE**2):
         return repr(value)
     return f"<{type(value).__name__}>"
@@ -138,87 +142,154 @@ class _TurnEvent(_Event, frozen=True, gc=False):
 class StartOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
     """Flux: the user has begun to speak.
 
-    Fields of all five turn events: `turn_index` is Flux's count of turns on this connection, from 0;
-    `transcript` the whole turn so far (it replaces earlier text, and need not extend it); `confidence` that the user
-    is done, 0 to 1, meaningless outside a turn; `audio_end` the second of stream audio covered.
+    Attributes:
+        turn_index: Flux's count of turns on this connection, from 0.
+        transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
+        confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
+        audio_end: the seconds of stream audio that are covered. Default 0.
     """
 
 
 class Update(_TurnEvent, frozen=True, gc=False, tag=True):
-    """Flux: more audio was transcribed; nothing else has changed."""
+    """Flux: more audio was transcribed; nothing else has changed.
+
+    Attributes:
+        turn_index: Flux's count of turns on this connection, from 0.
+        transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
+        confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
+        audio_end: the seconds of stream audio that are covered. Default 0.
+    """
 
 
 class EagerEndOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
-    """Flux: the user has probably finished; a reply may be prepared."""
+    """Flux: the user has probably finished; a reply may be prepared.
+
+    Attributes:
+        turn_index: Flux's count of turns on this connection, from 0.
+        transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
+        confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
+        audio_end: the seconds of stream audio that are covered. Default 0.
+    """
 
 
 class TurnResumed(_TurnEvent, frozen=True, gc=False, tag=True):
-    """Flux: the user goes on after an eager end of turn."""
+    """Flux: the user goes on after an eager end of turn.
+
+    Attributes:
+        turn_index: Flux's count of turns on this connection, from 0.
+        transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
+        confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
+        audio_end: the seconds of stream audio that are covered. Default 0.
+    """
 
 
 class EndOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
     """Flux: the user has finished.
 
-    `trigger` says what ended the turn: `model`, `manual`, `timeout`, anything newer, or empty where the deployment
-    does not tell (Flux tells since August 2026).
+    Attributes:
+        turn_index: Flux's count of turns on this connection, from 0.
+        transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
+        confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
+        audio_end: the seconds of stream audio that are covered. Default 0.
+        trigger: what ended the turn: `model`, `manual`, `timeout` or anything newer. Default empty: the deployment does
+            not tell (Flux tells since August 2026).
     """
 
     trigger: str = ""
 
 
 class PlaybackStarted(_Event, frozen=True, gc=False, tag=True):
-    """The host: the first sound of `reply` was heard."""
+    """The host: the first sound of a reply was heard.
+
+    Attributes:
+        reply: its number, as Commit or Speculate gave it.
+    """
 
     reply: int
 
 
 class PlaybackAdvanced(_Event, frozen=True, gc=False, tag=True):
-    """The host: `heard` is what of `reply` has been heard so far."""
+    """The host: more of a reply has been heard.
+
+    Attributes:
+        reply: its number, as Commit or Speculate gave it.
+        heard: all of its text that has been heard so far.
+    """
 
     reply: int
     heard: str
 
 
 class PlaybackFinished(_Event, frozen=True, gc=False, tag=True):
-    """The host: the last sound of `reply` was heard, or it had nothing to say."""
+    """The host: the last sound of a reply was heard, or it had nothing to say.
+
+    Attributes:
+        reply: its number, as Commit or Speculate gave it.
+    """
 
     reply: int
 
 
 class Initiate(_Event, frozen=True, gc=False, tag=True):
-    """The host: the agent wants to speak unasked (a greeting, a reprompt); `protected` from barge-in if so."""
+    """The host: the agent wants to speak unasked: a greeting, a reprompt.
+
+    Attributes:
+        protected: whether the user cannot interrupt it. Default False.
+    """
 
     protected: bool = False
 
 
 class Protect(_Event, frozen=True, gc=False, tag=True):
-    """The host: `reply` may not (`on`), or may again, be interrupted."""
+    """The host: a reply may not be interrupted, or may be again.
+
+    Attributes:
+        reply: its number, as Commit or Speculate gave it.
+        on: whether it is protected from now on.
+    """
 
     reply: int
     on: bool
 
 
 class DraftDiscarded(_Event, frozen=True, gc=False, tag=True):
-    """The host: the draft `reply` is no good; `reason` is `failed` or `context_changed`."""
+    """The host: a draft is no good.
+
+    Attributes:
+        reply: its number, as Speculate gave it.
+        reason: `failed` or `context_changed`; anything else counts as `failed`.
+    """
 
     reply: int
     reason: str
 
 
 class Busy(_Event, frozen=True, gc=False, tag=True):
-    """The host: a tool is running (`on`), or none is any more; meanwhile the idle clock stands still."""
+    """The host: a tool is running, and the idle clock stands still meanwhile; or no tool runs any more.
+
+    Attributes:
+        on: whether one is running.
+    """
 
     on: bool
 
 
 class StreamLost(_Event, frozen=True, gc=False, tag=True):
-    """Flux is gone; turns are counted from 0 again once it is back."""
+    """The connection to Flux is lost; once it is back, Flux counts turns from 0 again.
+
+    Attributes:
+        reason: for people to read. Default empty.
+    """
 
     reason: str = ""
 
 
 class StreamRestored(_Event, frozen=True, gc=False, tag=True):
-    """Flux is back."""
+    """The connection to Flux is back.
+
+    Attributes:
+        reason: for people to read. Default empty.
+    """
 
     reason: str = ""
 
@@ -245,20 +316,35 @@ Event: TypeAlias = (
 
 
 class _Signal(msgspec.Struct, frozen=True, gc=False, tag_field="signal", kw_only=True):
-    """What all signals share: `at`, the monotonic second that was handed to the `feed` or `wake` that decided."""
+    """The base of all signals.
+
+    Attributes:
+        at: the monotonic second of the `feed`, `wake` or `close` that decided it.
+    """
 
     at: float
 
 
 class TurnStarted(_Signal, frozen=True, gc=False, tag=True):
-    """Report: the user has begun turn `turn`, with these words so far."""
+    """Report: the user has begun a turn.
+
+    Attributes:
+        turn: the turn's number, counted from 0 over the whole call.
+        transcript: its words so far.
+    """
 
     turn: int
     transcript: str
 
 
 class TurnUpdated(_Signal, frozen=True, gc=False, tag=True):
-    """Report: the words of the open turn changed."""
+    """Report: the words of the open turn changed.
+
+    Attributes:
+        turn: the turn's number, counted from 0 over the whole call.
+        transcript: its words now.
+        confidence: Flux's, that the user is done, from 0 to 1.
+    """
 
     turn: int
     transcript: str
@@ -266,7 +352,15 @@ class TurnUpdated(_Signal, frozen=True, gc=False, tag=True):
 
 
 class Speculate(_Signal, frozen=True, gc=False, tag=True):
-    """Start the LLM for `transcript`, as `reply`; let nothing of it be heard or take effect yet."""
+    """Start the LLM; let nothing of the reply be heard or take effect yet.
+
+    Attributes:
+        turn: the turn that it is to answer.
+        reply: the draft's number; of replies, counted from 0 over the whole call.
+        transcript: the words that it is to answer.
+        confidence: Flux's, that the user is done, from 0 to 1.
+        why: the speculation policy's reason. Default empty.
+    """
 
     turn: int
     reply: int
@@ -276,7 +370,13 @@ class Speculate(_Signal, frozen=True, gc=False, tag=True):
 
 
 class Cancel(_Signal, frozen=True, gc=False, tag=True):
-    """Drop `reply`: it will never be heard. `turn` is the turn it was to answer, None if the agent spoke unasked."""
+    """Drop a reply: it will never be heard.
+
+    Attributes:
+        turn: the turn that it was to answer; None if the agent wanted to speak unasked.
+        reply: its number.
+        reason: why.
+    """
 
     turn: int | None
     reply: int
@@ -284,11 +384,16 @@ class Cancel(_Signal, frozen=True, gc=False, tag=True):
 
 
 class Commit(_Signal, frozen=True, gc=False, tag=True):
-    """The turn is final: let `reply` be heard.
+    """The turn is final: let the reply be heard.
 
-    `speculative`: the draft of that id was made for these very words; otherwise start the reply now. `trigger` is
-    Flux's, or turnkit's own `missed`, `stalled`, `stream_lost`, `initiate`. `unanswered` holds the words of earlier
-    turns that the user never got an audible answer to, oldest first. `turn` is None if the agent speaks unasked.
+    Attributes:
+        turn: the turn that it answers; None if the agent speaks unasked.
+        reply: its number.
+        transcript: the turn's final words.
+        speculative: whether the draft of that number was made for these very words; otherwise start the reply now.
+        trigger: what ended the turn: Flux's own word, or turnkit's `missed`, `stalled`, `stream_lost`, `initiate` or
+            `unanswered`.
+        unanswered: the words of earlier turns that the user never got an audible answer to, oldest first.
     """
 
     turn: int | None
@@ -300,7 +405,14 @@ class Commit(_Signal, frozen=True, gc=False, tag=True):
 
 
 class BargeIn(_Signal, frozen=True, gc=False, tag=True):
-    """The user has the floor: stop the playback of `reply`. `turn` is the turn that took it."""
+    """The user has the floor: stop the playback of the reply.
+
+    Attributes:
+        turn: the turn that took it.
+        reply: the reply's number.
+        transcript: the words of the turn so far.
+        why: the barge-in policy's reason. Default empty.
+    """
 
     turn: int
     reply: int
@@ -309,7 +421,13 @@ class BargeIn(_Signal, frozen=True, gc=False, tag=True):
 
 
 class Hold(_Signal, frozen=True, gc=False, tag=True):
-    """Pause or duck the playback of `reply` while the overlap with `turn` is judged."""
+    """Pause or duck the playback of a reply while an overlap is judged.
+
+    Attributes:
+        turn: the turn that overlaps with it.
+        reply: the reply's number.
+        why: the barge-in policy's reason. Default empty.
+    """
 
     turn: int
     reply: int
@@ -317,7 +435,13 @@ class Hold(_Signal, frozen=True, gc=False, tag=True):
 
 
 class Resume(_Signal, frozen=True, gc=False, tag=True):
-    """Go on with the playback of `reply`: `turn` did not take the floor."""
+    """Go on with the playback of a reply.
+
+    Attributes:
+        turn: the turn that did not take the floor.
+        reply: the reply's number.
+        reason: why.
+    """
 
     turn: int
     reply: int
@@ -325,7 +449,14 @@ class Resume(_Signal, frozen=True, gc=False, tag=True):
 
 
 class TurnDropped(_Signal, frozen=True, gc=False, tag=True):
-    """Report: the turn is over and gets no answer; `transcript` is the last words it had."""
+    """Report: a turn is over and gets no answer.
+
+    Attributes:
+        turn: the turn's number, counted from 0 over the whole call.
+        transcript: the last words it had.
+        reason: why.
+        why: the barge-in policy's reason, where that is what decided. Default empty.
+    """
 
     turn: int
     transcript: str
@@ -334,20 +465,34 @@ class TurnDropped(_Signal, frozen=True, gc=False, tag=True):
 
 
 class TurnStalled(_Signal, frozen=True, gc=False, tag=True):
-    """Report: the open turn has made no progress; unless it does, turnkit ends it soon."""
+    """Report: the open turn has made no progress; unless it does, turnkit ends it soon.
+
+    Attributes:
+        turn: the turn's number, counted from 0 over the whole call.
+        transcript: its words so far.
+    """
 
     turn: int
     transcript: str
 
 
 class UserIdle(_Signal, frozen=True, gc=False, tag=True):
-    """The user has said nothing for an idle timeout, the `count`th time since they last spoke."""
+    """The user has said nothing for an idle timeout.
+
+    Attributes:
+        count: how many times that has been so since they last spoke; from 1.
+    """
 
     count: int
 
 
 class Note(_Signal, frozen=True, gc=False, tag=True):
-    """Report: a surprise, tolerated; `detail` never quotes what was said."""
+    """Report: a surprise, tolerated.
+
+    Attributes:
+        kind: which.
+        detail: for people to read; never quotes what was said.
+    """
 
     kind: NoteKind
     detail: str
@@ -374,7 +519,14 @@ SIGNALS: tuple[type[Signal], ...] = get_args(Signal)
 
 
 class ReplyEnded(_Signal, frozen=True, gc=False, tag=True):
-    """Report, the session's own: `reply` to `turn` (None if the agent spoke unasked) is over, and `heard` was heard."""
+    """Report, the session's own: a reply is over.
+
+    Attributes:
+        turn: the turn that it answered; None if the agent spoke unasked.
+        reply: its number.
+        outcome: how it ended.
+        heard: what of it was heard.
+    """
 
     turn: int | None
     reply: int

@@ -1,4 +1,4 @@
-"""The turn-taking engine: one event in, the signals it calls for out, and the second at which to wake it.
+"""The turn machine: one event in, the signals it calls for out, and the second at which to wake it.
 
 Rule 1: nothing here waits, reads a clock, logs, or draws a random number; `at` is the caller's.
 Rule 2: the user's and the reply's state change through the chart only (`_move_user`, `_move_floor`).
@@ -9,7 +9,8 @@ There are two parties. The *user* is listening, speaking, or ending (probably do
 a reply made on speculation, and at most one reply that *has the floor*: pending, audible or held. When a turn begins
 while a reply is audible, that is an *overlap*, which the barge-in policy decides, now or at a later event of the
 turn; until then, and if it lets the agent talk on, the turn is neither drafted for nor answered. A turn that must be
-answered but cannot be yet is *suspended*: the agent has to finish first, or Flux may still bring the rest.
+answered but cannot be yet is *suspended*: the agent has to finish first, or Flux may still bring the rest. All that
+is remembered of them is in `turnkit.turns.state`.
 """
 
 from __future__ import annotations
@@ -381,11 +382,11 @@ class TurnMachine:
     def _admit(self, event: TurnEvent, at: float, out: _Signals) -> bool:
         """Whether an event is one to act on; if it is of a later turn than the open one, the end of that was missed."""
         s = self.state
-        turn, early = s.turn, s.unannounced
+        turn, unannounced = s.turn, s.unannounced
         if turn is None:
-            if early is not None and event.turn_index > early.index:
+            if unannounced is not None and event.turn_index > unannounced.index:
                 # Words that were never announced, and now a later turn: both its start and its end were missed.
-                turn = self._open_unannounced(early, at, out)
+                turn = self._open_unannounced(unannounced, at, out)
                 self._finish(turn, UserMove.MISSED_END, "missed", True, at, out)
             return event.turn_index > s.ended_index or self._revives(event, at, out)
         if event.turn_index == turn.index:
@@ -454,11 +455,11 @@ class TurnMachine:
         if not has_words(event.transcript):
             s.unannounced = None
             return
-        early = s.unannounced
-        if early is None or early.index != event.turn_index:
-            early = UnannouncedWords(event.turn_index, "", float(event.audio_end))
-        s.unannounced = UnannouncedWords(early.index, event.transcript, early.since)
-        if event.audio_end - early.since >= UNANNOUNCED_SPAN - _NOISE:
+        unannounced = s.unannounced
+        if unannounced is None or unannounced.index != event.turn_index:
+            unannounced = UnannouncedWords(event.turn_index, "", float(event.audio_end))
+        s.unannounced = UnannouncedWords(unannounced.index, event.transcript, unannounced.since)
+        if event.audio_end - unannounced.since >= UNANNOUNCED_SPAN - _NOISE:
             self._open(UserMove.MISSING_START, event, at, out)
 
     def _on_start(self, s: State, event: StartOfTurn, at: float, out: _Signals) -> None:
@@ -566,9 +567,11 @@ class TurnMachine:
             out.append(Note(surprise, f"while {s.user}", at=at))
         s.user = dest
 
-    def _open_unannounced(self, early: UnannouncedWords, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
+    def _open_unannounced(
+        self, unannounced: UnannouncedWords, at: float, out: _Signals, *, judged: bool = True
+    ) -> OpenTurn:
         """The words that were not announced are a turn after all."""
-        return self._open(UserMove.MISSING_START, Update(early.index, early.text), at, out, judged=judged)
+        return self._open(UserMove.MISSING_START, Update(unannounced.index, unannounced.text), at, out, judged=judged)
 
     def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
         """A turn begins, announced or not; unless it is over at once, an overlap is judged."""
@@ -578,10 +581,10 @@ class TurnMachine:
             s.unanswered += (s.suspended.text,)
             self._drop_suspended(s.suspended, reason, at, out)
         self._move_user(move, at, out)
-        index, text, early = event.turn_index, event.transcript, s.unannounced
+        index, text, unannounced = event.turn_index, event.transcript, s.unannounced
         letter = last_letter(text)
         if not letter and not has_words(text):
-            text = early.text if early is not None and early.index == index else ""
+            text = unannounced.text if unannounced is not None and unannounced.index == index else ""
             letter = last_letter(text)
         s.unannounced = None
         s.stalled_text = None

@@ -222,7 +222,7 @@ class State(msgspec.Struct, kw_only=True):
         Returns:
             Something to compare and to hash.
         """
-        now, turn, reply, early, suspended = self.now, self.turn, self.reply, self.unannounced, self.suspended
+        now, turn, reply, unannounced, suspended = self.now, self.turn, self.reply, self.unannounced, self.suspended
         return (
             now == NEVER,
             self.closed,
@@ -231,7 +231,9 @@ class State(msgspec.Struct, kw_only=True):
             # One that lies behind the deadline would miss it.
             self.soonest - now if self.soonest > self.due() else None,
             None if self.stalled_text is None else alike(self.stalled_text),
-            None if early is None else (early.index - self.ended_index, alike(early.text), early.since),
+            None
+            if unannounced is None
+            else (unannounced.index - self.ended_index, alike(unannounced.text), unannounced.since),
             None if turn is None else _turn_essence(turn, now, alike),
             None if reply is None else (reply.state, reply.turn is None, reply.protected, reply.hold_until - now),
             None if suspended is None else suspended.until - now,

@@ -74,7 +74,7 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class _Node(msgspec.Struct):
-    """A state that was reached, and how."""
+    """A state that was reached: the state before it, and the step from there."""
 
     parent: int
     event: Event | None
@@ -89,6 +89,9 @@ class Explorer:
         configuration: what is explored, and within which bounds.
         machine: the class that is judged: TurnMachine, a subclass, or that of a modified copy of its module.
         progress: is called every 256 states. Default None: nobody is told.
+
+    Attributes:
+        judged: the machine that is stepped; it goes from state to state.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Explorer:
         self._class = machine
         self._progress = progress
         self._script = ScriptedPolicy()
-        self._judged = JudgedMachine(machine, self._script, **configuration.seconds)
+        self.judged = JudgedMachine(machine, self._script, **configuration.seconds)
         texts = configuration.texts
         self._same = {text: next(one for one in texts if same_words(one, text)) for text in texts}
         self._idle = configuration.idle_timeout or 1.0
@@ -113,14 +116,14 @@ class Explorer:
         expanded = -1
         violation = None
         try:
-            self._reach(-1, None, 0.0)
+            self.reach(-1, None, 0.0)
             for expanded in self._expand():
                 if self._progress is not None and expanded % EVERY == 0:
                     name, states = self._configuration.name, len(self._nodes)
                     self._progress(ExplorationProgress(name, states, expanded, self._transitions))
         except Violation as error:
             violation = self._explain(max(expanded, 0), error)
-        judged = self._judged.referee.judged
+        judged = self.judged.referee.judged
         return Result(
             (self._configuration.name,),
             len(self._nodes),
@@ -139,15 +142,23 @@ class Explorer:
             number = node.parent
         return counterexample(self._class, self._configuration, steps[::-1], violation)
 
-    def _reach(self, parent: int, event: Event | None, at: float) -> None:
-        key = self._key()
+    def reach(self, parent: int, event: Event | None, at: float) -> None:
+        """Note that the judged machine is in a state; if it is new, it will be expanded.
+
+        Args:
+            parent: the number of the state before it; -1 if there is none.
+            event: what was fed there; None if it was a wake.
+            at: the second at which.
+        """
+        key = self.key()
         if key not in self._seen:
             self._seen.add(key)
             self._nodes.append(_Node(parent, event, at, tuple(self._script.answers)))
-            self._frontier.append((self._judged.state, self._judged.referee.memory))
+            self._frontier.append((self.judged.state, self.judged.referee.memory))
 
-    def _key(self) -> Hashable:
-        judged, configuration = self._judged, self._configuration
+    def key(self) -> Hashable:
+        """The canonical form of the state that the judged machine is in."""
+        judged, configuration = self.judged, self._configuration
         return canonical_form(
             judged.state,
             judged.referee.memory,
@@ -158,18 +169,25 @@ class Explorer:
         )
 
     def _expand(self) -> Iterator[int]:
-        """Take every transition out of every state; the number of each state, when it is begun."""
+        """Expand every state in the order in which they were reached; yields the number of each before it is left."""
         number = 0
         while number < min(len(self._frontier), self._configuration.most):
             yield number
             here = self._frontier[number]
             assert here is not None
             self._frontier[number] = None
-            self._leave(number, *here)
+            self.leave(number, *here)
             number += 1
 
-    def _leave(self, number: int, state: State, memory: RefereeMemory) -> None:
-        judged, script = self._judged, self._script
+    def leave(self, number: int, state: State, memory: RefereeMemory) -> None:
+        """Judge a state, and take every step out of it.
+
+        Args:
+            number: its number.
+            state: the machine's.
+            memory: the referee's.
+        """
+        judged, script = self.judged, self._script
         judged.load(state, memory)
         self._doing = ("cut", None, None)
         cut = judged.cut()
@@ -185,7 +203,7 @@ class Explorer:
                 else:
                     judged.feed(event, at)
                 self._transitions += 1
-                self._reach(number, event, at)
+                self.reach(number, event, at)
                 if not script.turn_over():
                     break
             if event is not None and deadline is not None and self._configuration.late_events:
@@ -196,8 +214,8 @@ class Explorer:
                     judged.feed_late(event, late)
 
     def _judge(self, state: State, memory: RefereeMemory, cut: State) -> None:
-        """What must hold in every state."""
-        judged, script = self._judged, self._script
+        """Judge what must hold in every state."""
+        judged, script = self.judged, self._script
         for judge in (judged.misuse, judged.wake_early, judged.rest, judged.end, judged.stay_closed):
             self._doing = (judge.__name__, None, None)
             script.forget()

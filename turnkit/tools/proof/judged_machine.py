@@ -195,11 +195,11 @@ class JudgedMachine:
         if deadline is None:
             return
         before, machine = self.machine.snapshot(), self.machine
-        machine.state = early = state.copy()
+        machine.state = copied = state.copy()
         try:
             signals = machine.wake(nextafter(deadline, -inf))
-            early.now = state.now
-            early.soonest = state.soonest  # may be moved up to the deadline, and need not be
+            copied.now = state.now
+            copied.soonest = state.soonest  # may be moved up to the deadline, and need not be
             idle = not signals and machine.snapshot() == before
         finally:
             machine.state = state

@@ -67,7 +67,7 @@ def next_steps(
 
 def turn_events(state: State, configuration: Configuration) -> Iterator[Event]:
     """What Flux can say: of the turn that is open or comes next, of the one after it, and of those that are over."""
-    texts, early = configuration.texts, state.unannounced
+    texts, unannounced = configuration.texts, state.unannounced
     current = state.ended_index + 1 if state.turn is None else state.turn.index
     ahead = texts if configuration.ahead else texts[:2]
     behind = texts if state.stalled_text is not None else texts[1:2]
@@ -77,7 +77,7 @@ def turn_events(state: State, configuration: Configuration) -> Iterator[Event]:
     for index, said in indexes:
         for text in said:
             yield from _turn_events(index, text)
-            if early is not None and index == early.index and text:
+            if unannounced is not None and index == unannounced.index and text:
                 yield from _unannounced(index, text)
 
 

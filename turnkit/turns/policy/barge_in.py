@@ -13,10 +13,11 @@ from difflib import SequenceMatcher
 import msgspec
 
 from ...errors import ConfigError
+from ..words import words_of
 from .asking import BargeInPolicy, Overlap, Verdict, ask_barge_in
 from .built_in import BuiltIn
 from .composition import all_of
-from .phrases import Phrases, words_of
+from .phrases import Phrases, parted_words_of
 from .settings import check_policy, check_seconds, check_share, check_whole
 
 __all__ = [
@@ -55,8 +56,8 @@ class MinWords(msgspec.Struct, frozen=True):
     """The user takes the floor with `count` words; a turn that ends with fewer was a backchannel.
 
     Attributes:
-        count: How many words it takes, at least 1. Words are what white space parts, and are counted anew in every
-            turn.
+        count: How many words it takes, at least 1; they are counted anew in every turn. In scripts without spaces
+            between words (Chinese, Japanese, Thai, Lao, Khmer, Burmese), each letter counts as one.
     """
 
     count: int
@@ -66,7 +67,7 @@ class MinWords(msgspec.Struct, frozen=True):
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         """YIELD from `count` words on, WAIT before."""
-        words = overlap.transcript.split()
+        words = words_of(overlap.transcript)
         return Verdict.YIELD if len(words) >= self.count else Verdict.WAIT, f"{_counted(words)}, {self.count} needed"
 
 
@@ -214,7 +215,7 @@ class IgnoreBackchannels:
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         """WAIT or KEEP for backchannels, for all else what `then` answers."""
-        words = words_of(overlap.transcript)
+        words = parted_words_of(overlap.transcript)
         if not words:
             return Verdict.WAIT, "no words yet"
         if self._phrases.make_up(words):
@@ -263,8 +264,8 @@ class EchoGuard(msgspec.Struct, frozen=True):
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         """WAIT or KEEP for the agent's own words, for all else what `then` answers."""
-        heard = words_of(overlap.heard[-_HEARD * _LETTERS :])[-_HEARD:]
-        said = words_of(overlap.transcript)[-_SAID:]
+        heard = parted_words_of(overlap.heard[-_HEARD * _LETTERS :])[-_HEARD:]
+        said = parted_words_of(overlap.transcript)[-_SAID:]
         if not heard or _ASKING.make_up(said):
             return ask_barge_in(self.then, overlap)
         if not said:
@@ -297,7 +298,7 @@ def _counted(words: list[str]) -> str:
 
 
 def _check_phrase(phrase: object) -> None:
-    words = words_of(phrase) if isinstance(phrase, str) else []
+    words = parted_words_of(phrase) if isinstance(phrase, str) else []
     if not words:
         raise ConfigError(f"IgnoreBackchannels(phrases={{{phrase!r}, …}}): every phrase must be a text with words")
     if _ASKING.occur_in(words):

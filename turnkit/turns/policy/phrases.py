@@ -1,48 +1,40 @@
-"""Words as they are spoken, and the phrases they make up.
+"""Phrases as they are spoken.
 
-Here a text is a list of words: case, punctuation and apostrophes aside, and parted at hyphens, so that "Uh-huh." and
-"uh huh" are the same two. In scripts that put no white space between words, each character counts as a word.
+Here words are those that turnkit compares, parted also at hyphens and other marks inside, apostrophes aside: "Uh-huh."
+and "uh huh" are the same two.
 """
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-from ..words import WITHOUT_SPACES, fold
+from ..words import fold, words_of
 
 _INSIDE_A_WORD = "'’ʼ＇"
-_IS_WORD = re.compile(f"[{WITHOUT_SPACES}]").match
 
 
-class _Spelling(dict[int, str | None]):
-    """A translation table that learns each character once: what is not said parts words, or goes."""
+class _Parted(dict[int, str]):
+    """A translation table that learns each character once: what is not said parts words."""
 
-    def __missing__(self, code: int) -> str | None:
+    def __missing__(self, code: int) -> str:
         character = chr(code)
-        if character in _INSIDE_A_WORD:
-            self[code] = None
-        elif not fold(character):
-            self[code] = " "
-        else:
-            self[code] = f" {character} " if _IS_WORD(character) else character
+        self[code] = character if character in _INSIDE_A_WORD or fold(character) else " "
         return self[code]
 
 
-_SPELLING = _Spelling()
+_PARTED = _Parted()
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text, in order; empty if nothing is said in it."""
-    return unicodedata.normalize("NFC", text).casefold().translate(_SPELLING).split()
+def parted_words_of(text: str) -> list[str]:
+    """The words of a text, in order, parted at hyphens too; empty if nothing is said in it."""
+    return words_of(text.translate(_PARTED))
 
 
 class Phrases:
     """A set of phrases, each with words, against which lists of words are held."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        self._whole = frozenset(tuple(words_of(phrase)) for phrase in phrases)
+        self._whole = frozenset(tuple(parted_words_of(phrase)) for phrase in phrases)
         self._begun = frozenset(phrase[:size] for phrase in self._whole for size in range(1, len(phrase)))
         self._sizes = sorted({len(phrase) for phrase in self._whole})
 
