@@ -105,7 +105,8 @@ def test_a_bot_may_say_nothing_to_some_turns() -> None:
 
 def late(pace: Pace, voice: Pace | None = None) -> Conversation:
     llm = ScriptedLLM("At last.", pace=pace)
-    return rehearse(Session(respond=llm.respond, speak=ScriptedVoice(pace=voice or Pace())), "1.0 When? [end 0]")
+    bot = Session(respond=llm.respond, speak=ScriptedVoice(pace=voice or Pace()), drain_timeout=None)
+    return rehearse(bot, "1.0 When? [end 0]")
 
 
 def test_who_is_late_without_a_scripted_failure_breaks_the_rules() -> None:

@@ -126,7 +126,8 @@ async def test_a_caller_who_waits_in_vain_fails_the_test() -> None:
 @pytest.mark.anyio
 async def test_a_bot_that_hangs_fails_the_test() -> None:
     """No waiting for ever: the call is over at its limit, and the error says for what."""
-    session = Session(respond=ScriptedLLM(OPEN, pace=Pace(hangs_at=2)).respond, speak=ScriptedVoice())
+    llm = ScriptedLLM(OPEN, pace=Pace(hangs_at=2))
+    session = Session(respond=llm.respond, speak=ScriptedVoice(), silence_timeout=None, drain_timeout=None)
     with pytest.raises(
         RehearsalFailed, match=r"not over after 600 s: reply 0 never came to an end(?s:.*)is heard: reply 0"
     ):

@@ -277,10 +277,12 @@ class Replies:
         try:
             with running.scope:
                 async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._watch, running)
                     tasks.start_soon(self._run_respond, running)
                     await running.gate.decided()
-                    tasks.start_soon(self._speak_watched, running)
-                    await self._watch(running)
+                    # In this task: what ends the program, from a callback that it reports to, is raised no deeper.
+                    await self._run_speak(running)
+                    running.watch.cancel()
         finally:
             running.gate.close()
 
@@ -334,14 +336,10 @@ class Replies:
         self.report(PlaybackFinished(reply.id))
         running.gate.discard()
 
-    async def _speak_watched(self, running: RunningReply) -> None:
-        """Speak, and end the watch over it."""
-        await self._run_speak(running)
-        running.watch.cancel()
-
     async def _watch(self, running: RunningReply) -> None:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
         silence = running.gate.silence
+        await running.gate.decided()
         with running.watch:
             await silence.wait()
             if running.reply.outcome is None:
