@@ -23,7 +23,7 @@ class Verdict(StrEnum):
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """The user speaks while the agent is heard: what a barge-in policy is asked at each event until it decides.
+    """The user speaks while the agent has the floor: what a barge-in policy is asked at each event until it decides.
 
     Attributes:
         transcript: The user's words so far.
@@ -32,6 +32,8 @@ class Overlap(msgspec.Struct, frozen=True):
         heard: What of the reply has been heard, as reported.
         held: Whether the playback is paused for this overlap.
         final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP.
+        pending: Whether nothing of the reply has been heard yet: YIELD then has this turn answered in its place. False
+            by default.
     """
 
     transcript: str
@@ -40,6 +42,7 @@ class Overlap(msgspec.Struct, frozen=True):
     heard: str
     held: bool
     final: bool
+    pending: bool = False
 
 
 class Pause(msgspec.Struct, frozen=True):
