@@ -16,8 +16,10 @@ from ..turns.events import (
     Cancel,
     Commit,
     Event,
+    Initiate,
     Note,
     NoteKind,
+    Outcome,
     ReplyEnded,
     Signal,
     Speculate,
@@ -28,6 +30,8 @@ from ..turns.machine import TurnMachine
 from ..wire import TurnInfo
 from .callbacks import Callback, Callbacks
 from .failures import log_failure
+from .initiatives import Initiatives
+from .loop_thread import LoopThread
 from .observers import Observers
 from .replies import PAUSE_OR_END, Replies
 from .reply import Respond
@@ -60,11 +64,15 @@ class Dispatcher:
         callbacks: the host's, for its signals.
         replies: those that are under way.
         tasks: where callbacks and replies go on; None until the conversation begins.
+        thread: the one in which the conversation runs.
+        began_at: the monotonic second at which the conversation began; None until then.
+        last_reply: the end of the last reply that was not cancelled.
     """
 
     __slots__ = (
         "_alarm",
         "_clock",
+        "_cut_off",
         "_dispatching",
         "_last",
         "_machine",
@@ -73,11 +81,14 @@ class Dispatcher:
         "_recording",
         "_settled",
         "_stalled",
+        "began_at",
         "callbacks",
+        "last_reply",
         "notes",
         "observers",
         "replies",
         "tasks",
+        "thread",
     )
 
     def __init__(
@@ -110,6 +121,9 @@ class Dispatcher:
             silence_timeout=silence_timeout,
         )
         self.tasks: TaskGroup | None = None
+        self.thread = LoopThread()
+        self.began_at: float | None = None
+        self.last_reply: ReplyEnded | None = None
         self._name = name
         self._machine = machine
         self._recording = recording
@@ -117,6 +131,7 @@ class Dispatcher:
         self._settled = settled
         self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
         self._dispatching = False
+        self._cut_off = False  # whether the replies that the close left were ended
         self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
         self._last = -inf
@@ -130,7 +145,9 @@ class Dispatcher:
 
     def begin(self, source: object) -> None:
         """Before anything else, where the async library runs: the clock, the alarm, and the recording of `source`."""
+        self.thread.begin()
         self._clock = clock()
+        self.began_at = self._now()
         self._alarm = Alarm(self._wake)
         if self._recording is not None:
             self._recording.begin(source, self._now, self._alarm)
@@ -150,15 +167,20 @@ class Dispatcher:
         self._set_alarm()
 
     def close(self) -> None:
-        """Close the machine, and end what is under way."""
-        now = self._now()
-        signals = self._machine.close(now)
-        self.observers.closed(now, signals)
+        """Close the machine, and end what is under way, as soon as what was decided before is carried out."""
+        signals: tuple[Signal, ...] = ()
+        if not self._machine.closed:
+            now = self._now()
+            signals = self._machine.close(now)
+            self.observers.closed(now, signals)
         self._dispatch(signals)
-        self.replies.close()
-        self._dispatch(())
         if self._alarm is not None:
             self._alarm.stop()
+
+    def end(self) -> None:
+        """The conversation is over, and nothing goes on any more."""
+        self.thread.end()
+        self.observers.end()
 
     # Events in ----------------------------------------------------------------------------------------------------
 
@@ -179,6 +201,19 @@ class Dispatcher:
         self._set_alarm()
         return signals
 
+    def initiate(self, event: Initiate, respond: Respond | None) -> tuple[Signal, ...]:
+        """Feed the machine an initiative, and know before its answer is carried out what the reply is to say."""
+        now = self._now()
+        signals = self._machine.feed(event, now)
+        if self.replies.initiatives is None:
+            self.replies.initiatives = Initiatives()
+        self.replies.initiatives.decided(event, respond, signals)
+        if self.observers.present:
+            self.observers.fed(now, event, signals, None)
+        self._dispatch(signals)
+        self._set_alarm()
+        return signals
+
     def feed_if_running(self, event: Event) -> None:
         """Feed the machine an event, unless the conversation has not begun or is over."""
         if self.running:
@@ -191,6 +226,8 @@ class Dispatcher:
         self._dispatch((note,))
 
     def _reply_ended(self, ended: ReplyEnded) -> None:
+        if ended.outcome is not Outcome.CANCELLED:
+            self.last_reply = ended
         self.observers.told(ended)
         self._queue.append(ended)
 
@@ -203,8 +240,16 @@ class Dispatcher:
             return
         self._dispatching = True
         try:
-            while self._queue:
-                self._carry_out(self._queue.pop(0))
+            while True:
+                while self._queue:
+                    self._carry_out(self._queue.pop(0))
+                if not self._machine.closed or self._cut_off:
+                    break
+                # All that was decided is carried out; what is still heard ends here.
+                self._cut_off = True
+                if self._machine.floor is not None:
+                    self.callbacks.cancel(self._machine.floor[0])
+                self.replies.close()
         finally:
             self._dispatching = False
         self._settled()
@@ -221,6 +266,8 @@ class Dispatcher:
             self.callbacks.call(signal)
         if isinstance(signal, (Cancel, BargeIn)):
             self.callbacks.cancel(signal.reply)
+            if self.replies.initiatives is not None and isinstance(signal, Cancel):
+                self.replies.initiatives.cancelled(signal)
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
 

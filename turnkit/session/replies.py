@@ -35,6 +35,7 @@ from .silence import Silence
 
 if TYPE_CHECKING:
     from ..speaking import Speak
+    from .initiatives import Initiatives
     from .interceptor import Interceptor
 
 PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
@@ -76,7 +77,7 @@ class Replies:
     Attributes:
         history: the conversation, as far as it was heard.
         tasks: where the replies run; None until the conversation begins.
-        initiative: the `respond` of the reply that is being initiated just now.
+        initiatives: what the agent wants to say unasked; None while it never has.
     """
 
     __slots__ = (
@@ -94,7 +95,7 @@ class Replies:
         "_speak",
         "_unanswered_since",
         "history",
-        "initiative",
+        "initiatives",
         "tasks",
     )
 
@@ -114,7 +115,7 @@ class Replies:
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
-        self.initiative: Respond | None = None
+        self.initiatives: Initiatives | None = None
         self._name = name
         self._machine = machine
         self._respond = respond
@@ -218,8 +219,8 @@ class Replies:
         running = self._running.get(signal.reply)
         if running is None:
             respond = self._respond
-            if signal.trigger == "initiate" and self.initiative is not None:
-                respond, self.initiative = self.initiative, None
+            if signal.trigger == "initiate" and self.initiatives is not None:
+                respond = self.initiatives.begin(signal.reply) or respond
             running = self._new(signal, signal.unanswered, respond, speculative=False)
             self._start(running)
         running.reply.transcript = signal.transcript
