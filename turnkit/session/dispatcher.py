@@ -39,6 +39,7 @@ from .reply import Respond
 if TYPE_CHECKING:
     from ..speaking import Speak
     from .recording import Recording
+    from .signal_stream import SignalStream
 
 
 class Dispatcher:
@@ -66,6 +67,7 @@ class Dispatcher:
         tasks: where callbacks and replies go on; None until the conversation begins.
         thread: the one in which the conversation runs.
         began_at: the monotonic second at which the conversation began; None until then.
+        over: whether the run has ended, and nothing goes on any more.
         last_reply: the end of the last reply that was not cancelled.
     """
 
@@ -81,11 +83,13 @@ class Dispatcher:
         "_recording",
         "_settled",
         "_stalled",
+        "_streams",
         "began_at",
         "callbacks",
         "last_reply",
         "notes",
         "observers",
+        "over",
         "replies",
         "tasks",
         "thread",
@@ -105,6 +109,7 @@ class Dispatcher:
         settled: Callable[[], None],
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
+        self.thread = LoopThread()
         failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
         self.observers = Observers(recording, failed)
         self.callbacks = Callbacks(failed, settled)
@@ -117,11 +122,11 @@ class Dispatcher:
             failed=failed,
             ended=self._reply_ended,
             fact=self.observers.fact,
+            thread=self.thread,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
         )
         self.tasks: TaskGroup | None = None
-        self.thread = LoopThread()
         self.began_at: float | None = None
         self.last_reply: ReplyEnded | None = None
         self._name = name
@@ -131,6 +136,8 @@ class Dispatcher:
         self._settled = settled
         self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
         self._dispatching = False
+        self.over = False
+        self._streams: tuple[SignalStream, ...] = ()
         self._cut_off = False  # whether the replies that the close left were ended
         self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
@@ -181,6 +188,35 @@ class Dispatcher:
         """The conversation is over, and nothing goes on any more."""
         self.thread.end()
         self.observers.end()
+        self.over = True
+        for stream in self._streams:
+            stream.end()
+
+    def unfinished(self) -> bool:
+        """Whether something of this conversation is under way that will come to an end by itself."""
+        if self._machine.closed:
+            return False
+        floor = self._machine.floor
+        if floor is None:
+            return self._machine.suspended is not None
+        return self.replies.runs(floor[0]) or self.callbacks.runs(floor[0])
+
+    def stream(self, kinds: frozenset[type[Signal | ReplyEnded]], limit: int) -> SignalStream:
+        """A stream of the signals of these kinds, from now on; see `Session.signals`."""
+        from .signal_stream import SignalStream  # only for those who read one
+
+        stream = SignalStream(self._name, limit, self._close_stream)
+        if self.over:
+            stream.end()
+            return stream
+        self._streams += (stream,)
+        for kind in kinds:
+            self.callbacks.on(kind, stream.put)
+        return stream
+
+    def _close_stream(self, stream: SignalStream) -> None:
+        self._streams = tuple(other for other in self._streams if other is not stream)
+        self.callbacks.remove(stream.put)
 
     # Events in ----------------------------------------------------------------------------------------------------
 
@@ -201,18 +237,23 @@ class Dispatcher:
         self._set_alarm()
         return signals
 
-    def initiate(self, event: Initiate, respond: Respond | None) -> tuple[Signal, ...]:
-        """Feed the machine an initiative, and know before its answer is carried out what the reply is to say."""
+    def initiate(self, event: Initiate, respond: Respond | None) -> int | None:
+        """Feed the machine an initiative, and know before its answer is carried out what the reply is to say.
+
+        Returns:
+            The reply's number; None if there is none, or not yet.
+        """
         now = self._now()
         signals = self._machine.feed(event, now)
         if self.replies.initiatives is None:
             self.replies.initiatives = Initiatives()
-        self.replies.initiatives.decided(event, respond, signals)
+        waits = event.wait and self._machine.waiting > 0
+        reply = self.replies.initiatives.decided(event, respond, signals, waits=waits)
         if self.observers.present:
             self.observers.fed(now, event, signals, None)
         self._dispatch(signals)
         self._set_alarm()
-        return signals
+        return reply
 
     def feed_if_running(self, event: Event) -> None:
         """Feed the machine an event, unless the conversation has not begun or is over."""

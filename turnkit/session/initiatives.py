@@ -23,19 +23,33 @@ class Initiatives:
         self._waiting: deque[Respond | None] = deque()
         self._offered: tuple[int, Respond | None] = (-1, None)  # the one that waited last, and the reply it got
 
-    def decided(self, event: Initiate, respond: Respond | None, signals: Iterable[Signal]) -> None:
-        """The machine was fed `event`, which is for `respond`, and answered `signals`, not carried out yet."""
+    def decided(
+        self, event: Initiate, respond: Respond | None, signals: Iterable[Signal], *, waits: bool
+    ) -> int | None:
+        """The machine was fed `event`, which is for `respond`, and answered `signals`, not carried out yet.
+
+        Args:
+            event: the event.
+            respond: what says the reply; None if the session's own does.
+            signals: the answer.
+            waits: whether this initiative waits now.
+
+        Returns:
+            The number of its reply; None if it waits, or was refused.
+        """
         if event.wait:
             self._waiting.append(respond)
-            return
-        commit: Commit | None = None
+        if waits:
+            return None
+        reply: int | None = None
         for signal in signals:
-            if isinstance(signal, Cancel) and signal.reason is CancelReason.FLOOR_TAKEN:
-                return
             if isinstance(signal, Commit) and signal.trigger == "initiate":
-                commit = signal
-        if commit is not None:
-            self._given[commit.reply] = respond
+                reply = signal.reply  # those that had waited longer come first
+            elif isinstance(signal, Cancel) and signal.reason is CancelReason.FLOOR_TAKEN:
+                return None
+        if reply is not None and not event.wait:
+            self._given[reply] = respond
+        return reply
 
     def begin(self, reply: int) -> Respond | None:
         """What this reply, an initiative's, is to say; None if `respond` says it."""

@@ -45,7 +45,7 @@ class Intake:
     def __init__(self) -> None:
         self._sequence_id = -1  # of the last message; -1 if it had none, or if the count begins anew
         self._lost = self._connected = False
-        self._error: ErrorMessage | None = None  # the last one; of no account once there is a stream again
+        self._error: ErrorMessage | None = None  # that lost the stream, or came after it was
         self._request_id = ""
 
     @property
@@ -94,6 +94,7 @@ class Intake:
         if self._lost:
             return ()
         self._lost, self._connected, self._sequence_id = True, False, -1
+        self._error = None
         return (StreamLost(reason),)
 
     def _turn(self, message: TurnInfo) -> tuple[Step, ...]:
@@ -114,9 +115,9 @@ class Intake:
             before, self._request_id = self._connect(), message.request_id
         before += self._count(message.sequence_id)
         if isinstance(message, ErrorMessage):
-            self._error = message
             said = ": ".join(part for part in (message.code or "without a code", message.description[:200]) if part)
             lost = self.lose(message.code or "Flux sent an Error")
+            self._error = message
             return (*before, Surprise(NoteKind.FLUX_ERROR, said), *lost)
         if isinstance(message, WarningMessage):
             return (*before, Surprise(NoteKind.FLUX_WARNING, message.code or "without a code"))

@@ -52,7 +52,7 @@ class LoopThread:
         if self._ident and get_ident() != self._ident:
             raise LocalProtocolError(
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
-                f"Use session.call_from_thread(session.{what}, ...)"
+                "Give it to session.call_from_thread"
             )
 
     def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:

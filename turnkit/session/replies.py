@@ -30,6 +30,7 @@ from ..turns.machine import TurnMachine
 from .failures import Failed, failure
 from .gate import Chunks, Gate
 from .history import History, Message
+from .loop_thread import LoopThread
 from .reply import Reply, ReplyPlayback, Respond
 from .silence import Silence
 
@@ -71,6 +72,7 @@ class Replies:
         failed: is told of what `respond` and `speak` raise: the function, where, and the error.
         ended: is told the outcome of each reply.
         fact: is told what only observers want to know.
+        thread: the one in which the conversation runs.
         reply_timeout: seconds as for `Session`.
         silence_timeout: seconds as for `Session`.
 
@@ -93,6 +95,7 @@ class Replies:
         "_running",
         "_silence_timeout",
         "_speak",
+        "_thread",
         "_unanswered_since",
         "history",
         "initiatives",
@@ -110,6 +113,7 @@ class Replies:
         failed: Failed,
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
+        thread: LoopThread,
         reply_timeout: float | None,
         silence_timeout: float | None,
     ) -> None:
@@ -124,6 +128,7 @@ class Replies:
         self._failed = failed
         self._ended = ended
         self._fact = fact
+        self._thread = thread
         self._reply_timeout = reply_timeout
         self._silence_timeout = silence_timeout
         self._busy = False
@@ -254,6 +259,7 @@ class Replies:
 
     def report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
         """Pass on what is heard of a reply; of one that is over, or not to be heard yet, nothing is kept."""
+        self._thread.check("playback")
         floor = self._machine.floor
         running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
         if running is not None:

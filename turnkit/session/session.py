@@ -1,19 +1,16 @@
-"""The session: what a host calls, and the run of a conversation from its source to its end."""
+"""The session: what a host calls, from any of its callbacks, and what it may know."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from inspect import isasyncgen
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 from uuid import uuid4
 
-import anyio
-
 from ..checks import check_seconds
-from ..errors import ConfigError, FluxError, LocalProtocolError, TurnkitError, sole_error
+from ..errors import ConfigError, LocalProtocolError
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
     Busy,
@@ -29,18 +26,18 @@ from ..turns.events import (
     ReplyEnded,
     Signal,
     Speculate,
-    TurnStalled,
     TurnStarted,
 )
 from ..turns.machine import TurnMachine
 from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
-from ..wire import FluxOptions, TurnInfo
-from .callbacks import Callback, S
+from ..turns.words import has_words
+from ..wire import FluxOptions
+from .callbacks import KINDS, Callback, S
 from .dispatcher import Dispatcher
 from .history import Message as ChatMessage
-from .intake import Intake, Surprise
 from .observers import Observer
 from .reply import Respond, saying
+from .run import Run
 
 if TYPE_CHECKING:
     from ..speaking import Speak
@@ -143,32 +140,29 @@ class Session:
         }
         self._machine = TurnMachine(**settings)
         self.id = uuid4().hex if id is None else id
-        self._recording: Recording | None = None
+        recording: Recording | None = None
         if record is not None:
             from .recording import Recording  # and what a recorder needs: only for those who record
 
-            self._recording = Recording(record, self.id, settings, options)
-        self._dispatcher = Dispatcher(
+            recording = Recording(record, self.id, settings, options)
+        self._run = Run(recording, inf if drain_timeout is None else drain_timeout)
+        self._dispatcher = self._run.dispatcher = Dispatcher(
             self.id,
             self._machine,
-            self._recording,
+            recording,
             respond,
             speak,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
-            stalled=self._force_end_turn,
-            settled=self._check_drained,
+            stalled=self._run.force_end_turn,
+            settled=self._run.look_again,
         )
         self._replies = self._dispatcher.replies
         self._callbacks = self._dispatcher.callbacks
+        self._thread = self._dispatcher.thread
         self.notes = self._dispatcher.notes
-        self._intake = Intake()
         self._interceptor: Interceptor | None = None
         self._busy = 0
-        self._drain_timeout = inf if drain_timeout is None else drain_timeout
-        self._drained: anyio.Event | None = None
-        self._source: object = None
-        self._thread = self._dispatcher.thread
 
     def __repr__(self) -> str:
         began = self._dispatcher.tasks is not None
@@ -222,15 +216,9 @@ class Session:
         self._thread.check("signals")
         if type(limit) is not int or limit < 1:
             raise ConfigError(f"limit={limit!r}: must be a whole number above zero")
-        from .signal_stream import SignalStream  # only for those who read one
-
-        stream = SignalStream(self.id, limit, self._callbacks.remove)
-        for kind in kinds or KINDS:
-            self._callbacks.on(kind, stream.put)
-        if self._dispatcher.ended:
-            stream.end()
-        self._streams += (stream,)
-        return stream
+        if not set(kinds) <= set(KINDS):
+            self._callbacks.on(next(kind for kind in kinds if kind not in KINDS))  # which says what is right
+        return self._dispatcher.stream(frozenset(kinds or KINDS), limit)
 
     # The run ------------------------------------------------------------------------------------------------------
 
@@ -259,107 +247,7 @@ class Session:
             FluxError: if the last that `source` had to tell was an Error of Flux.
             LocalProtocolError: if the session has been run before.
         """
-        dispatcher = self._dispatcher
-        if dispatcher.tasks is not None or self._machine.closed:
-            raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
-        dispatcher.begin(source)
-        failure: Exception | None = None
-        try:
-            async with anyio.create_task_group() as tasks:
-                dispatcher.join(tasks)
-                try:
-                    dispatcher.start()
-                    if self._busy:
-                        dispatcher.feed_if_running(Busy(True))
-                    if self._hung_up:
-                        self.hang_up()
-                    failure = await self._read(source)
-                    until = anyio.current_time() + self._drain_timeout
-                    with anyio.CancelScope(deadline=until):
-                        while drain and self._unfinished():
-                            self._drained = anyio.Event()
-                            await self._drained.wait()
-                finally:
-                    # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                    dispatcher.close()
-                tasks.cancel_scope.deadline = until if drain else -inf
-        except BaseExceptionGroup as group:
-            # Only what ends the program gets here, or a cancellation.
-            error = sole_error(group.split(anyio.get_cancelled_exc_class())[1] or group)
-            raise error from error.__cause__
-        finally:
-            dispatcher.end()
-            for stream in self._streams:
-                stream.end()
-        if failure is not None:
-            raise failure
-
-    async def _read(self, source: AsyncIterable[object]) -> Exception | None:
-        """Take all that the source has to give; what it raises, if it does, is the loss of the stream."""
-        self._source = source
-        try:
-            items = aiter(source)
-            if not self._hung_up:
-                async for item in items:
-                    self._take(item)
-                    if self._hung_up:
-                        break
-            if self._hung_up and isasyncgen(items):
-                await items.aclose()
-        except Exception as raised:
-            error = sole_error(raised)
-            reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
-            for lost in self._intake.lose(reason):
-                self._dispatcher.feed_if_running(lost)
-            return self._of_flux(error)
-        finally:
-            self._source = None
-        return None if self._hung_up else self._intake.fatal
-
-    def _of_flux(self, error: Exception) -> Exception:
-        """What Flux itself gave as the reason, if it did, before the source raised."""
-        fatal = self._intake.fatal
-        if fatal is None or isinstance(error, FluxError):
-            return error
-        fatal.__cause__ = error
-        return fatal
-
-    def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
-        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
-        force = getattr(self._source, "send_force_end_turn", None)
-        return None if force is None else force()
-
-    def _unfinished(self) -> bool:
-        """Whether something of this conversation is under way that will come to an end by itself."""
-        floor = self.floor
-        if floor is None:
-            return not self._machine.closed and self._machine.suspended is not None
-        return self._replies.runs(floor[0]) or self._callbacks.runs(floor[0])
-
-    def _check_drained(self) -> None:
-        """Let a run that drains look again whether anything is unfinished."""
-        if self._drained is not None:
-            self._drained.set()
-
-    def _take(self, item: object) -> None:
-        if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:
-            if self._recording is not None and self._recording.frames:
-                self._recording.received(item)
-            self._dispatcher.feed(event, item)
-            return
-        message, steps = self._intake.take(item)
-        if self._recording is not None and message is not None:
-            self._recording.received(message)
-        turn = message if type(message) is TurnInfo else None
-        for step in steps:
-            if type(step) is Surprise:
-                self._dispatcher.note(step.kind, step.detail)
-            elif not self._dispatcher.running:
-                return  # a callback has hung up
-            elif type(step) is Initiate:
-                self._dispatcher.initiate(step, None)
-            else:
-                self._dispatcher.feed(step, turn)
+        await self._run.hold(source, drain=drain, busy=self._busy > 0)
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -378,12 +266,7 @@ class Session:
             LocalProtocolError: if called from another thread.
         """
         self._thread.check("hang_up")
-        self._hung_up = True
-        tasks = self._dispatcher.tasks
-        if tasks is not None and not self._machine.closed:
-            self._dispatcher.close()
-        if tasks is not None:
-            tasks.cancel_scope.cancel()
+        self._run.hang_up()
 
     def playback_started(self, reply: int) -> None:
         """Report that the first sound of `reply` was heard. Late reports, of a reply that is over, change nothing."""
@@ -434,12 +317,10 @@ class Session:
         if not isinstance(text, str):
             raise ConfigError(f"interrupt({type(text).__name__}): must be what the user typed, a string")
         signals = self._dispatcher.feed(Interrupt(text)) if self._dispatcher.running else ()
-        started = [signal.turn for signal in signals if isinstance(signal, TurnStarted)]
-        return started[-1] if started and text else None
+        turns = [signal.turn for signal in signals if isinstance(signal, TurnStarted)]
+        return turns[-1] if turns and has_words(text) else None
 
-    def initiate(
-        self, what: str | Respond | None = None, *, protected: bool = False, wait: bool = False
-    ) -> int | None:
+    def initiate(self, what: str | Respond | None = None, *, protected: bool = False, wait: bool = False) -> int | None:
         """Let the agent speak unasked.
 
         It is refused while somebody has the floor, with a Cancel `floor_taken`; or, with `wait`, it waits until the
@@ -466,8 +347,6 @@ class Session:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._replies.runs_here:
             raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
-        if what is not None and not isinstance(what, str) and not callable(what):
-            raise ConfigError(f"initiate({type(what).__name__}): must be a text or an async function")
         if self._interceptor is not None and callable(what):
             what = self._interceptor.responding(what)
         respond = saying(what) if isinstance(what, str) else what
@@ -528,6 +407,25 @@ class Session:
             interceptor.signalled(signal, reply)
 
         self._callbacks.first(signalled)
+
+    def call_from_thread(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Call a function in the thread that runs the session, and wait for what it returns; for all other threads.
+
+        Such as `session.call_from_thread(session.playback_finished, reply)`. In the session's own thread it is called
+        at once.
+
+        Args:
+            function: what to call; not async.
+            arguments: what to call it with.
+
+        Returns:
+            What it returns; what it raises is raised.
+
+        Raises:
+            ConfigError: if it is async.
+            LocalProtocolError: if the session is not running, or ends before its turn has come: nothing was called.
+        """
+        return self._thread.call(function, *arguments)
 
     def remember(self, message: Mapping[str, Any]) -> None:
         """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""
