@@ -28,7 +28,7 @@ from ..turns.events import (
 )
 from ..turns.machine import TurnMachine
 from ..wire import TurnInfo
-from .callbacks import Callback, Callbacks
+from .callbacks import Callbacks
 from .failures import log_failure
 from .initiatives import Initiatives
 from .loop_thread import LoopThread
@@ -39,6 +39,7 @@ from .reply import Respond
 if TYPE_CHECKING:
     from ..speaking import Speak
     from .recording import Recording
+    from .run import Run
     from .signal_stream import SignalStream
 
 
@@ -56,8 +57,8 @@ class Dispatcher:
         speak: what plays the replies; None if the host runs them.
         reply_timeout: seconds, as for `Session`.
         silence_timeout: seconds, as for `Session`.
-        stalled: is called with each TurnStalled after the callbacks.
-        settled: is called whenever all signals are carried out, and when an async callback is over.
+        run: is told whenever all signals are carried out, and when an async callback is over; and of each TurnStalled,
+            after the callbacks.
 
     Attributes:
         notes: how often each kind of surprise has come.
@@ -81,8 +82,7 @@ class Dispatcher:
         "_name",
         "_queue",
         "_recording",
-        "_settled",
-        "_stalled",
+        "_run",
         "_streams",
         "began_at",
         "callbacks",
@@ -105,14 +105,13 @@ class Dispatcher:
         *,
         reply_timeout: float | None,
         silence_timeout: float | None,
-        stalled: Callback[TurnStalled],
-        settled: Callable[[], None],
+        run: Run,
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
         self.thread = LoopThread()
         failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
         self.observers = Observers(recording, failed)
-        self.callbacks = Callbacks(failed, settled)
+        self.callbacks = Callbacks(failed, run.look_again)
         self.replies = Replies(
             name,
             machine,
@@ -132,8 +131,7 @@ class Dispatcher:
         self._name = name
         self._machine = machine
         self._recording = recording
-        self._stalled = stalled
-        self._settled = settled
+        self._run = run
         self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
         self._dispatching = False
         self.over = False
@@ -293,7 +291,7 @@ class Dispatcher:
                 self.replies.close()
         finally:
             self._dispatching = False
-        self._settled()
+        self._run.look_again()
 
     def _carry_out(self, signal: Signal | ReplyEnded) -> None:
         kind = type(signal)
@@ -302,7 +300,7 @@ class Dispatcher:
         elif kind is Commit or kind is Speculate:
             self.replies.begin_or_commit(signal)  # type: ignore[arg-type]
         if kind is TurnStalled:
-            self.callbacks.call(signal, self._stalled)
+            self.callbacks.call(signal, self._run.force_end_turn)
         else:
             self.callbacks.call(signal)
         if isinstance(signal, (Cancel, BargeIn)):

@@ -4,38 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from inspect import iscoroutinefunction
-from threading import Lock, get_ident
+from inspect import iscoroutine, iscoroutinefunction
+from threading import Lock
 from typing import Any, TypeVar, TypeVarTuple
 
 from ..errors import ConfigError, LocalProtocolError
-from ..timers import call_in_loop, loop_token
+from ..timers import call_in_loop, in_loop, loop_token
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
+_NOT_ASYNC = "call_from_thread(): the function must not be async: nobody would wait for it"
 _LOCK = Lock()  # one for all: it is held for moments, and a process may hold thousands of sessions
 
 
 class LoopThread:
     """The thread of the event loop that runs a session; before the run and after it there is none."""
 
-    __slots__ = ("_calls", "_ident", "_token")
+    __slots__ = ("_calls", "_token")
 
     def __init__(self) -> None:
-        self._ident = 0
         self._token: object = None
         self._calls: set[Future[Any]] | None = None
 
     def begin(self) -> None:
         """The conversation begins in this thread."""
-        self._ident = get_ident()
         self._token = loop_token()
 
     def end(self) -> None:
         """The conversation is over; who still waits to be passed on is refused."""
         with _LOCK:
-            self._ident, self._token = 0, None
+            self._token = None
             calls, self._calls = self._calls, None
         for call in calls or ():
             call.cancel()
@@ -49,7 +48,7 @@ class LoopThread:
         Raises:
             LocalProtocolError: if it does.
         """
-        if self._ident and get_ident() != self._ident:
+        if self._token is not None and not in_loop(self._token):
             raise LocalProtocolError(
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
                 "Give it to session.call_from_thread"
@@ -58,9 +57,9 @@ class LoopThread:
     def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
         """Call the function in this thread, and wait for what it returns; see `Session.call_from_thread`."""
         if iscoroutinefunction(function):
-            raise ConfigError("call_from_thread(): the function must not be async: nobody would wait for it")
-        if get_ident() == self._ident:
-            return function(*arguments)
+            raise ConfigError(_NOT_ASYNC)
+        if self._token is not None and in_loop(self._token):
+            return _called(function, *arguments)
         call: Future[T] = Future()
         with _LOCK:
             token = self._token
@@ -68,7 +67,7 @@ class LoopThread:
                 raise LocalProtocolError("call_from_thread(): the session is not running; nothing was called")
             self._calls = self._calls or set()
             self._calls.add(call)
-        call_in_loop(token, lambda: self._carry_out(call, lambda: function(*arguments)))
+        call_in_loop(token, lambda: self._carry_out(call, lambda: _called(function, *arguments)))
         try:
             return call.result()
         except CancelledError:
@@ -88,3 +87,11 @@ class LoopThread:
                 raise
         else:
             call.set_result(result)
+
+
+def _called(function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    result = function(*arguments)
+    if iscoroutine(result):
+        result.close()
+        raise ConfigError(_NOT_ASYNC)
+    return result

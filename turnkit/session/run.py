@@ -28,9 +28,20 @@ class Run:
 
     Attributes:
         dispatcher: the session's.
+        busy: how many of the host's tools are running.
     """
 
-    __slots__ = ("_drain_timeout", "_drained", "_hung_up", "_intake", "_recording", "_source", "dispatcher")
+    __slots__ = (
+        "_drain_timeout",
+        "_drained",
+        "_failure",
+        "_hung_up",
+        "_intake",
+        "_recording",
+        "_source",
+        "busy",
+        "dispatcher",
+    )
 
     dispatcher: Dispatcher
 
@@ -40,42 +51,81 @@ class Run:
         self._intake = Intake()
         self._drained: anyio.Event | None = None
         self._source: object = None
+        self._failure: Exception | None = None
         self._hung_up = False
+        self.busy = 0
 
-    async def hold(self, source: AsyncIterable[object], *, drain: bool, busy: bool) -> None:
-        """Hold the conversation, as `Session.run` says; `busy`: the host works as it begins."""
+    async def hold(self, source: AsyncIterable[object], *, drain: bool) -> None:
+        """Hold the conversation, as `Session.run` says."""
+        # Its source is read in here and not in a coroutine of its own, which would cost each call a quarter kilobyte.
         dispatcher = self.dispatcher
         if dispatcher.tasks is not None:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         dispatcher.begin(source)
-        failure: Exception | None = None
+        self._source = source
         try:
             async with anyio.create_task_group() as tasks:
                 dispatcher.join(tasks)
                 try:
-                    dispatcher.start()
-                    if busy:
-                        dispatcher.feed_if_running(Busy(True))
-                    if self._hung_up:
-                        self.hang_up()
-                    failure = await self._read(source)
-                    until = anyio.current_time() + self._drain_timeout
-                    with anyio.CancelScope(deadline=until):
-                        while drain and dispatcher.unfinished():
-                            self._drained = anyio.Event()
-                            await self._drained.wait()
+                    self._start()
+                    try:
+                        items, due = aiter(source), not self._hung_up
+                        if due:
+                            async for item in items:
+                                self._take(item)
+                                if self._hung_up:
+                                    break
+                        await self._close(items)
+                    except Exception as raised:
+                        self._lose(sole_error(raised))
+                    finally:
+                        self._source = None
+                    tasks.cancel_scope.deadline = await self._drain() if drain else -inf
                 finally:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                     dispatcher.close()
-                tasks.cancel_scope.deadline = until if drain else -inf
         except BaseExceptionGroup as group:
             # Only what ends the program gets here, or a cancellation.
             error = sole_error(group.split(anyio.get_cancelled_exc_class())[1] or group)
             raise error from error.__cause__
         finally:
             dispatcher.end()
-        if failure is not None:
-            raise failure
+        if self._failure is not None:
+            raise self._failure
+
+    def _start(self) -> None:
+        self.dispatcher.start()
+        if self.busy:
+            self.dispatcher.feed_if_running(Busy(True))
+        if self._hung_up:
+            self.hang_up()
+
+    async def _close(self, items: object) -> None:
+        """The source was read to its end, or as far as it will be."""
+        if not self._hung_up:
+            self._failure = self._intake.fatal
+        elif isasyncgen(items):
+            await items.aclose()
+
+    def _lose(self, error: Exception) -> None:
+        """The source raised: that is the loss of the stream, for which Flux may have given the reason."""
+        reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
+        for lost in self._intake.lose(reason):
+            self.dispatcher.feed_if_running(lost)
+        self._failure = self._intake.fatal
+        if self._failure is None or isinstance(error, FluxError):
+            self._failure = error
+        else:
+            self._failure.__cause__ = error
+
+    async def _drain(self) -> float:
+        """Wait for what is under way; the time until which all else may go on."""
+        until = anyio.current_time() + self._drain_timeout
+        with anyio.CancelScope(deadline=until):
+            while self.dispatcher.unfinished():
+                self._drained = anyio.Event()
+                await self._drained.wait()
+        return until
 
     def hang_up(self) -> None:
         """The caller is gone: close, and cancel the reading and all else; before the run, as soon as it begins."""
@@ -94,36 +144,6 @@ class Run:
         """Let a run that drains look again whether anything is unfinished."""
         if self._drained is not None:
             self._drained.set()
-
-    async def _read(self, source: AsyncIterable[object]) -> Exception | None:
-        """Take all that the source has to give; what it raises, if it does, is the loss of the stream."""
-        self._source = source
-        try:
-            items, begun = aiter(source), not self._hung_up
-            if begun:
-                async for item in items:
-                    self._take(item)
-                    if self._hung_up:
-                        break
-            if self._hung_up and isasyncgen(items):
-                await items.aclose()
-        except Exception as raised:
-            error = sole_error(raised)
-            reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
-            for lost in self._intake.lose(reason):
-                self.dispatcher.feed_if_running(lost)
-            return self._of_flux(error)
-        finally:
-            self._source = None
-        return None if self._hung_up else self._intake.fatal
-
-    def _of_flux(self, error: Exception) -> Exception:
-        """The reason that Flux itself gave before the source raised, if it did."""
-        fatal = self._intake.fatal
-        if fatal is None or isinstance(error, FluxError):
-            return error
-        fatal.__cause__ = error
-        return fatal
 
     def _take(self, item: object) -> None:
         if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -154,15 +154,13 @@ class Session:
             speak,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
-            stalled=self._run.force_end_turn,
-            settled=self._run.look_again,
+            run=self._run,
         )
         self._replies = self._dispatcher.replies
         self._callbacks = self._dispatcher.callbacks
         self._thread = self._dispatcher.thread
         self.notes = self._dispatcher.notes
         self._interceptor: Interceptor | None = None
-        self._busy = 0
 
     def __repr__(self) -> str:
         began = self._dispatcher.tasks is not None
@@ -222,7 +220,7 @@ class Session:
 
     # The run ------------------------------------------------------------------------------------------------------
 
-    async def run(self, source: AsyncIterable[object], *, drain: bool = True) -> None:
+    def run(self, source: AsyncIterable[object], *, drain: bool = True) -> Coroutine[Any, Any, None]:
         """Hold the conversation until `source` ends, or `hang_up` is called; a session runs once.
 
         - The source ends: the caller may still be listening. What is under way is waited for (`drain`), for
@@ -247,7 +245,8 @@ class Session:
             FluxError: if the last that `source` had to tell was an Error of Flux.
             LocalProtocolError: if the session has been run before.
         """
-        await self._run.hold(source, drain=drain, busy=self._busy > 0)
+        # Not a coroutine around a coroutine: that would cost each call a third of a kilobyte.
+        return self._run.hold(source, drain=drain)
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -356,15 +355,15 @@ class Session:
     def busy(self) -> Iterator[None]:
         """Hold the idle clock while a tool runs: the silence is not the user's. May be nested."""
         self._thread.check("busy")
-        self._busy += 1
-        if self._busy == 1:
+        self._run.busy += 1
+        if self._run.busy == 1:
             self._replies.busy(True)
             self._dispatcher.feed_if_running(Busy(True))
         try:
             yield
         finally:
-            self._busy -= 1
-            if self._busy == 0:
+            self._run.busy -= 1
+            if self._run.busy == 0:
                 self._replies.busy(False)
                 self._dispatcher.feed_if_running(Busy(False))
 
