@@ -12,7 +12,8 @@ from uuid import uuid4
 import anyio
 
 from ..checks import check_seconds
-from ..errors import ConfigError, LocalProtocolError, TurnkitError
+from ..errors import ConfigError, ConnectionFailed, LocalProtocolError, TurnkitError
+from ..logs import logger
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
     Busy,
@@ -32,8 +33,10 @@ from ..turns.events import (
 from ..turns.machine import TurnMachine
 from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..wire import TurnInfo
+from .callables import check_async
 from .callbacks import Callback, S
 from .dispatcher import Dispatcher
+from .failures import HostFailure, ReportedPolicy, failure
 from .history import Message as ChatMessage
 from .intake import Intake, Surprise
 from .observers import Observer
@@ -44,6 +47,14 @@ if TYPE_CHECKING:
     from ..trace import Recorder
     from .interceptor import Interceptor
     from .recording import Recording
+
+
+def _stray(raised: BaseException) -> ConnectionFailed:
+    """What is no Exception must not be raised on out of `run`, where it would pass for a cancellation of the caller."""
+    failed = ConnectionFailed(f"the source raised {type(raised).__name__}, which nobody asked for", (raised,))
+    failed.__cause__ = raised
+    return failed
+
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
@@ -103,9 +114,10 @@ class Session:
         id: str | None = None,
         record: str | Path | Recorder | None = None,
     ) -> None:
-        for name, function in (("respond", respond), ("speak", speak)):
-            if function is not None and not callable(function):
-                raise ConfigError(f"{name}={function!r}: must be an async function")
+        if respond is not None:
+            check_async("respond", respond, "reply")
+        if speak is not None:
+            check_async("speak", speak, "reply", "chunks", "playback")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
         bounds = {"reply_timeout": reply_timeout, "silence_timeout": silence_timeout, "drain_timeout": drain_timeout}
@@ -121,7 +133,7 @@ class Session:
             "stall_grace": stall_grace,
             "idle_timeout": idle_timeout,
         }
-        self._machine = TurnMachine(**settings)
+        self._machine = TurnMachine(**{**settings, **self._reported(barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
         self._recording: Recording | None = None
         if record is not None:
@@ -149,6 +161,17 @@ class Session:
         self._drained: anyio.Event | None = None
         self._source: object = None
 
+    def _reported(self, barge_in: BargeInPolicy, speculation: SpeculationPolicy) -> dict[str, Any]:
+        """The policies as the machine gets them: what those of the host raise is told, and not only noted."""
+        policies: dict[str, Any] = {"barge_in": barge_in, "speculation": speculation}
+        return {
+            name: ReportedPolicy(policy, lambda *failed: self._dispatcher.policy_failed(*failed))
+            for name, policy in policies.items()
+            # What is no policy the machine refuses.
+            if policy is not _IMMEDIATE and policy is not _ON_EAGER
+            if callable(policy) and not isinstance(policy, type)
+        }
+
     # Callbacks ----------------------------------------------------------------------------------------------------
 
     @overload
@@ -171,6 +194,23 @@ class Session:
             ConfigError: for a type that is not a signal, or a callback that cannot be called.
         """
         return self._callbacks.on(signal, callback)  # type: ignore[no-any-return]
+
+    def on_error(self, callback: Callable[[HostFailure], object]) -> Callable[[HostFailure], object]:
+        """Call `callback(failure)` with whatever your own functions raise: for an error tracker, or a traceback.
+
+        They are `respond`, `speak`, callbacks, observers and policies. The call goes on, and the failure is in the log
+        and in a Note besides; here is the exception itself. What an `on_error` callback raises is only logged.
+
+        Args:
+            callback: a plain function, not async. Any number of them, called in the order of their registration.
+
+        Returns:
+            The callback, so that this can be a decorator.
+
+        Raises:
+            ConfigError: for what cannot be called so.
+        """
+        return self._callbacks.on_error(callback)  # type: ignore[no-any-return]
 
     # The run ------------------------------------------------------------------------------------------------------
 
@@ -206,7 +246,7 @@ class Session:
                         dispatcher.feed(Busy(True))
                     failure = await self._read(source)
                     until = anyio.current_time() + self._drain_timeout
-                    with anyio.CancelScope(deadline=until):
+                    with anyio.CancelScope(deadline=until) as waiting:
                         while drain and self._unfinished():
                             self._drained = anyio.Event()
                             await self._drained.wait()
@@ -214,6 +254,10 @@ class Session:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                     dispatcher.close()
                 tasks.cancel_scope.deadline = until if drain else -inf
+            if drain and (waiting.cancelled_caught or tasks.cancel_scope.cancel_called):
+                logger(session=self.id).warning(
+                    "drain_timed_out", seconds=self._drain_timeout, replies=list(self._replies.cut_off)
+                )
         finally:
             dispatcher.observers.end()
         if failure is not None:
@@ -225,7 +269,11 @@ class Session:
         try:
             async for item in source:
                 self._take(item)
-        except Exception as error:
+        except BaseException as raised:
+            found = failure(raised)
+            if found is None:
+                raise
+            error = found if isinstance(found, Exception) else _stray(found)
             reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
             for lost in self._intake.lose(reason):
                 self._dispatcher.feed(lost)
@@ -306,8 +354,11 @@ class Session:
             The id of the reply, or None if the floor is taken.
 
         Raises:
+            ConfigError: if `what` is neither text nor an async function.
             LocalProtocolError: if the session is not running, or has no `speak` to say `what`.
         """
+        if what is not None and not isinstance(what, str):
+            check_async("what", what, "reply")
         if not self._dispatcher.running:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._replies.runs_here:
@@ -377,7 +428,14 @@ class Session:
         self._callbacks.first(signalled)
 
     def remember(self, message: Mapping[str, Any]) -> None:
-        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""
+        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not.
+
+        Args:
+            message: a chat message, which has a role; its content may be of any kind.
+
+        Raises:
+            LocalProtocolError: if it is no mapping, or has no role.
+        """
         self._replies.history.add(message)
 
     def _report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
