@@ -28,12 +28,13 @@ class Overlap(msgspec.Struct, frozen=True):
     Attributes:
         transcript: The user's words so far.
         elapsed: Seconds since that turn began.
-        playing: Seconds since the agent's reply was first heard.
+        playing: Seconds since the agent's reply was first heard; 0 if it has not been.
         heard: What of the reply has been heard, as reported.
         held: Whether the playback is paused for this overlap.
-        final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP.
-        pending: Whether nothing of the reply has been heard yet: YIELD then has this turn answered in its place. False
-            by default.
+        final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP, or if the turn
+            began before the reply was heard, that it is answered.
+        pending: Whether nothing of the reply has been heard yet: YIELD has this turn answered in its place, and there
+            is nothing to HOLD. False by default. Asked only about words; a noise leaves such a reply alone.
     """
 
     transcript: str

@@ -35,6 +35,9 @@ __all__ = [
 
 # By how much is said, and when ------------------------------------------------------------------------------------
 
+# To a reply of which nothing was heard yet, nothing is a backchannel by its size or its time.
+_UNHEARD = Verdict.YIELD, "nothing of the reply was heard yet"
+
 
 class Immediate(msgspec.Struct, frozen=True):
     """The user takes the floor with the first word Flux hears (its StartOfTurn always has one)."""
@@ -45,11 +48,11 @@ class Immediate(msgspec.Struct, frozen=True):
 
 
 class Never(msgspec.Struct, frozen=True):
-    """The agent is never stopped; what is said meanwhile is answered afterwards."""
+    """The agent is never stopped once it is heard; what is said meanwhile is answered afterwards."""
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
-        """DEFER, whatever is said."""
-        return Verdict.DEFER, "the agent is never stopped"
+        """DEFER, whatever is said; YIELD before the first sound."""
+        return _UNHEARD if overlap.pending else (Verdict.DEFER, "the agent is never stopped")
 
 
 class MinWords(msgspec.Struct, frozen=True):
@@ -66,7 +69,9 @@ class MinWords(msgspec.Struct, frozen=True):
         check_whole("MinWords", "count", self.count)
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
-        """YIELD from `count` words on, WAIT before."""
+        """YIELD from `count` words on, and before the first sound; WAIT otherwise."""
+        if overlap.pending:
+            return _UNHEARD
         words = words_of(overlap.transcript)
         return Verdict.YIELD if len(words) >= self.count else Verdict.WAIT, f"{_counted(words)}, {self.count} needed"
 
@@ -84,7 +89,9 @@ class MinDuration(msgspec.Struct, frozen=True):
         check_seconds("MinDuration", "seconds", self.seconds)
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
-        """YIELD from `seconds` into the turn on, WAIT before."""
+        """YIELD from `seconds` into the turn on, and before the first sound; WAIT otherwise."""
+        if overlap.pending:
+            return _UNHEARD
         verdict = Verdict.YIELD if overlap.elapsed >= self.seconds else Verdict.WAIT
         return verdict, f"{overlap.elapsed:.2f} s, {self.seconds:g} needed"
 
@@ -102,7 +109,9 @@ class Grace(msgspec.Struct, frozen=True):
         check_seconds("Grace", "seconds", self.seconds)
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
-        """YIELD from `seconds` into the reply on, WAIT before."""
+        """YIELD from `seconds` into the reply on, and before the first sound; WAIT otherwise."""
+        if overlap.pending:
+            return _UNHEARD
         verdict = Verdict.YIELD if overlap.playing >= self.seconds else Verdict.WAIT
         return verdict, f"{overlap.playing:.2f} s into the reply, grace {self.seconds:g} s"
 
@@ -176,7 +185,8 @@ class IgnoreBackchannels:
     As long as the turn is nothing but `phrases` ("mm-hm", "yeah, right, I see", in any number and order; case,
     punctuation and apostrophes aside), or could become so with further words ("I", on its way to "I see"), the answer
     is WAIT; KEEP at the turn's end if it still is. Before there are words: WAIT. A "yes" that answers the agent's
-    question just before its last sound is not lost by that: once the reply is over, so is the overlap.
+    question just before its last sound is not lost by that: once the reply is over, so is the overlap. Nor does "mm-hm"
+    cost the user an answer that is on its way and not heard yet.
 
     Attributes:
         phrases: A set of phrases in any language, ENGLISH_BACKCHANNELS by default. Also one without white space: a turn
