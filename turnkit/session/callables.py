@@ -49,12 +49,11 @@ def check_async(setting: str, function: object, *given: str) -> None:
     if inspect.isasyncgenfunction(inner) or _is_generator_function(inner):
         rather = "say each piece with `await reply.say(...)`" if len(given) == 1 else "await each piece"
         raise ConfigError(f"{shown}: must be an async function, and yields: {rather} instead")
-    if inspect.isclass(function):
-        if not hasattr(function, "__await__"):
-            raise ConfigError(f"{shown}: must be an async function, not a class")
-    elif not inspect.iscoroutinefunction(inner) and _returns_nothing(inner):
+    if isinstance(function, type) and not hasattr(function, "__await__"):
+        raise ConfigError(f"{shown}: must be an async function, not a class")
+    if not inspect.iscoroutinefunction(inner) and _returns_nothing(inner):
         raise ConfigError(f"{shown}: must be an async function: write `async def`")
-    elif len(given) == 1 and _annotated(inner) in _TEXT:
+    if len(given) == 1 and _annotated(inner) in _TEXT:
         raise ConfigError(f"{shown}: must say the text with `await reply.say(...)`, and is to return it")
     _check_arguments(setting, function, *given)
 
@@ -80,7 +79,7 @@ async def awaited(function: Callable[..., Any], *given: object) -> object:
     return await made
 
 
-def _innermost(function: object) -> object:
+def _innermost(function: Any) -> object:
     """The function behind partials, methods and objects that can be called."""
     while True:
         if isinstance(function, partial):
@@ -90,7 +89,7 @@ def _innermost(function: object) -> object:
         elif inspect.isfunction(function) or inspect.isbuiltin(function) or inspect.isclass(function):
             return function
         else:
-            call = type(function).__call__  # type: ignore[operator]
+            call = type(function).__call__
             if not inspect.isfunction(call):
                 return function
             function = call
@@ -110,7 +109,7 @@ def _annotated(function: object) -> object:
 
 def _returns_nothing(function: object) -> bool:
     """Whether a plain function certainly returns nothing, or text, and so nothing to await."""
-    if not inspect.isfunction(function):
+    if not inspect.isfunction(function) or inspect.isgeneratorfunction(function):
         return False
     return _annotated(function) in (*_TEXT, *_NOTHING) or _has_no_return(function.__code__)
 

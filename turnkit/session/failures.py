@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any, Protocol
 
 import anyio
 
+from ..errors import ConnectionFailed
 from ..logs import logger
+from ..timers import on_trio
 
 AT_POLICY = "a policy's question"
 """Where a policy fails."""
@@ -164,3 +167,21 @@ def failure(raised: BaseException) -> BaseException | None:
     if isinstance(raised, BaseExceptionGroup):
         return raised.split(cancelled)[1]
     return None if isinstance(raised, cancelled) else raised
+
+
+def source_failure(raised: BaseException) -> Exception | None:
+    """The same of a source, which is read in the task of whoever runs the session.
+
+    Returns:
+        What to raise when all is over, and never what would pass for a cancellation of the caller; None if it must be
+        raised on now.
+    """
+    task = None if on_trio() else asyncio.current_task()
+    if task is not None and task.cancelling() and not isinstance(raised, Exception):
+        return None  # by other means than anyio's, which it does not know of
+    error = failure(raised)
+    if error is None or isinstance(error, Exception):
+        return error
+    failed = ConnectionFailed(f"the source raised {type(error).__name__}, and nobody had asked for it", (error,))
+    failed.__cause__ = error
+    return failed

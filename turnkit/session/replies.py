@@ -313,7 +313,7 @@ class Replies:
             ended = True
         finally:
             running.gate.close()
-            if not ended:
+            if not ended and running.reply.id not in self.cut_off:
                 self.cut_off += (running.reply.id,)
 
     async def _run_respond(self, running: RunningReply) -> None:

@@ -12,7 +12,7 @@ from uuid import uuid4
 import anyio
 
 from ..checks import check_seconds
-from ..errors import ConfigError, ConnectionFailed, LocalProtocolError, TurnkitError
+from ..errors import ConfigError, LocalProtocolError, TurnkitError
 from ..logs import logger
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
@@ -36,7 +36,7 @@ from ..wire import TurnInfo
 from .callables import check_async
 from .callbacks import Callback, S
 from .dispatcher import Dispatcher
-from .failures import HostFailure, ReportedPolicy, failure
+from .failures import HostFailure, ReportedPolicy, source_failure
 from .history import Message as ChatMessage
 from .intake import Intake, Surprise
 from .observers import Observer
@@ -47,13 +47,6 @@ if TYPE_CHECKING:
     from ..trace import Recorder
     from .interceptor import Interceptor
     from .recording import Recording
-
-
-def _stray(raised: BaseException) -> ConnectionFailed:
-    """What is no Exception must not be raised on out of `run`, where it would pass for a cancellation of the caller."""
-    failed = ConnectionFailed(f"the source raised {type(raised).__name__}, which nobody asked for", (raised,))
-    failed.__cause__ = raised
-    return failed
 
 
 _IMMEDIATE = Immediate()
@@ -77,7 +70,8 @@ class Session:
         stall_grace: how long after that it ends by itself, 2 by default.
         idle_timeout: how long nobody may say anything until UserIdle; None, the default, for ever.
         reply_timeout: how long `respond` may keep the user waiting for its first words once the turn is final, 60 by
-            default; then the reply has failed and the floor is free. None for ever.
+            default; then the reply has failed and the floor is free. None for ever. Nothing bounds the replies that
+            your callbacks run, as nobody else knows how long those may take: report the end of each in any case.
         silence_timeout: how long a reply that has the floor may then go without a sound and without words, 20 by
             default; then it has failed. The time stands still in `busy`, in `must_finish` and while a playback is held;
             a voice that reports nothing has the time its words take besides. None for ever.
@@ -270,10 +264,9 @@ class Session:
             async for item in source:
                 self._take(item)
         except BaseException as raised:
-            found = failure(raised)
-            if found is None:
+            error = source_failure(raised)
+            if error is None:
                 raise
-            error = found if isinstance(found, Exception) else _stray(found)
             reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
             for lost in self._intake.lose(reason):
                 self._dispatcher.feed(lost)
