@@ -857,8 +857,8 @@ class Oracle:
                 self.unheard()
                 self.cancel_pending("interrupted")
             else:
-                turn = self.turn
-                self.barge(turn and turn.number, turn.text if turn else "", "the host interrupted")
+                number, words = (None, "") if self.turn is None else (self.turn.number, self.turn.text)
+                self.barge(number, words, "the host interrupted")
         self.next_in_line()
 
     def typed(self, text: str, may_stop: bool) -> None:

@@ -127,7 +127,7 @@ async def test_a_hold_pauses_the_voice() -> None:
 
 
 async def test_a_noise_over_a_pending_reply_does_not_cost_the_answer() -> None:
-    """A turn of nothing leaves the reply alone that was about to be heard."""
+    """A turn of nothing leaves the reply that is about to be heard alone; the question is answered once."""
     voice, keys = Voice(), set[str]()
 
     async def respond(reply: Reply) -> None:

@@ -9,8 +9,9 @@ With `respond` and `speak` the session runs the replies too: written once, run o
 turn is final, stopped when the user takes the floor.
 """
 
+from .failures import HostFailure
 from .observers import Observable, Observer
 from .reply import Reply, Respond
 from .session import Session
 
-__all__ = ["Observable", "Observer", "Reply", "Respond", "Session"]
+__all__ = ["HostFailure", "Observable", "Observer", "Reply", "Respond", "Session"]

@@ -29,7 +29,7 @@ from ..turns.events import (
 from ..turns.machine import TurnMachine
 from ..wire import TurnInfo
 from .callbacks import Callbacks
-from .failures import log_failure
+from .failures import AT_POLICY, HostFailure, host_failure, log_failure
 from .initiatives import Initiatives
 from .loop_thread import LoopThread
 from .observers import Observers
@@ -84,6 +84,7 @@ class Dispatcher:
         "_recording",
         "_run",
         "_streams",
+        "_telling",
         "began_at",
         "callbacks",
         "last_reply",
@@ -132,8 +133,8 @@ class Dispatcher:
         self._machine = machine
         self._recording = recording
         self._run = run
-        self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
-        self._dispatching = False
+        self._queue: list[Signal | ReplyEnded | HostFailure] = []  # to be carried out, in this order
+        self._dispatching = self._telling = False
         self.over = False
         self._streams: tuple[SignalStream, ...] = ()
         self._cut_off = False  # whether the replies that the close left were ended
@@ -272,7 +273,7 @@ class Dispatcher:
 
     # Signals out --------------------------------------------------------------------------------------------------
 
-    def _dispatch(self, signals: Iterable[Signal | ReplyEnded]) -> None:
+    def _dispatch(self, signals: Iterable[Signal | ReplyEnded | HostFailure]) -> None:
         """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
         self._queue.extend(signals)
         if self._dispatching:
@@ -293,7 +294,10 @@ class Dispatcher:
             self._dispatching = False
         self._run.look_again()
 
-    def _carry_out(self, signal: Signal | ReplyEnded) -> None:
+    def _carry_out(self, signal: Signal | ReplyEnded | HostFailure) -> None:
+        if isinstance(signal, HostFailure):
+            self._tell_failure(signal)
+            return
         kind = type(signal)
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
@@ -310,13 +314,42 @@ class Dispatcher:
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
 
-    def _host_failed(self, function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
-        """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""
+    def _host_failed(
+        self, function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True
+    ) -> None:
+        """Report what a function of the host raised: logged, told, and noted; or, not `noted`, only counted."""
         detail = log_failure(self._name, function, at, error)
+        self._queue_failure(function, at, error, reply)
         if noted:
             self.note(NoteKind.CALLBACK_FAILED, detail)
-        else:
-            self.notes[NoteKind.CALLBACK_FAILED] += 1
+            return
+        self.notes[NoteKind.CALLBACK_FAILED] += 1
+        if self._queue and not self._dispatching:
+            # Not here: it may be in the midst of telling observers what the machine has just decided.
+            if self.tasks is not None and self.running:
+                self.tasks.start_soon(self._deliver)
+            else:
+                self._dispatch(())
+
+    def policy_failed(self, policy: object, error: Exception) -> None:
+        """Report what a policy raised, in the log and to `on_error`; the machine, which is just asking, notes it."""
+        log_failure(self._name, policy, AT_POLICY, error)
+        self._queue_failure(policy, AT_POLICY, error, None)
+
+    def _queue_failure(self, function: object, at: str, error: BaseException, reply: int | None) -> None:
+        # What goes wrong while a failure is told would be told for ever.
+        if HostFailure in self.callbacks.registered and not self._telling:
+            self._queue.append(host_failure(function, at, error, reply))
+
+    def _tell_failure(self, failed: HostFailure) -> None:
+        self._telling = True
+        try:
+            self.callbacks.tell(failed)
+        finally:
+            self._telling = False
+
+    async def _deliver(self) -> None:
+        self._dispatch(())
 
     # Time -------------------------------------------------------------------------------------------------------------
 

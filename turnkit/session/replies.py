@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
+from ..errors import LocalProtocolError
+from ..turns.chart import ReplyState
 from ..turns.events import (
     BargeIn,
     Cancel,
@@ -27,6 +29,7 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
+from .callables import awaited
 from .failures import Failed, failure
 from .gate import Chunks, Gate
 from .history import History, Message
@@ -44,9 +47,9 @@ PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 
 
 class RunningReply:
-    """A reply that is not over: its gate, its scope, its playback, and whether something went wrong."""
+    """A reply that is not over: its gate, its scope, its playback, and what went wrong first, if anything did."""
 
-    __slots__ = ("failed", "gate", "playback", "reply", "respond", "scope", "watch")
+    __slots__ = ("error", "gate", "playback", "reply", "reported", "respond", "scope", "watch")
 
     def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
@@ -54,7 +57,8 @@ class RunningReply:
         self.respond = respond
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: ReplyPlayback | None = None
-        self.failed = False
+        self.error: BaseException | None = None
+        self.reported = True  # whether anybody knows what was heard of it
         self.watch = anyio.CancelScope()  # of the watch over its silence
 
 
@@ -80,6 +84,7 @@ class Replies:
         history: the conversation, as far as it was heard.
         tasks: where the replies run; None until the conversation begins.
         initiatives: what the agent wants to say unasked; None while it never has.
+        cut_off: the replies that the end of the conversation has cut off, in speech or at work.
     """
 
     __slots__ = (
@@ -97,6 +102,7 @@ class Replies:
         "_speak",
         "_thread",
         "_unanswered_since",
+        "cut_off",
         "history",
         "initiatives",
         "tasks",
@@ -120,6 +126,7 @@ class Replies:
         self.history = History()
         self.tasks: TaskGroup | None = None
         self.initiatives: Initiatives | None = None
+        self.cut_off: tuple[int, ...] = ()
         self._name = name
         self._machine = machine
         self._respond = respond
@@ -157,7 +164,8 @@ class Replies:
 
     def close(self) -> None:
         """The conversation is over; what is still being heard is cut off."""
-        for reply in list(self._running):
+        self.cut_off = tuple(self._running)
+        for reply in self.cut_off:
             self._end(reply, Outcome.INTERRUPTED)
 
     # Signals ------------------------------------------------------------------------------------------------------
@@ -168,7 +176,7 @@ class Replies:
             self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
             return
         if signal.turn is not None:
-            self.history.user_said(signal.transcript, signal.unanswered)
+            self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
     def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
@@ -177,15 +185,14 @@ class Replies:
             case Cancel(reason=reason):
                 if reason is CancelReason.NEW_TURN:
                     self._mark_unanswered(signal.turn)
-                running = self._running.get(signal.reply)
-                failed = running is not None and running.failed
-                self._end(signal.reply, Outcome.FAILED if failed else Outcome.CANCELLED)
+                self._end(signal.reply, Outcome.CANCELLED)
             case BargeIn():
                 self._end(signal.reply, Outcome.INTERRUPTED)
             case Hold() | Resume():
                 running = self._running.get(signal.reply)
                 if running is not None:
                     running.gate.silence.pause(Hold, isinstance(signal, Hold))
+                    running.gate.sign()
                 if running is not None and running.playback is not None:
                     (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
             case TurnDropped():
@@ -202,7 +209,8 @@ class Replies:
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
         silence.pause(self, self._busy)
-        gate = Gate(silence)
+        gate = Gate(silence, lambda text: self.history.agent_said(signal.reply, text))
+        self.history.begin(signal.reply)
         reply = Reply(
             signal.reply,
             signal.turn,
@@ -217,8 +225,8 @@ class Replies:
 
     def _messages(self, reply: Reply) -> list[Message]:
         if reply.is_committed:
-            return self.history.messages()
-        return self.history.messages_with(reply.transcript, reply.unanswered)
+            return self.history.messages_for(reply.id)
+        return self.history.messages_with(reply.id, reply.transcript, reply.unanswered)
 
     def _commit(self, signal: Commit) -> None:
         running = self._running.get(signal.reply)
@@ -232,7 +240,12 @@ class Replies:
         running.gate.commit()
 
     def _mark_unanswered(self, turn: int | None) -> None:
-        if self._unanswered_since is None and self._machine.unanswered:
+        if self._machine.unanswered:
+            self._owe(turn)
+
+    def _owe(self, turn: int | None) -> None:
+        """This turn, if any, is owed an answer, unless that of an earlier one is."""
+        if self._unanswered_since is None:
             self._unanswered_since = turn
 
     def _start(self, running: RunningReply) -> None:
@@ -248,12 +261,23 @@ class Replies:
         if running is None:
             return
         reply = running.reply
+        if running.error is not None and outcome in (Outcome.FINISHED, Outcome.CANCELLED):
+            outcome = Outcome.FAILED
         running.gate.end(outcome)
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
             running.gate.close()
         self.history.reply_over(reply.id)
-        self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
+        ended = ReplyEnded(
+            reply.turn,
+            reply.id,
+            outcome,
+            reply.heard,
+            running.reported,
+            running.error if outcome is Outcome.FAILED else None,
+            at=anyio.current_time(),
+        )
+        self._ended(ended)
 
     # Playback -----------------------------------------------------------------------------------------------------
 
@@ -265,22 +289,25 @@ class Replies:
         if running is not None:
             running.gate.silence.heard()
             if isinstance(event, PlaybackAdvanced):
-                running.gate.heard = event.heard
+                running.gate.advance(event.heard)
                 self.history.agent_heard(event.reply, event.heard)
             elif isinstance(event, PlaybackFinished):
+                if event.failed and floor is not None and floor[1] is ReplyState.PENDING:
+                    self._owe(running.reply.turn)
                 # Before the machine goes on to whoever has been waiting for the floor.
-                self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
+                self._end(event.reply, Outcome.FINISHED)
+            else:
+                running.gate.sign()
         self._feed(event)
         if not self._machine.unanswered:
             self._unanswered_since = None
-        if running is not None and isinstance(event, PlaybackFinished):
-            self._mark_unanswered(running.reply.turn)
 
     # The run of a reply -------------------------------------------------------------------------------------------
 
     async def _run(self, running: RunningReply) -> None:
         """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         assert running.scope is not None
+        ended = False
         try:
             with running.scope:
                 async with anyio.create_task_group() as tasks:
@@ -290,8 +317,11 @@ class Replies:
                     # In this task: what ends the program, from a callback that it reports to, is raised no deeper.
                     await self._run_speak(running)
                     running.watch.cancel()
+            ended = True
         finally:
             running.gate.close()
+            if not ended and running.reply.id not in self.cut_off:
+                self.cut_off += (running.reply.id,)
 
     async def _run_respond(self, running: RunningReply) -> None:
         reply = running.reply
@@ -299,7 +329,10 @@ class Replies:
         try:
             # Cancelled before it could begin, it does not begin.
             await anyio.lowlevel.checkpoint()
-            await running.respond(reply)
+            returned = await awaited(running.respond, reply)
+            if isinstance(returned, (str, bytes)) and returned.strip() and not running.gate.has_said:
+                kind = "text" if isinstance(returned, str) else "audio"
+                raise LocalProtocolError(f"respond returned {kind} and said nothing: use `await reply.say(...)`")
         except BaseException as raised:
             error = failure(raised)
             if error is None:
@@ -314,9 +347,10 @@ class Replies:
     async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
         assert self._speak is not None
-        first = await running.gate.get()
-        if first is None:
-            self.report(PlaybackFinished(reply.id))
+        first = await running.gate.first()
+        if not first:
+            # Silent: because its author wanted no sound, which is an answer, or because something failed.
+            self._finish(running)
             return
         if reply.outcome is not None:
             return
@@ -326,7 +360,7 @@ class Replies:
             lambda text: self.report(PlaybackAdvanced(reply.id, text)),
         )
         try:
-            await self._speak(reply, chunks, playback)
+            await awaited(self._speak, reply, chunks, playback)
         except BaseException as raised:
             error = failure(raised)
             if error is None:
@@ -335,12 +369,13 @@ class Replies:
             assert running.scope is not None
             running.scope.cancel()
         else:
-            # Its return is the last sound. What it reported stands; if nothing, all it was given has been heard.
+            # Its return is the last sound. What it reported stands; if no words, all it was given counts as heard.
+            running.reported = playback.has_started or playback.has_advanced
             if chunks.said and not playback.has_advanced:
                 self.report(PlaybackAdvanced(reply.id, chunks.said))
             elif not playback.has_started:
                 self.report(PlaybackStarted(reply.id))
-        self.report(PlaybackFinished(reply.id))
+        self._finish(running)
         running.gate.discard()
 
     async def _watch(self, running: RunningReply) -> None:
@@ -352,8 +387,9 @@ class Replies:
             if running.reply.outcome is None:
                 setting = "silence_timeout" if silence.has_words else "reply_timeout"
                 late = TimeoutError(f"silent for {silence.bound} s ({setting})")
-                self._fail(running, self._speak if silence.owed else running.respond, late)
-                self.report(PlaybackFinished(running.reply.id))
+                voice = silence.owed or running.gate.is_complete
+                self._fail(running, self._speak if voice else running.respond, late)
+                self._finish(running)
 
     def busy(self, on: bool) -> None:
         """The host works, or not `on`, has done so: the silence of the replies is meant."""
@@ -362,5 +398,8 @@ class Replies:
             running.gate.silence.pause(self, on)
 
     def _fail(self, running: RunningReply, function: object, error: BaseException) -> None:
-        running.failed = True
-        self._failed(function, f"reply {running.reply.id}", error)
+        running.error = running.error or error
+        self._failed(function, f"reply {running.reply.id}", error, reply=running.reply.id)
+
+    def _finish(self, running: RunningReply) -> None:
+        self.report(PlaybackFinished(running.reply.id, running.error is not None))

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ..errors import FluxError, LocalProtocolError, TurnkitError, sole_error
+from ..logs import logger
 from ..turns.events import Busy, Initiate, TurnStalled
 from ..wire import TurnInfo
+from .failures import source_failure
 from .intake import Intake, Surprise
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class Run:
     """The one run of a session.
 
     Args:
+        name: the session's.
         recording: the session's, if it has one.
         drain_timeout: seconds as for `Session`.
 
@@ -37,6 +40,7 @@ class Run:
         "_failure",
         "_hung_up",
         "_intake",
+        "_name",
         "_recording",
         "_source",
         "busy",
@@ -45,7 +49,8 @@ class Run:
 
     dispatcher: Dispatcher
 
-    def __init__(self, recording: Recording | None, drain_timeout: float) -> None:
+    def __init__(self, name: str, recording: Recording | None, drain_timeout: float) -> None:
+        self._name = name
         self._recording = recording
         self._drain_timeout = drain_timeout
         self._intake = Intake()
@@ -76,14 +81,20 @@ class Run:
                                 if self._hung_up:
                                     break
                         await self._close(items)
-                    except Exception as raised:
-                        self._lose(sole_error(raised))
+                    except BaseException as raised:
+                        failed = source_failure(raised)
+                        if failed is None:
+                            raise
+                        self._lose(sole_error(failed))
                     finally:
                         self._source = None
                     tasks.cancel_scope.deadline = await self._drain() if drain else -inf
                 finally:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
                     dispatcher.close()
+            if tasks.cancel_scope.cancel_called and drain and not self._hung_up:
+                replies = list(dispatcher.replies.cut_off)
+                logger(session=self._name).warning("drain_timed_out", seconds=self._drain_timeout, replies=replies)
         except BaseExceptionGroup as group:
             # Only what ends the program gets here, or a cancellation.
             error = sole_error(group.split(anyio.get_cancelled_exc_class())[1] or group)

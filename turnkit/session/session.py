@@ -32,8 +32,10 @@ from ..turns.machine import TurnMachine
 from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..turns.words import has_words
 from ..wire import FluxOptions
+from .callables import check_async
 from .callbacks import KINDS, Callback, S
 from .dispatcher import Dispatcher
+from .failures import HostFailure, ReportedPolicy
 from .history import Message as ChatMessage
 from .observers import Observer
 from .reply import Respond, saying
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
+
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
@@ -78,7 +81,8 @@ class Session:
         stall_grace: how long after that it ends by itself, 2 by default.
         idle_timeout: how long nobody may say anything until UserIdle; None, the default, for ever.
         reply_timeout: how long `respond` may keep the user waiting for its first words once the turn is final, 60 by
-            default; then the reply has failed and the floor is free. None for ever.
+            default; then the reply has failed and the floor is free. None for ever. Nothing bounds the replies that
+            your callbacks run, as nobody else knows how long those may take: report the end of each in any case.
         silence_timeout: how long a reply that has the floor may then go without a sound and without words, 20 by
             default; then it has failed. The time stands still in `busy`, in `must_finish` and while a playback is held;
             a voice that reports nothing has the time its words take besides. None for ever.
@@ -118,9 +122,10 @@ class Session:
         record: str | Path | Recorder | None = None,
         options: FluxOptions | None = None,
     ) -> None:
-        for name, function in (("respond", respond), ("speak", speak)):
-            if function is not None and not callable(function):
-                raise ConfigError(f"{name}={function!r}: must be an async function")
+        if respond is not None:
+            check_async("respond", respond, "reply")
+        if speak is not None:
+            check_async("speak", speak, "reply", "chunks", "playback")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
         bounds = {"reply_timeout": reply_timeout, "silence_timeout": silence_timeout, "drain_timeout": drain_timeout}
@@ -138,14 +143,14 @@ class Session:
             "stall_grace": stall_grace,
             "idle_timeout": idle_timeout,
         }
-        self._machine = TurnMachine(**settings)
+        self._machine = TurnMachine(**{**settings, **self._reported(barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
         recording: Recording | None = None
         if record is not None:
             from .recording import Recording  # and what a recorder needs: only for those who record
 
             recording = Recording(record, self.id, settings, options)
-        self._run = Run(recording, inf if drain_timeout is None else drain_timeout)
+        self._run = Run(self.id, recording, inf if drain_timeout is None else drain_timeout)
         self._dispatcher = self._run.dispatcher = Dispatcher(
             self.id,
             self._machine,
@@ -167,6 +172,17 @@ class Session:
         state = "running" if self._dispatcher.running else "ended" if began else "not run yet"
         floor = "nobody" if self.floor is None else f"reply {self.floor[0]} ({self.floor[1]})"
         return f"<Session {self.id} {state}: the user is {self.user}, {floor} has the floor>"
+
+    def _reported(self, barge_in: BargeInPolicy, speculation: SpeculationPolicy) -> dict[str, Any]:
+        """The policies as the machine gets them: what those of the host raise is told, and not only noted."""
+        policies: dict[str, Any] = {"barge_in": barge_in, "speculation": speculation}
+        return {
+            name: ReportedPolicy(policy, lambda *failed: self._dispatcher.policy_failed(*failed))
+            for name, policy in policies.items()
+            # What is no policy the machine refuses.
+            if policy is not _IMMEDIATE and policy is not _ON_EAGER
+            if callable(policy) and not isinstance(policy, type)
+        }
 
     # Callbacks ----------------------------------------------------------------------------------------------------
 
@@ -217,6 +233,25 @@ class Session:
         if not set(kinds) <= set(KINDS):
             self._callbacks.on(next(kind for kind in kinds if kind not in KINDS))  # which says what is right
         return self._dispatcher.stream(frozenset(kinds or KINDS), limit)
+
+    def on_error(self, callback: Callable[[HostFailure], object]) -> Callable[[HostFailure], object]:
+        """Call `callback(failure)` with whatever your own functions raise: for an error tracker, or a traceback.
+
+        They are `respond`, `speak`, callbacks, observers and policies. The call goes on, and the failure is in the log
+        and in a Note besides; here is the exception itself. What an `on_error` callback raises is only logged.
+
+        Args:
+            callback: a plain function, not async. Any number of them, called in the order of their registration.
+
+        Returns:
+            The callback, so that this can be a decorator.
+
+        Raises:
+            ConfigError: for what cannot be called so.
+            LocalProtocolError: if called from another thread.
+        """
+        self._thread.check("on_error")
+        return self._callbacks.on_error(callback)  # type: ignore[no-any-return]
 
     # The run ------------------------------------------------------------------------------------------------------
 
@@ -338,10 +373,13 @@ class Session:
             with trigger `initiate`; a function given as `what` learns the id from its reply.
 
         Raises:
+            ConfigError: if `what` is neither text nor an async function.
             LocalProtocolError: if the session is not running, or has no `speak` to say `what`, or if called from
                 another thread.
         """
         self._thread.check("initiate")
+        if what is not None and not isinstance(what, str):
+            check_async("what", what, "reply")
         if not self._dispatcher.running:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._replies.runs_here:
@@ -427,7 +465,14 @@ class Session:
         return self._thread.call(function, *arguments)
 
     def remember(self, message: Mapping[str, Any]) -> None:
-        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""
+        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not.
+
+        Args:
+            message: a chat message, which has a role; its content may be of any kind.
+
+        Raises:
+            LocalProtocolError: if it is no mapping, or has no role, or if called from another thread.
+        """
         self._thread.check("remember")
         self._replies.history.add(message)
 

@@ -918,9 +918,8 @@ class TurnMachine:
                 self._leave_unanswered(reply)
                 self._cancel_pending(reply, CancelReason.INTERRUPTED, at, out)
             else:
-                turn = s.turn
-                over = (None, "") if turn is None else (turn.id, turn.text)
-                self._barge_in_on(reply, *over, _INTERRUPTED, at, out)
+                turn, words = (None, "") if s.turn is None else (s.turn.id, s.turn.text)
+                self._barge_in_on(reply, turn, words, _INTERRUPTED, at, out)
         self._floor_free(at, out)
 
     def _take_typed(self, text: str, at: float, out: _Signals) -> None:

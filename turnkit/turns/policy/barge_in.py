@@ -52,7 +52,7 @@ class Never(msgspec.Struct, frozen=True):
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         """DEFER, whatever is said; YIELD before the first sound."""
-        return _UNHEARD if overlap.pending else Verdict.DEFER, "the agent is never stopped"
+        return _UNHEARD if overlap.pending else (Verdict.DEFER, "the agent is never stopped")
 
 
 class MinWords(msgspec.Struct, frozen=True):
