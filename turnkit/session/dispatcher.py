@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,6 @@ from .reply import Respond
 if TYPE_CHECKING:
     from ..speaking import Speak
     from .recording import Recording
-    from .run import Run
     from .signal_stream import SignalStream
 
 
@@ -57,8 +56,7 @@ class Dispatcher:
         speak: what plays the replies; None if the host runs them.
         reply_timeout: seconds, as for `Session`.
         silence_timeout: seconds, as for `Session`.
-        run: is told whenever all signals are carried out, and when an async callback is over; and of each TurnStalled,
-            after the callbacks.
+        settled: is called whenever all signals are carried out, and when an async callback is over.
 
     Attributes:
         notes: how often each kind of surprise has come.
@@ -66,6 +64,7 @@ class Dispatcher:
         callbacks: the host's, for its signals.
         replies: those that are under way.
         tasks: where callbacks and replies go on; None until the conversation begins.
+        source: what is being read, as long as it is.
         thread: the one in which the conversation runs.
         began_at: the monotonic second at which the conversation began; None until then.
         over: whether the run has ended, and nothing goes on any more.
@@ -82,7 +81,7 @@ class Dispatcher:
         "_name",
         "_queue",
         "_recording",
-        "_run",
+        "_settled",
         "_streams",
         "_telling",
         "began_at",
@@ -92,6 +91,7 @@ class Dispatcher:
         "observers",
         "over",
         "replies",
+        "source",
         "tasks",
         "thread",
     )
@@ -106,13 +106,13 @@ class Dispatcher:
         *,
         reply_timeout: float | None,
         silence_timeout: float | None,
-        run: Run,
+        settled: Callable[[], None],
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
         self.thread = LoopThread()
         failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
         self.observers = Observers(recording, failed)
-        self.callbacks = Callbacks(failed, run.look_again)
+        self.callbacks = Callbacks(failed, settled)
         self.replies = Replies(
             name,
             machine,
@@ -132,10 +132,11 @@ class Dispatcher:
         self._name = name
         self._machine = machine
         self._recording = recording
-        self._run = run
+        self._settled = settled
         self._queue: list[Signal | ReplyEnded | HostFailure] = []  # to be carried out, in this order
         self._dispatching = self._telling = False
         self.over = False
+        self.source: object = None
         self._streams: tuple[SignalStream, ...] = ()
         self._cut_off = False  # whether the replies that the close left were ended
         self._alarm: Alarm | None = None
@@ -152,6 +153,7 @@ class Dispatcher:
     def begin(self, source: object) -> None:
         """Before anything else, where the async library runs: the clock, the alarm, and the recording of `source`."""
         self.thread.begin()
+        self.source = source
         self._clock = clock()
         self.began_at = self._now()
         self._alarm = Alarm(self._wake)
@@ -292,7 +294,7 @@ class Dispatcher:
                 self.replies.close()
         finally:
             self._dispatching = False
-        self._run.look_again()
+        self._settled()
 
     def _carry_out(self, signal: Signal | ReplyEnded | HostFailure) -> None:
         if isinstance(signal, HostFailure):
@@ -304,7 +306,7 @@ class Dispatcher:
         elif kind is Commit or kind is Speculate:
             self.replies.begin_or_commit(signal)  # type: ignore[arg-type]
         if kind is TurnStalled:
-            self.callbacks.call(signal, self._run.force_end_turn)
+            self.callbacks.call(signal, self._force_end_turn)
         else:
             self.callbacks.call(signal)
         if isinstance(signal, (Cancel, BargeIn)):
@@ -313,6 +315,11 @@ class Dispatcher:
                 self.replies.initiatives.cancelled(signal)
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
+
+    def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
+        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
+        force = getattr(self.source, "send_force_end_turn", None)
+        return None if force is None else force()
 
     def _host_failed(
         self, function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncIterable
 from inspect import isasyncgen
 from math import inf
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import anyio
 
 from ..errors import FluxError, LocalProtocolError, TurnkitError, sole_error
 from ..logs import logger
-from ..turns.events import Busy, Initiate, TurnStalled
+from ..turns.events import Busy, Initiate
 from ..wire import TurnInfo
 from .failures import source_failure
 from .intake import Intake, Surprise
@@ -42,7 +42,6 @@ class Run:
         "_intake",
         "_name",
         "_recording",
-        "_source",
         "busy",
         "dispatcher",
     )
@@ -55,7 +54,6 @@ class Run:
         self._drain_timeout = drain_timeout
         self._intake = Intake()
         self._drained: anyio.Event | None = None
-        self._source: object = None
         self._failure: Exception | None = None
         self._hung_up = False
         self.busy = 0
@@ -67,7 +65,6 @@ class Run:
         if dispatcher.tasks is not None:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
         dispatcher.begin(source)
-        self._source = source
         try:
             async with anyio.create_task_group() as tasks:
                 dispatcher.join(tasks)
@@ -87,7 +84,7 @@ class Run:
                             raise
                         self._lose(sole_error(failed))
                     finally:
-                        self._source = None
+                        dispatcher.source = None
                     tasks.cancel_scope.deadline = await self._drain() if drain else -inf
                 finally:
                     # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
@@ -145,11 +142,6 @@ class Run:
         if tasks is not None and not self.dispatcher.over:
             self.dispatcher.close()
             tasks.cancel_scope.cancel()
-
-    def force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
-        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
-        force = getattr(self._source, "send_force_end_turn", None)
-        return None if force is None else force()
 
     def look_again(self) -> None:
         """Let a run that drains look again whether anything is unfinished."""

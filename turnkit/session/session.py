@@ -159,7 +159,7 @@ class Session:
             speak,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
-            run=self._run,
+            settled=self._run.look_again,
         )
         self._replies = self._dispatcher.replies
         self._callbacks = self._dispatcher.callbacks
