@@ -56,6 +56,8 @@ class Judge:
         self.every_outcome_fits()
         self.every_turn_has_one_reply()
         self.what_must_finish_does()
+        self.who_waits_until_it_is_heard_waits_for_it()
+        self.whose_sound_is_over_works_on()
         self.keys_are_of_what_is_owed()
         self.history_is_what_was_heard()
         self.who_failed_is_told_and_nobody_else()
@@ -130,6 +132,21 @@ class Judge:
         """Also if the user takes the floor meanwhile, and also if the whole call is cut off."""
         begun, ended = ([seen.reply for _, seen in self.seen(what)] for what in ("must begin", "must end"))
         assert sorted(begun) == sorted(ended)
+
+    def who_waits_until_it_is_heard_waits_for_it(self) -> None:
+        """Only a voice that gives up has not said what it was given."""
+        gave_up = {seen.reply for _, seen in self.seen("gave up")}
+        for place, seen in self.seen("all heard"):
+            assert place < self.lost.get(seen.reply, inf)
+            if seen.reply not in gave_up:
+                assert self.text("sound", seen.reply, place) == self.text("said", seen.reply, place)
+
+    def whose_sound_is_over_works_on(self) -> None:
+        """Whatever the user does after that; only the end of the call cuts it off."""
+        if self.world.plan.drain and self.world.plan.cut == inf:
+            begun, ended = ({seen.reply for _, seen in self.seen(what)} for what in ("works on", "has worked"))
+            finished = {reply for reply, place in self.ends.items() if self.log[place].outcome is Outcome.FINISHED}
+            assert begun & finished <= ended
 
     def keys_are_of_what_is_owed(self) -> None:
         """The same key for the same owed words, so that they take effect once; other keys for others, or never."""

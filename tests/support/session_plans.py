@@ -33,10 +33,11 @@ class Mind:
     pause: float
     chunks: int
     fails_after: int  # chunks; -1: never
-    tool: str  # "", "committed", "worker" (a task outside of the reply) or "must_finish"
+    tool: str  # "", "flush", "heard", "committed", "worker" (a task outside of the reply) or "must_finish"
     tool_after: int
     tool_seconds: float
     cleanup: str  # when cancelled: "", "late", "raise" or, in a task of its own, "group"
+    works: float = -1.0  # seconds after the end of its speech; -1: it does not end it before it returns
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,11 @@ minds = st.builds(
     pause=lapses,
     chunks=st.sampled_from([4, 3, 2, 1, 0]),
     fails_after=seldom(st.integers(0, 4), -1),
-    tool=st.sampled_from(["", "committed", "worker", "must_finish"]),
+    tool=st.sampled_from(["", "flush", "heard", "committed", "worker", "must_finish"]),
     tool_after=st.integers(0, 2),
     tool_seconds=lapses,
     cleanup=seldom(st.sampled_from(["late", "raise", "group"]), ""),
+    works=seldom(st.sampled_from([0.0, 0.25, 1.0, 4.0]), -1.0),
 )
 mouths = st.builds(
     Mouth,

@@ -32,7 +32,9 @@ PATIENCE = 600.0  # virtual seconds; no script lasts half as long
 class Seen:
     """One entry of the log beside the signals: `what` of `reply`, at its place in the order of things."""
 
-    what: str  # begun, said, given, sound, effect, must begin, must end, gave up, failed
+    what: (
+        str  # begun, said, given, sound, all heard, effect, must begin, must end, works on, has worked, gave up, failed
+    )
     reply: int
     detail: str = ""
 
@@ -195,6 +197,8 @@ class World:
                     if await reply.say(chunk):
                         self.see("said", reply.id, chunk)
                     await anyio.sleep(mind.pause)
+            if mind.works >= 0:
+                await self.work_on(reply, mind)
         except anyio.get_cancelled_exc_class():
             await self.clean_up(reply, mind)
             raise
@@ -205,6 +209,13 @@ class World:
             await anyio.sleep(mind.think)
         except anyio.get_cancelled_exc_class():
             self.fail(reply)
+
+    async def work_on(self, reply: Reply, mind: Mind) -> None:
+        reply.end_speech()
+        self.see("works on", reply.id)
+        assert not await reply.say("more ")
+        await anyio.sleep(mind.works)
+        self.see("has worked", reply.id)
 
     async def clean_up(self, reply: Reply, mind: Mind) -> None:
         if mind.cleanup == "late":
@@ -226,6 +237,11 @@ class World:
         if mind.tool == "committed":
             await reply.committed()
             self.see("effect", reply.id)
+        elif mind.tool == "flush":
+            reply.flush()
+        elif mind.tool == "heard":
+            await reply.heard_so_far()
+            self.see("all heard", reply.id)
         elif mind.tool == "worker":
             assert self.workers is not None
             self.workers.start_soon(self.work, reply)
