@@ -175,8 +175,8 @@ class Replies:
         if isinstance(signal, Speculate):
             self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
             return
-        if signal.turn is not None:
-            self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
+        # Also if the agent speaks unasked: what was said and not answered comes before that.
+        self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
     def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
