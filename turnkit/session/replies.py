@@ -169,8 +169,8 @@ class Replies:
         if isinstance(signal, Speculate):
             self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
             return
-        if signal.turn is not None:
-            self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
+        # Also if the agent speaks unasked: words that nobody has answered yet may be among what it is told.
+        self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
     def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
@@ -203,8 +203,7 @@ class Replies:
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
         silence.pause(self, self._busy)
-        gate = Gate(silence, lambda text: self.history.agent_said(signal.reply, text))
-        self.history.begin(signal.reply)
+        gate = Gate(silence)
         reply = Reply(
             signal.reply,
             signal.turn,
@@ -246,7 +245,10 @@ class Replies:
         reply = running.reply.id
         self._running[reply] = running
         if self._speak is not None and self.tasks is not None:
-            running.gate.open(lambda: self._fact("FirstChunk", {"reply": reply}))
+            self.history.begin(reply)
+            running.gate.open(
+                lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
+            )
             running.scope = anyio.CancelScope()
             self.tasks.start_soon(self._run, running)
 
