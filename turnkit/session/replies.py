@@ -167,7 +167,7 @@ class Replies:
     def begin_or_commit(self, signal: Speculate | Commit) -> None:
         """Before the callbacks, which may rely on it: the turn is in the history, and there is a reply to report on."""
         if isinstance(signal, Speculate):
-            self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
+            self._start(self._new(signal, self._respond, speculative=True))
             return
         # Also if the agent speaks unasked: words that nobody has answered yet may be among what it is told.
         self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
@@ -194,10 +194,8 @@ class Replies:
             case _:
                 pass
 
-    def _new(
-        self, signal: Speculate | Commit, unanswered: tuple[str, ...], respond: Respond | None, *, speculative: bool
-    ) -> RunningReply:
-        if not unanswered:
+    def _new(self, signal: Speculate | Commit, respond: Respond | None, *, speculative: bool) -> RunningReply:
+        if not signal.unanswered:
             self._unanswered_since = None
         since = signal.turn if self._unanswered_since is None else self._unanswered_since
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
@@ -205,10 +203,7 @@ class Replies:
         silence.pause(self, self._busy)
         gate = Gate(silence)
         reply = Reply(
-            signal.reply,
-            signal.turn,
-            signal.transcript,
-            unanswered,
+            signal,
             key,
             speculative=speculative,
             messages=self._messages,
@@ -227,9 +222,10 @@ class Replies:
             respond = self._respond
             if signal.trigger == "initiate" and self.initiative is not None:
                 respond, self.initiative = self.initiative, None
-            running = self._new(signal, signal.unanswered, respond, speculative=False)
+            running = self._new(signal, respond, speculative=False)
             self._start(running)
-        running.reply.transcript = signal.transcript
+        running.reply.transcript, running.reply.words = signal.transcript, signal.words
+        running.reply.languages = signal.languages
         running.gate.commit()
 
     def _mark_unanswered(self, turn: int | None) -> None:
