@@ -82,6 +82,8 @@ from .wire import FluxOptions, decode, encode, to_event
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
     from .session import Reply, Session
+    from .session.feed import Feed
+    from .session.signal_stream import SignalStream
     from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
 
 __version__ = "0.1.0"
@@ -89,10 +91,12 @@ __version__ = "0.1.0"
 _ON_FIRST_USE = {
     "AudioSink": "speaking",
     "ClockSink": "speaking",
+    "Feed": "session.feed",
     "FluxStream": "flux",
     "Playback": "speaking",
     "Reply": "session",
     "Session": "session",
+    "SignalStream": "session.signal_stream",
     "Sound": "speaking",
     "Timeline": "speaking",
     "connect": "flux",
@@ -114,6 +118,7 @@ __all__ = [
     "EagerEndOfTurn",
     "EndOfTurn",
     "Event",
+    "Feed",
     "FluxError",
     "FluxOptions",
     "FluxStream",
@@ -139,6 +144,7 @@ __all__ = [
     "ResumeReason",
     "Session",
     "Signal",
+    "SignalStream",
     "Sound",
     "Speculate",
     "StartOfTurn",

@@ -73,6 +73,13 @@ class Callbacks:
         for kind in KINDS:
             self.registered[kind] = (callback, *self.registered.get(kind, ()))
 
+    def remove(self, callback: Callback[Any]) -> None:
+        """Take a callback off every signal that it is registered for."""
+        for kind, there in list(self.registered.items()):
+            self.registered[kind] = tuple(other for other in there if other != callback)
+            if not self.registered[kind]:
+                del self.registered[kind]  # nobody wants to hear of it any more
+
     def call(self, signal: Signal | ReplyEnded, *more: Callback[Any]) -> None:
         """Call the callbacks that there are now for a signal, and then `more`."""
         for callback in self.registered.get(type(signal), ()) + more:

@@ -33,11 +33,13 @@ from .callables import awaited
 from .failures import Failed, failure
 from .gate import Chunks, Gate
 from .history import History, Message
+from .loop_thread import LoopThread
 from .reply import Reply, ReplyPlayback, Respond
 from .silence import Silence
 
 if TYPE_CHECKING:
     from ..speaking import Speak
+    from .initiatives import Initiatives
     from .interceptor import Interceptor
 
 PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
@@ -74,13 +76,14 @@ class Replies:
         failed: is told of what `respond` and `speak` raise: the function, where, and the error.
         ended: is told the outcome of each reply.
         fact: is told what only observers want to know.
+        thread: the one in which the conversation runs.
         reply_timeout: seconds as for `Session`.
         silence_timeout: seconds as for `Session`.
 
     Attributes:
         history: the conversation, as far as it was heard.
         tasks: where the replies run; None until the conversation begins.
-        initiative: the `respond` of the reply that is being initiated just now.
+        initiatives: what the agent wants to say unasked; None while it never has.
         cut_off: the replies that the end of the conversation has cut off, in speech or at work.
     """
 
@@ -97,10 +100,11 @@ class Replies:
         "_running",
         "_silence_timeout",
         "_speak",
+        "_thread",
         "_unanswered_since",
         "cut_off",
         "history",
-        "initiative",
+        "initiatives",
         "tasks",
     )
 
@@ -115,12 +119,13 @@ class Replies:
         failed: Failed,
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
+        thread: LoopThread,
         reply_timeout: float | None,
         silence_timeout: float | None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
-        self.initiative: Respond | None = None
+        self.initiatives: Initiatives | None = None
         self.cut_off: tuple[int, ...] = ()
         self._name = name
         self._machine = machine
@@ -130,6 +135,7 @@ class Replies:
         self._failed = failed
         self._ended = ended
         self._fact = fact
+        self._thread = thread
         self._reply_timeout = reply_timeout
         self._silence_timeout = silence_timeout
         self._busy = False
@@ -220,8 +226,8 @@ class Replies:
         running = self._running.get(signal.reply)
         if running is None:
             respond = self._respond
-            if signal.trigger == "initiate" and self.initiative is not None:
-                respond, self.initiative = self.initiative, None
+            if signal.trigger == "initiate" and self.initiatives is not None:
+                respond = self.initiatives.begin(signal.reply) or respond
             running = self._new(signal, respond, speculative=False)
             self._start(running)
         running.reply.transcript, running.reply.words = signal.transcript, signal.words
@@ -275,6 +281,7 @@ class Replies:
 
     def report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
         """Pass on what is heard of a reply; of one that is over, or not to be heard yet, nothing is kept."""
+        self._thread.check("playback")
         floor = self._machine.floor
         running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
         if running is not None:

@@ -187,13 +187,13 @@ class ReplyPlayback:
 
     def started(self) -> None:
         """The first sound was heard."""
-        self.has_started = True
         self._on_started()
+        self.has_started = True
 
     def advance(self, text: str) -> None:
         """`text` is all that has been heard so far."""
-        self.has_advanced = True
         self._on_advance(text)
+        self.has_advanced = True
 
     @property
     def held(self) -> bool:

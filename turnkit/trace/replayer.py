@@ -21,6 +21,7 @@ _SESSION_NOTES = frozenset(
         NoteKind.UNKNOWN_MESSAGE,
         NoteKind.SEQUENCE_GAP,
         NoteKind.FLUX_WARNING,
+        NoteKind.FLUX_ERROR,
         NoteKind.CONFIGURE_FAILED,
         NoteKind.CALLBACK_FAILED,
     }

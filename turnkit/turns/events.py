@@ -87,6 +87,7 @@ class NoteKind(_Reason):
     UNKNOWN_MESSAGE = "unknown_message"  # a type or event that turnkit does not know: skipped
     SEQUENCE_GAP = "sequence_gap"  # messages from Flux are missing
     FLUX_WARNING = "flux_warning"  # Flux sent a Warning
+    FLUX_ERROR = "flux_error"  # Flux sent an Error, after which it hangs up
     CONFIGURE_FAILED = "configure_failed"  # Flux kept its old settings
     CALLBACK_FAILED = "callback_failed"  # a callback raised; the call goes on
 
