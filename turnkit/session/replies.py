@@ -173,9 +173,9 @@ class Replies:
     def begin_or_commit(self, signal: Speculate | Commit) -> None:
         """Before the callbacks, which may rely on it: the turn is in the history, and there is a reply to report on."""
         if isinstance(signal, Speculate):
-            self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
+            self._start(self._new(signal, self._respond, speculative=True))
             return
-        # Also if the agent speaks unasked: what was said and not answered comes before that.
+        # Also if the agent speaks unasked: words that nobody has answered yet may be among what it is told.
         self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
@@ -200,22 +200,16 @@ class Replies:
             case _:
                 pass
 
-    def _new(
-        self, signal: Speculate | Commit, unanswered: tuple[str, ...], respond: Respond | None, *, speculative: bool
-    ) -> RunningReply:
-        if not unanswered:
+    def _new(self, signal: Speculate | Commit, respond: Respond | None, *, speculative: bool) -> RunningReply:
+        if not signal.unanswered:
             self._unanswered_since = None
         since = signal.turn if self._unanswered_since is None else self._unanswered_since
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
         silence.pause(self, self._busy)
-        gate = Gate(silence, lambda text: self.history.agent_said(signal.reply, text))
-        self.history.begin(signal.reply)
+        gate = Gate(silence)
         reply = Reply(
-            signal.reply,
-            signal.turn,
-            signal.transcript,
-            unanswered,
+            signal,
             key,
             speculative=speculative,
             messages=self._messages,
@@ -234,9 +228,10 @@ class Replies:
             respond = self._respond
             if signal.trigger == "initiate" and self.initiatives is not None:
                 respond = self.initiatives.begin(signal.reply) or respond
-            running = self._new(signal, signal.unanswered, respond, speculative=False)
+            running = self._new(signal, respond, speculative=False)
             self._start(running)
-        running.reply.transcript = signal.transcript
+        running.reply.transcript, running.reply.words = signal.transcript, signal.words
+        running.reply.languages = signal.languages
         running.gate.commit()
 
     def _mark_unanswered(self, turn: int | None) -> None:
@@ -252,7 +247,10 @@ class Replies:
         reply = running.reply.id
         self._running[reply] = running
         if self._speak is not None and self.tasks is not None:
-            running.gate.open(lambda: self._fact("FirstChunk", {"reply": reply}))
+            self.history.begin(reply)
+            running.gate.open(
+                lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
+            )
             running.scope = anyio.CancelScope()
             self.tasks.start_soon(self._run, running)
 

@@ -44,7 +44,7 @@ class Silence:
         self._later = later
         self._since = inf
         self._allowed = 0.0
-        self._pauses: set[object] = set()
+        self._pauses: frozenset[object] = frozenset()  # most replies have none
         self._work = 0
         self._said = self._reported = self._complete = self.owed = False
         self._scope: anyio.CancelScope | None = None
@@ -101,7 +101,7 @@ class Silence:
 
     def pause(self, who: object, on: bool) -> None:
         """Stand still, or not `on`, go on, for this reason."""
-        (self._pauses.add if on else self._pauses.discard)(who)
+        self._pauses = self._pauses | {who} if on else self._pauses - {who}
         self.restart()
 
     def restart(self) -> None:
