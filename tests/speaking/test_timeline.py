@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turnkit.errors import ConfigError, LocalProtocolError
-from turnkit.speaking.timeline import Timeline, WordTiming
+from turnkit.speaking.alignment import WordTiming
+from turnkit.speaking.timeline import Timeline
 
 WORDS = [("Hello", 0.0, 0.3), ("there", 0.4, 0.8)]
 
@@ -56,7 +57,8 @@ def test_pieces_follow_each_other() -> None:
     [
         ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("three", 0.2, 0.4), ("km", 1, 1.2)], 1.2, "It is 3.5 km"),
         ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("three", 0.2, 0.4), ("km", 1, 1.2)], 0.2, "It is"),
-        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 0.95, "It is 3.5"),
+        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 0.95, "It is"),
+        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 1.0, "It is 3.5"),
         ("HELLO — you", [("hello,", 0, 0.3), ("you", 0.5, 0.8)], 0.3, "HELLO"),
         ("a well-known man", [("a", 0, 0.1), ("well", 0.1, 0.3), ("known", 0.3, 0.6), ("man", 0.6, 1)], 0.5, "a"),
         (

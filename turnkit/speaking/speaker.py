@@ -15,10 +15,11 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.words import has_words
+from .alignment import WordTiming
 from .interface import Playback, Speak
 from .sentences import ends_sentence, sentences
 from .sink import AudioSink, check_audio
-from .timeline import Timeline, WordTiming
+from .timeline import Timeline
 
 _SLICE = 0.1  # seconds of audio that the sink gets at a time
 _FIRST_SOUND_INTERVAL = 0.01  # seconds between looks at the clock until the first sound
