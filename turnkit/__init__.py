@@ -80,7 +80,7 @@ from .wire import FluxOptions, decode, encode, to_event
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
     from .session import Reply, Session
-    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
+    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speakable, speaker
 
 __version__ = "0.1.0"
 
@@ -94,6 +94,7 @@ _ON_FIRST_USE = {
     "Sound": "speaking",
     "Timeline": "speaking",
     "connect": "flux",
+    "speakable": "speaking",
     "speaker": "speaking",
 }
 
@@ -158,6 +159,7 @@ __all__ = [
     "connect",
     "decode",
     "encode",
+    "speakable",
     "speaker",
     "to_event",
 ]

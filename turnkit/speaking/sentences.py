@@ -38,20 +38,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"art|ch|fig|nos?|núm|n°|sec|vol", re.IGNORECASE)
-_MONTHS = [
-    "januar",
-    "februar",
-    "märz",
-    "april",
-    "mai",
-    "juni",
-    "juli",
-    "august",
-    "september",
-    "oktober",
-    "november",
-    "dezember",
-]
+_MONTHS = re.split(" ", "januar februar märz april mai juni juli august september oktober november dezember")
 _LIST_NUMBER = re.compile(r"[\s\-*]*\d+[.)]$")
 
 # What is not to be cut at all ----------------------------------------------------------------------------------------
