@@ -15,12 +15,15 @@ from math import inf
 
 _STOPS = "。！？｡।॥۔؟።፧։។៕။"  # end a sentence whatever follows: no number and no abbreviation has them
 _QUOTES = "\"'”’»“«)\\]」』）】》"
-_END_TAG = r"</[A-Za-z][^<>]*>"
+_END_TAG = r"</[A-Za-z][^<>]*>|<[A-Za-z][^<>]*/>"
 # French parts its » from the words, by a blank; a German » begins a quotation and stands at its word.
-_CLOSERS = rf"(?:[{_QUOTES}]|{_END_TAG}|[ \u00a0\u202f]»(?=\s))*"
+_CLOSERS = rf"(?:[{_QUOTES}]|{_END_TAG}|[ \u00a0\u202f]»(?=\s|$))*+"
 _LINE = r"\S(?=[^\S\n]*\n)"
 _END = re.compile(
-    rf"{_LINE}|[{_STOPS}][{_STOPS}.!?…]*{_CLOSERS}(?=[\s\S])|．{_CLOSERS}(?=(\S))|[.!?…]+{_CLOSERS}(?=\s+(?!»(?:\s|$))(\S))"
+    rf"{_LINE}"
+    rf"|[{_STOPS}][{_STOPS}.!?…]*+{_CLOSERS}(?=[\s\S])"
+    rf"|．{_CLOSERS}(?=(\S))"
+    rf"|[.!?…]++{_CLOSERS}(?=\s+(\S))"
 )
 _ENDED = re.compile(rf"[.!?…．{_STOPS}]{_CLOSERS}\s*$")
 _THAI = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # and Lao, Burmese, Khmer: a blank parts clauses there, not words
