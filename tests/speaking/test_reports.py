@@ -58,19 +58,6 @@ async def test_an_empty_reply_is_over_at_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_tts_without_a_sound_is_over_at_once() -> None:
-    """Nothing was heard, whatever was to be said."""
-    playback = PlaybackLog()
-
-    async def mute(text: str) -> AsyncIterator[bytes]:
-        for _ in range(0):
-            yield b""
-
-    await run(make(mute, Loudspeaker()), playback, "Hello. ", "You!")
-    assert playback.log == []
-
-
-@pytest.mark.anyio
 async def test_audio_goes_straight_to_the_sink() -> None:
     """Between texts, in order; text before it is not held back for the rest of its sentence."""
     playback, sink, asked = PlaybackLog(), Loudspeaker(), list[str]()

@@ -147,6 +147,15 @@ def test_a_piece_may_start_within_a_word() -> None:
     assert [line.heard(at) for at in (0.3, 0.49, 0.5, 0.9)] == ["", "", " hello", " hello you"]
 
 
+def test_a_word_ends_where_it_is_told_to() -> None:
+    """And is heard with its piece, whatever letter comes next; the end may be told twice."""
+    line = timeline(("to be", 1.0))
+    line.end_word()
+    line.end_word()
+    line.add("gin.", 1.0)
+    assert [line.heard(at) for at in (0.9, 1.0, 1.9, 2.0)] == ["to", "to be", "to be", "to begin."]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "at", "heard"),
     [

@@ -58,7 +58,9 @@ class Filtering:
 
 # Also of a text that has not all come: what may become markup at its end is taken for it, so that nothing that was
 # given to the TTS has to be taken back.
-_CODE = re.compile(r"^[ \t]*(```|~~~)[^`\n]*(?:\n.*?(?:^[ \t]*\1[ \t]*$|\Z)|\Z)", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(
+    r"```([^`\n]+)```|(?:```|^[ \t]*~~~)[^`\n]*(?:\n.*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)|\Z)", re.MULTILINE | re.DOTALL
+)
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]*)+$", re.MULTILINE)
 _ROW = re.compile(r"^[ \t]*\|(.*)$", re.MULTILINE)
 _LINE_MARK = re.compile(
@@ -91,12 +93,12 @@ def speakable(text: str) -> str:
     Returns:
         The words in it, with their punctuation.
     """
-    text = _CODE.sub("", text)
+    text = _CODE.sub(lambda code: code[1] or "", text)
     text = _RULE.sub("", text)
     text = _ROW.sub(lambda row: _cells(row[1]), text)
     text = _HEADING_END.sub("", _LINE_MARK.sub("", text))
     text = _BRACKET.sub("", _LINK_TARGET.sub("", text))
-    escaped = _ESCAPED.split(text)  # at odd places what is meant as it stands
+    escaped = _ESCAPED.split(text.removesuffix("\\"))  # at odd places what is meant as it stands
     text = "".join(part if place % 2 else _EMPHASIS.sub("", part) for place, part in enumerate(escaped))
     return _BLANKS.sub("", _EMOJI.sub("", text))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from itertools import cycle
@@ -216,9 +216,11 @@ class _Utterance:
         # By itself: a wait for the next chunk may be given up, the reading of it may not.
         marked: Callable[[], AsyncIterator[_Chunk]] | None = getattr(chunks, "with_marks", None)
         with send:
-            async for chunk in chunks if marked is None else marked():
-                if chunk or not isinstance(chunk, (str, bytes)):
-                    await send.send(chunk)
+            source = chunks if marked is None else marked()
+            async with nullcontext() if source is chunks else _closing(source):
+                async for chunk in source:
+                    if chunk or not isinstance(chunk, (str, bytes)):
+                        await send.send(chunk)
 
     async def _synthesise(self, receive: MemoryObjectReceiveStream[_Chunk]) -> None:
         text, first = "", True
@@ -256,15 +258,15 @@ class _Utterance:
             return
         spoken = self._filtering.spoken(text)
         words = without_tags(spoken)
+        if self._settings.sentence:
+            self._timeline.end_word()
         self._timeline.add(text, spoken=None if words == text else words)
         self._unfinished_sample = b""
         queued = self._queued
         if has_words(spoken):
             made = self._tts(spoken.strip())
             synthesis = await made if isawaitable(made) else made
-            async with AsyncExitStack() as stack:
-                if (close := getattr(synthesis, "aclose", None)) is not None:
-                    stack.push_async_callback(close)
+            async with _closing(synthesis):
                 async for sound in synthesis:
                     if isinstance(sound, Sound):
                         await self._queue_sound(sound.audio, sound.words)
@@ -282,6 +284,7 @@ class _Utterance:
 
     def _set_mark(self, mark: Mark) -> None:
         """Tell the mark once all that is queued by now has been heard; at once if nothing was."""
+        self._timeline.end_word()
         if self._over:
             return
         if self._queued:
@@ -291,6 +294,7 @@ class _Utterance:
 
     async def _queue_bytes(self, audio: bytes) -> None:
         """Queue audio whose words nobody told."""
+        self._timeline.end_word()
         self._timeline.add("")
         await self._queue_sound(audio)
         self._timeline.settle()
@@ -347,6 +351,7 @@ class _Utterance:
                 self._playback.started()
             # Of a piece that failed midway nobody knows how far it got: only what has a time counts.
             heard = self._timeline.heard(inf if over and self._failure is None else self._reached(played))
+            heard = max(heard, told, key=len)  # a word to which more came is no less heard
             if started and (heard != told or (played != last and now - reported >= _SIGN_OF_LIFE)):
                 reported = now
                 if heard:
@@ -357,9 +362,11 @@ class _Utterance:
             self._tell_marks(played)
             if over:
                 return
-            if played != last or rest <= _SHORTEST_WAIT or self._playback.held:
+            idle = rest <= _SHORTEST_WAIT or self._playback.held
+            if idle:
+                reported = now
+            if idle or played != last:
                 last, since = played, now
-                reported = now if self._playback.held else reported
             elif now - since >= self._settings.stall_timeout:
                 raise LocalProtocolError(
                     f"played() of the sink has stood at {played:.3f} s for {now - since:.1f} s with {rest:.3f} s "
@@ -379,6 +386,16 @@ class _Utterance:
     def _tell_marks(self, played: float) -> None:
         while self._marks and not self._over and self._marks[0][0] <= played + _SHORTEST_WAIT:
             self._marks.popleft()[1].heard()
+
+
+@asynccontextmanager
+async def _closing(source: object) -> AsyncIterator[None]:
+    """Close in the end what was asked for here, if it can be closed: an async generator, say."""
+    try:
+        yield
+    finally:
+        if (close := getattr(source, "aclose", None)) is not None:
+            await close()
 
 
 def _name_of(tts: TTS) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import pairwise
 from math import inf, isfinite
 
 from ..errors import ConfigError, LocalProtocolError
@@ -45,6 +46,7 @@ class Timeline:
         self._text = ""
         self._pieces: list[_Piece] = []
         self._text_ends: list[int] = []
+        self._breaks: list[int] = []  # where no word goes on
         self._word_ends: list[int] | None = []
 
     @property
@@ -147,6 +149,11 @@ class Timeline:
         piece.close(0.0)
         piece.silent = True
 
+    def end_word(self) -> None:
+        """End the word that is being said, whatever letter comes next: there is a pause, or it is another sentence."""
+        self._breaks.append(len(self._text))
+        self._word_ends = None
+
     def heard(self, played: float) -> str:
         """The text up to the end of the last word that has been played, exactly as it was said.
 
@@ -195,7 +202,8 @@ class Timeline:
         return self._pieces[-1]
 
     def _spans(self) -> list[tuple[int, int]]:
-        return [match.span() for match in WORD.finditer(self._text)]
+        parts = pairwise([0, *self._breaks, len(self._text)])
+        return [match.span() for begin, end in parts for match in WORD.finditer(self._text, begin, end)]
 
     def _ends(self) -> list[int]:
         if self._word_ends is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -128,6 +128,7 @@ _SIGNS = {
     "mrs": "missus",
 }
 _PER_CENT = frozenset({("per", "cent"), ("pour", "cent"), ("por", "ciento"), ("por", "cento"), ("per", "cento")})
+_LONGEST = 60  # letters of a number in one word
 _DIGITS = re.compile(r"(\W*)(\d+)(?:st|nd|rd|th|er|e|º|ª)?(\D*)")
 
 
@@ -179,9 +180,11 @@ def _is_numeral(word: str) -> bool:
     return _DIGITS.fullmatch(word) is not None or word in _TIMES or _value(word) is not None
 
 
-@cache
+@lru_cache(1024)
 def _value(word: str) -> int | None:
     """The number below a hundred that the word says, or one that is made up of several words without spaces."""
+    if len(word) > _LONGEST:
+        return None
     if (value := _SMALL.get(word, _COMPOUND.get(word))) is not None:
         return value
     parts = _PARTED_BY.fullmatch(word)
