@@ -41,6 +41,7 @@ def heard_by_word(line: Timeline, spoken: str) -> list[str]:
         ("Es sind 45 Euro", "es sind fünfundvierzig euro", "Es sind 45 Euro"),
         ("नमस्ते, 5 बजे", "नमस्ते पाँच बजे", "नमस्ते, 5 बजे"),
         ("5 or so", "5 or so", "5 or so"),
+        ("2 of the 4 of us, 1 of the 9", "two of the four of us one of the nine", "2 of the 4 of us, 1 of the 9"),
     ],
 )
 def test_numbers_are_read_out(text: str, spoken: str, heard: str) -> None:
@@ -78,6 +79,14 @@ def test_letters_may_be_timed() -> None:
         "It is 40",
         "It is 40 euros",
     ]
+    line = Timeline()
+    line.add("It is 1 e or euros")
+    for at, letter in enumerate("it is one e or "):
+        line.extend(0.1, [(letter, at / 10, (at + 1) / 10)])
+        assert line.heard(9.0) in ("", "It", "It is", "It is 1 e", "It is 1 e or")
+    assert line.heard(9.0) == "It is"  # there may be more to the number
+    line.settle()
+    assert line.heard(1.2) == "It is 1 e"
 
 
 def test_a_script_without_blanks_is_caught_up_with() -> None:

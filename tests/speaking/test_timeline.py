@@ -260,12 +260,16 @@ def timelines(draw: st.DrawFn) -> Timeline:
         text = draw(TEXTS)
         how = draw(st.sampled_from(["length", "words", "both", "open", "grown", "settled"]))
         length = draw(LENGTHS) if how in ("length", "both") else None
-        line.add(text, length, draw(timings(text)) if how in ("words", "both") else None)
+        spoken = draw(st.none() | TEXTS)
+        line.add(text, length, draw(timings(text)) if how in ("words", "both") else None, spoken=spoken)
         if how in ("grown", "settled"):
             for _ in range(draw(st.integers(0, 3))):
                 line.extend(draw(LENGTHS), draw(timings(text)))
         if how == "settled":
             line.settle(draw(st.none() | LENGTHS))
+        if draw(st.booleans()):
+            line.add("\n")
+            line.end_word()
     return line
 
 

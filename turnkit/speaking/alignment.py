@@ -21,6 +21,7 @@ WordTiming = tuple[str, float, float]
 """A word as the TTS names it, its start and its end in seconds."""
 
 _READ_AS = 3  # words as which one is read at most: what more is known to follow cannot be part of it
+_IN_A_ROW = 3  # words that are looked for together, where each of them alone comes more than once
 _SKIPPED = 40  # characters that a voice may pass over without a timing of its own
 
 _MARKS = re.compile(r"[^\w\s]*")
@@ -72,6 +73,11 @@ def _compared(character: str) -> str:
     return ""
 
 
+def _is_single(letters: str) -> bool:
+    """Whether it is one letter of a script in which a word has several."""
+    return len(letters) == 1 and not _IS_LETTER.match(letters)
+
+
 class _Timed(NamedTuple):
     """A token of the speech."""
 
@@ -105,8 +111,7 @@ class Alignment:
             self._parted = self._parted or word[:1].isspace()
             start, end = max(start, self.last), max(end, self.last)
             for token in tokens:
-                single = len(token.letters) == 1 and not _IS_LETTER.match(token.letters)
-                joined = single and not self._parted and len(self._timed[-1].letters) == 1
+                joined = not self._parted and _is_single(token.letters) and _is_single(self._timed[-1].letters)
                 self._timed.append(_Timed(token.letters, start, end, joined))
                 self._parted = False
                 self.last = end
@@ -127,6 +132,8 @@ class Alignment:
 
     def _go_on(self, *, complete: bool) -> None:
         self._run()
+        if self._timed and not (complete or self._parted) and _is_single(self._timed[-1].letters):
+            return  # more letters of the word may come
         while (anchor := self._anchor(complete)) is not None:
             self._fill(*anchor)
             self._run()
@@ -150,31 +157,25 @@ class Alignment:
                 ends = []
 
     def _anchor(self, complete: bool) -> tuple[int, int] | None:
-        """The next certain word, a token and a timed one: there is no other like it ahead, here or there."""
+        """The next certain word, a token and a timed one."""
         token, timed = self._position
         groups = self._groups(timed)
         if token == len(self._tokens) or not groups:
             return None
-        written = Counter(token.letters for token in self._tokens[token:])
-        spoken = Counter(letters for letters, _ in groups)
-        places = {letters: place for place, (letters, _) in enumerate(groups)}
-        certain = [
-            (index, places[letters])
-            for index, (letters, *_) in enumerate(self._tokens[token:], token)
-            if written[letters] == spoken[letters] == 1
-        ]
+        certain = _certain([letters for letters, *_ in self._tokens[token:]], [letters for letters, _ in groups])
         words = self._words_in(token, len(self._tokens))
-        for index, place in certain:
-            if any((index < other) != (place < there) for other, there in certain if other != index):
+        for ahead, place, size in certain:
+            if any((ahead < other) != (place < there) for other, there, _ in certain if other != ahead):
                 continue  # one of the two is no reading of what is written
-            skipped, following = self._words_in(token, index), len(groups) - 1 - place
+            index = token + ahead
+            skipped, following = self._words_in(token, index), len(groups) - size - place
             if not complete:
                 # Every word has been read, and no part of what it was read as looks like this one.
                 certainly = place >= skipped and following >= _READ_AS * skipped
             elif len(groups) < words:  # the voice gives no times for some
                 certainly = self._tokens[index].start - self._tokens[token].start <= _SKIPPED
             else:
-                certainly = place >= skipped and following >= self._words_in(index, len(self._tokens)) - 1
+                certainly = place >= skipped and following >= self._words_in(index, len(self._tokens)) - size
             if certainly:
                 return self._back(index, timed, [first for _, first in groups[: place + 1]])
         return None
@@ -216,6 +217,19 @@ class Alignment:
             else:
                 groups.append((timed.letters, index))
         return groups
+
+
+def _certain(written: Sequence[str], spoken: Sequence[str]) -> list[tuple[int, int, int]]:
+    """The words, or several in a row, of which there is one here and one there: where, and how many they are."""
+    found: dict[int, tuple[int, int]] = {}
+    for size in range(1, _IN_A_ROW + 1):
+        here, there = (list(zip(*(words[at:] for at in range(size)), strict=False)) for words in (written, spoken))
+        counts, others = Counter(here), Counter(there)
+        places = {phrase: place for place, phrase in enumerate(there)}
+        for index, phrase in enumerate(here):
+            if counts[phrase] == others[phrase] == 1:
+                found.setdefault(index, (places[phrase], size))
+    return [(index, *found[index]) for index in sorted(found)]
 
 
 class SpokenEnds:
