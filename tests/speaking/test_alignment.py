@@ -41,7 +41,12 @@ def heard_by_word(line: Timeline, spoken: str) -> list[str]:
         ("Es sind 45 Euro", "es sind fünfundvierzig euro", "Es sind 45 Euro"),
         ("नमस्ते, 5 बजे", "नमस्ते पाँच बजे", "नमस्ते, 5 बजे"),
         ("5 or so", "5 or so", "5 or so"),
-        ("2 of the 4 of us, 1 of the 9", "two of the four of us one of the nine", "2 of the 4 of us, 1 of the 9"),
+        ("21 in on 22 on in", "twenty one in on twenty two on in", "- 21 in on on 22 on in"),
+        ("40 one 2 we", "forty one one we", "40 one 2 we"),  # a number is read as a word that was
+        ("40 one x 2 5", "forty one x six one five oh five", "40 one x x x x x 5"),
+        ("21 in in", "twenty one in in", "- 21 in in"),
+        ("1 x2 one", "one ex two uno", "- - - one"),  # and as one that is read in another way, before it
+        ("5 one y3 z4", "five uno six one", "5 one y3 z4"),  # and behind it
     ],
 )
 def test_numbers_are_read_out(text: str, spoken: str, heard: str) -> None:

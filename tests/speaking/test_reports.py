@@ -121,3 +121,11 @@ async def test_the_tts_may_give_any_async_iterator() -> None:
     playback = PlaybackLog()
     await run(make(lambda text: Tape(), Loudspeaker()), playback, "four sixes")
     assert [text for _, text in playback.log] == ["<started>", "four", "four sixes"]
+
+
+@pytest.mark.anyio
+async def test_what_was_told_is_not_taken_back() -> None:
+    """A chunk turns out to be the beginning of a word only when it has been heard."""
+    playback = PlaybackLog()
+    await run(make(voice(), Loudspeaker(), sentence=False), playback, "So he", 2.0, "lps")
+    assert [text for _, text in playback.log] == ["<started>", "So", "So he", "So helps"]

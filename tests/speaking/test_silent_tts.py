@@ -12,7 +12,7 @@ from tests.support.loudspeakers import RATE, WORD, Loudspeaker, PlaybackLog, at,
 from tests.support.sessions import outcomes, script, turn
 from turnkit.errors import LocalProtocolError
 from turnkit.session import Reply, Session
-from turnkit.speaking import TTS, Sound, speakable
+from turnkit.speaking import TTS, Sound, TextFilter, speakable
 
 pytestmark = pytest.mark.anyio
 
@@ -84,12 +84,20 @@ async def test_audio_that_ends_early_is_a_sound() -> None:
     assert playback.heard == "One two three four."
 
 
-async def test_what_has_no_words_needs_no_sound() -> None:
-    """Marks, a pause in SSML, and what a filter leaves out."""
+@pytest.mark.parametrize("text_filter", [None, speakable])
+async def test_what_has_no_words_needs_no_sound(text_filter: TextFilter | None) -> None:
+    """Marks, a pause in SSML, and emoji, whether or not a filter leaves them out."""
     playback = PlaybackLog()
     chunks = ["... ", '<break time="1s"/>', "\n", "😀"]
-    await run(make(mute_at("break", timed=False), Loudspeaker(), text_filter=speakable), playback, *chunks)
+    speak = make(mute_at("break", "😀", timed=False), Loudspeaker(), text_filter=text_filter)
+    await run(speak, playback, *chunks)
     assert playback.log == []
+
+
+async def test_a_pause_is_no_voice() -> None:
+    """The TTS has made the pause, and none of the words."""
+    with pytest.raises(LocalProtocolError, match="gave no audio"):
+        await run(make(mute_at("One", timed=False), Loudspeaker()), PlaybackLog(), '<break time="1s"/>\n', "One.")
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,8 @@ def test_only_an_open_piece_can_grow() -> None:
             line.extend(1.0)
         with pytest.raises(LocalProtocolError, match="length is open"):
             line.settle()
+        with pytest.raises(LocalProtocolError, match=r"drop\(\): .* length is open"):
+            line.drop()
 
 
 # What always holds ------------------------------------------------------------------------------------------------

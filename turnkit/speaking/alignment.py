@@ -133,7 +133,7 @@ class Alignment:
     def _go_on(self, *, complete: bool) -> None:
         self._run()
         if self._timed and not (complete or self._parted) and _is_single(self._timed[-1].letters):
-            return  # more letters of the word may come
+            return  # it takes time to look, and more letters of the word may come
         while (anchor := self._anchor(complete)) is not None:
             self._fill(*anchor)
             self._run()
@@ -165,29 +165,18 @@ class Alignment:
         certain = _certain([letters for letters, *_ in self._tokens[token:]], [letters for letters, _ in groups])
         words = self._words_in(token, len(self._tokens))
         for ahead, place, size in certain:
-            if any((ahead < other) != (place < there) for other, there, _ in certain if other != ahead):
-                continue  # one of the two is no reading of what is written
             index = token + ahead
             skipped, following = self._words_in(token, index), len(groups) - size - place
             if not complete:
-                # Every word has been read, and no part of what it was read as looks like this one.
-                certainly = place >= skipped and following >= _READ_AS * skipped
+                # None of what the words before it were read as looks like it: by now all of that has come.
+                certainly = following >= _READ_AS * skipped
             elif len(groups) < words:  # the voice gives no times for some
                 certainly = self._tokens[index].start - self._tokens[token].start <= _SKIPPED
-            else:
+            else:  # each word was read as one or more, those before it and those behind
                 certainly = place >= skipped and following >= self._words_in(index, len(self._tokens)) - size
             if certainly:
-                return self._back(index, timed, [first for _, first in groups[: place + 1]])
+                return index, groups[place][1]
         return None
-
-    def _back(self, token: int, timed: int, firsts: Sequence[int]) -> tuple[int, int]:
-        """Go back from a certain word over what was read as it is written before it."""
-        at = firsts[-1]
-        while (
-            token > self._position[0] and at > timed and self._tokens[token - 1].letters == self._timed[at - 1].letters
-        ):
-            token, at = token - 1, at - 1
-        return token, at
 
     def _fill(self, token: int, timed: int) -> None:
         """Give the words up to a token, read in some other way, the times of what was spoken for them."""

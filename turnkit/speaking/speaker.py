@@ -274,9 +274,10 @@ class _Utterance:
                         await self._queue_sound(bytes(sound))
                     else:
                         raise LocalProtocolError(f"the TTS yielded {type(sound).__name__}; must be bytes or Sound")
-        if self._queued > queued or not has_words(words):
+        can_be_heard = any(map(str.isalnum, words))  # an emoji is more than a mark, but nobody knows how it sounds
+        if self._queued > queued or not can_be_heard:
             self._timeline.settle()
-            self._voiced += self._queued > queued
+            self._voiced += can_be_heard
         elif not self._over:
             self._timeline.drop()
             self._silent += 1
