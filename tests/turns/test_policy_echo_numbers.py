@@ -18,7 +18,9 @@ from turnkit.turns.policy import EchoGuard, Verdict
         ("Table 4 costs 40 euros.", "table four costs forty euros", "keep"),
         ("it is five dollars", "It is $5", "keep"),
         ("fifty percent off", "Sale: 50% off", "keep"),
-        ("Doctor Smith on the third of May", "Dr. Smith on the 3rd of May", "keep"),
+        ("on the third of May", "on the 3rd of May", "keep"),
+        ("Doctor Smith will come", "Dr. Smith will come", "keep"),
+        ("now call five um please", "Now call five five five one please", "keep"),
         ("call five five five one", "Please call 555 1234 now", "keep"),  # so far
         ("two three four now", "Please call 555 1234 now", "keep"),  # its beginning was not heard
         ("Tisch vier kostet fünfundvierzig Euro", "Tisch 4 kostet 45 €", "keep"),

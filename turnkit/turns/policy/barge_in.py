@@ -290,10 +290,10 @@ class EchoGuard(msgspec.Struct, frozen=True):
 
 def _foreign(said: list[str], heard: list[str]) -> list[str] | None:
     """The words of a turn that are not the agent's; None if it has a number where the agent said another."""
-    words = [Said(word, 1) for word in said]
-    gaps = _laid_over(words, [Said(word, 1) for word in heard])
-    foreign = [word.form for gap, _ in gaps for word in gap]
-    if not any(word.is_number for word in as_written(foreign)):
+    gaps = _laid_over([Said(word, 1) for word in said], [Said(word, 1) for word in heard])
+    foreign, missing = ([word.form for gap in gaps for word in gap[side]] for side in (0, 1))
+    rewritten = [word.form for word in as_written(missing) if not word.is_number]
+    if not any(word.is_number for word in as_written(foreign)) and all(form in missing for form in rewritten):
         return foreign
     gaps = _laid_over(as_written(said), as_written(heard))
     others: list[str] = []
