@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from .session import Reply, Session
     from .session.feed import Feed
     from .session.signal_stream import SignalStream
-    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
+    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speakable, speaker
 
 __version__ = "0.1.0"
 
@@ -100,6 +100,7 @@ _ON_FIRST_USE = {
     "Sound": "speaking",
     "Timeline": "speaking",
     "connect": "flux",
+    "speakable": "speaking",
     "speaker": "speaking",
 }
 
@@ -168,6 +169,7 @@ __all__ = [
     "connect",
     "decode",
     "encode",
+    "speakable",
     "speaker",
     "to_event",
 ]

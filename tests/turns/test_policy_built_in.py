@@ -39,7 +39,7 @@ EagerEndOfTurn EndOfTurn Event FluxError FluxOptions FluxStream Hold Initiate In
 NoteKind Outcome Overlap Pause Playback PlaybackAdvanced PlaybackFinished PlaybackStarted Protect ProtocolError
 RemoteProtocolError Reply ReplyEnded Resume ResumeReason Session Signal Sound Speculate StartOfTurn StreamLost
 StreamRestored TimedWord Timeline TraceMismatch TurnDropped TurnEvent TurnMachine TurnResumed TurnStalled TurnStarted
-TurnUpdated TurnkitError Update UserIdle Verdict all_of connect decode encode speaker to_event
+TurnUpdated TurnkitError Update UserIdle Verdict all_of connect decode encode speakable speaker to_event
 """
 
 
