@@ -45,6 +45,7 @@ from .turns.events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     Outcome,
@@ -60,6 +61,7 @@ from .turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnDropped,
     TurnEvent,
     TurnResumed,
@@ -117,6 +119,7 @@ __all__ = [
     "FluxStream",
     "Hold",
     "Initiate",
+    "Interrupt",
     "LocalProtocolError",
     "Note",
     "NoteKind",
@@ -141,6 +144,7 @@ __all__ = [
     "StartOfTurn",
     "StreamLost",
     "StreamRestored",
+    "TimedWord",
     "Timeline",
     "TraceMismatch",
     "TurnDropped",
@@ -164,4 +168,4 @@ __all__ = [
 __all__ += _barge_in.__all__
 __all__ += _speculation.__all__
 
-__getattr__ = on_first_use(__name__, _ON_FIRST_USE)
+__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE)

@@ -71,7 +71,7 @@ __all__ = [
     "turn_histories",
 ]
 
-__getattr__ = on_first_use(
+__getattr__, __dir__ = on_first_use(
     __name__,
     {
         "MAX_BYTES": "recorder",
