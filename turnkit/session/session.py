@@ -343,18 +343,18 @@ class Session:
         """The conversation as chat messages: what the user said, and of the agent's replies what was heard."""
         return self._replies.history.messages()
 
-    def record(self, fact: str, **fields: Any) -> None:
+    def record(self, fact: str, /, **fields: Any) -> None:
         """Add a fact of your own to the recording, such as `record("TokensUsed", reply=reply.id, tokens=213)`.
 
         Observers are told too (see `observe`); before and after the run nothing happens.
 
         Args:
             fact: its name.
-            fields: what there is to know of it, as plain values; none may be called `at` or `fact`.
+            fields: what there is to know of it, as plain values, under any names.
 
         Raises:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
-                values, or called as the line's own.
+                values.
         """
         self._dispatcher.observers.fact(fact, fields)
 
