@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -89,12 +90,13 @@ def test_every_signal_and_event_has_its_line(tmp_path: Path) -> None:
 def test_times_and_texts_survive(times: list[float], text: str) -> None:
     """Whatever the clock says and whatever is said is read back as it was."""
     events = [(at, Update(0, text, at, at)) for at in sorted(times)]
-    lines = [b'{"trace":1}']
-    for at, event in events:
-        recorder = Recorder.__new__(Recorder)
-        recorder._words, recorder._at = None, 0.0
-        lines += recorder._lines((at, event, ()))
-    assert list(parse(b"\n".join(lines) + b"\n").events()) == events
+    with TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder) / "a.jsonl")
+        recorder.begin("s", "", 0.0, {})
+        for at, event in events:
+            recorder.fed(at, event, ())
+        recorder.end()
+        assert list(read(recorder.path).events()) == events
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))

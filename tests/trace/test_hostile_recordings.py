@@ -171,8 +171,10 @@ def test_a_header_that_could_not_be_read_is_refused(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "a.jsonl", options=FluxOptions(model=Text("flux-general-en"), tag=Text("\ud83d")))
     refused: list[tuple[float, dict[str, Any]]] = [(nan, {}), (inf, {}), (0.0, {"hold_timeout": object()})]
     for began_at, given_ in refused:
-        with pytest.raises(LocalProtocolError, match="begin: settings and times must be plain values"):
+        with pytest.raises(LocalProtocolError, match="begin: the id, settings and times must be plain"):
             recorder.begin("s", "", began_at, given_)
+    with pytest.raises(LocalProtocolError, match="begin: the id"):
+        recorder.begin(Rude(), "", 0.0, {})  # type: ignore[arg-type]
     assert not recorder.path.exists()
     recorder.begin("s", Text("2026"), Half(1.5), {"hold_timeout": Half(2.0), "mood": Text("\ud83d")})
     recorder.end()
@@ -354,6 +356,22 @@ def _reason(item: Any) -> str:
         return str(getattr(item, "reason", "")) + str(getattr(item, "transcript", ""))
     except LookupError as error:
         return type(error).__name__
+
+
+def test_what_no_machine_takes_is_lost_alone() -> None:
+    """Whoever drives a machine by hand may record what it refused: time that goes back, and what follows the close."""
+
+    def work(recorder: Recorder) -> None:
+        for at in (1.0, 0.5, 2.0):
+            recorder.fed(at, Busy(True), ())
+        recorder.woken(1.5, ())
+        recorder.closed(3.0, ())
+        recorder.woken(4.0, ())
+        recorder.fact(0.25, "Late")
+
+    trace, recorder = recorded(work)
+    assert [record.at for record in trace.records] == [1.0, 2.0, 3.0, 0.25]
+    assert recorder.lost == 3
 
 
 def test_frames_are_one_line_each() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite
+import sys
+from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -96,6 +97,7 @@ class Recorder:
         self._file: Any = None
         self._over = False
         self._at = 0.0
+        self._fed_until = -inf
         self._words: Pseudonyms | None = None
         self._own_reasons = True
 
@@ -141,21 +143,22 @@ class Recorder:
             # What turnkit's own policies give as their reason quotes nobody; what others say is not known.
             self._own_reasons = not any(text.startswith("<") for text in texts.values())
         known = options or self.options
-        session = str(session)
-        header = Header(
-            turnkit=turnkit,
-            session=session,
-            began=began,
-            began_at=began_at,
-            settings={name: texts.get(name, value) for name, value in settings.items()},
-            options=None if known is None else self._public(plain_fields(msgspec.structs.asdict(known))),
-            redacted=self.redact,
-        )
         try:
+            session = str(session)
+            header = Header(
+                turnkit=turnkit,
+                session=session,
+                began=began,
+                began_at=began_at,
+                settings={name: texts.get(name, value) for name, value in settings.items()},
+                options=None if known is None else self._public(plain_fields(msgspec.structs.asdict(known))),
+                redacted=self.redact,
+            )
             first = encoded(header)
             msgspec.json.decode(first, type=Header)
-        except (TypeError, ValueError, RecursionError, msgspec.DecodeError) as error:
-            raise LocalProtocolError(f"begin: settings and times must be plain values: {error}") from None
+        except Exception as error:  # whatever a host has put into it
+            kind = type(error).__name__
+            raise LocalProtocolError(f"begin: the id, settings and times must be plain values: {kind}") from error
         try:
             self._open(session)
         except OSError as error:
@@ -207,14 +210,15 @@ class Recorder:
                 be read back: no plain values, NaN or infinities, too deeply nested.
         """
         if not isinstance(name, str) or not name:
-            raise LocalProtocolError(f"fact {name!r}: must be called by a name")
-        if not isinstance(at, (int, float)) or not isfinite(at):
-            raise LocalProtocolError(f"fact {name!r}, at={at!r}: must be a finite number of seconds")
+            raise LocalProtocolError(f"fact: must be called by a name, not by {type(name).__name__} or nothing")
+        name = str.__str__(name)
+        if not isinstance(at, (int, float)) or not abs(at) <= sys.float_info.max:
+            raise LocalProtocolError(f"fact {name!r}: must happen at a finite number of seconds")
         try:
             kept = plain_fields(fields)
         except (TypeError, ValueError, RecursionError, msgspec.DecodeError) as error:
             raise LocalProtocolError(f"fact {name!r}: every field must be a plain value: {error}") from None
-        self._add((at, str.__str__(name), kept))
+        self._add((float(at), name, kept))
 
     def frame(self, at: float, message: wire.Message) -> None:
         """A message of Flux; recorded only if frames were asked for."""
@@ -272,11 +276,15 @@ class Recorder:
             return [checked(start + self._frame(more)[1:])]
         if isinstance(what, str):
             return [checked(start + encoded({"fact": what, "fields": self._public(more)})[1:])]
+        if not at >= self._fed_until:
+            raise ValueError("no machine takes what comes before what it was fed, or after its close")
         if what is True or what is False:
             first = checked(start + (b'"wake":true}' if what else b'"close":true}'))
         else:
             first = self._line(what, start)
-        return [first, *map(self._line, more)]
+        lines = [first, *map(self._line, more)]
+        self._fed_until = inf if what is False else at
+        return lines
 
     def _line(self, value: Event | Signal | ReplyEnded, start: bytes = b"{") -> bytes:
         """The line of an event or signal.
