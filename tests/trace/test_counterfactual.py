@@ -36,6 +36,7 @@ from turnkit.turns.events import (
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
+    Signal,
     StartOfTurn,
     StreamLost,
     TurnResumed,
@@ -188,6 +189,38 @@ def test_initiatives_that_wait_keep_their_order() -> None:
     assert [(one.trigger, one.at) for one in without if isinstance(one, Commit)] == [
         (one.trigger, one.at) for one in trace.signals() if isinstance(one, Commit)
     ]
+
+
+def initiated(signals: list[Signal]) -> list[float]:
+    return [one.at for one in signals if isinstance(one, Commit) and one.trigger == "initiate"]
+
+
+def test_an_initiative_that_would_not_have_been_refused_is_none_of_the_others() -> None:
+    """How it would have sounded is not known, so it is over at once; the one that was heard then is heard here too."""
+    steps: Steps = [*TWO_TURNS[:7], (4.5, Initiate()), TWO_TURNS[7], (5.5, Initiate()), (5.75, PlaybackStarted(2))]
+    trace = call([*steps, (6.5, PlaybackFinished(2)), (7.0, False)], barge_in=MinWords(2))
+    assert initiated(trace.signals()) == [5.5]  # type: ignore[arg-type]
+    assert initiated(replay_under(trace, TurnMachine(barge_in=Immediate()))) == [4.5, 5.5]
+
+
+def test_an_initiative_that_would_not_have_been_cancelled_is_heard_when_it_was() -> None:
+    """It was offered again, before the one that waited behind it; here it has waited for its sound all the time."""
+    steps: Steps = [(1.0, StartOfTurn(0, "tea")), (1.1, Initiate(wait=True)), (1.2, Initiate(wait=True))]
+    steps += [(1.5, EndOfTurn(0, "tea")), (2.0, PlaybackStarted(0)), (3.0, PlaybackFinished(0))]
+    steps += [(3.2, StartOfTurn(1, "mm-hm")), (3.5, EndOfTurn(1, "Mm-hm.")), (3.6, PlaybackFinished(2))]
+    steps += [(4.0, PlaybackStarted(3)), (5.0, PlaybackFinished(3)), (5.5, PlaybackStarted(4)), (6.0, False)]
+    trace = call(steps)
+    assert initiated(trace.signals()) == [3.0, 3.6, 5.0]  # type: ignore[arg-type]
+    assert initiated(replay_under(trace, TurnMachine(barge_in=IgnoreBackchannels()))) == [3.0, 5.0]
+
+
+def test_a_reply_that_talks_on_ends_before_the_host_interrupts() -> None:
+    """As before anything else that was recorded: the turn that waited for it is answered, and not cut short."""
+    steps: Steps = [*TWO_TURNS[:5], (4.0, StartOfTurn(1, "no")), (4.5, EndOfTurn(1, "no"))]
+    trace = call([*steps, (6.0, Interrupt("milk")), (7.0, False)])
+    assert [one.trigger for one in trace.signals() if isinstance(one, Commit)] == ["model", "", "typed"]
+    deferred = replay(trace, barge_in=Never()).turns
+    assert [turn.after.outcome for turn in deferred if turn.after] == ["answered", "answered", "answered"]
 
 
 def test_a_turn_that_would_not_have_cost_an_answer() -> None:
