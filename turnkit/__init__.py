@@ -176,4 +176,4 @@ __all__ = [
 __all__ += _barge_in.__all__
 __all__ += _speculation.__all__
 
-__getattr__ = on_first_use(__name__, _ON_FIRST_USE)
+__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE)

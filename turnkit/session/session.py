@@ -417,11 +417,15 @@ class Session:
 
         Args:
             fact: its name.
-            fields: what there is to know of it, as plain values; none may be called `at` or `fact`.
+            fields: what there is to know of it, as plain values, under any names.
 
         Raises:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
+        <<<<<<< HEAD
                 values, or called as the line's own; and if called from another thread.
+        =======
+                values.
+        >>>>>>> work-edges
         """
         self._thread.check("record")
         self._dispatcher.observers.fact(fact, fields)
