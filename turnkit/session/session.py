@@ -421,11 +421,7 @@ class Session:
 
         Raises:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
-        <<<<<<< HEAD
-                values, or called as the line's own; and if called from another thread.
-        =======
-                values.
-        >>>>>>> work-edges
+                values; and if called from another thread.
         """
         self._thread.check("record")
         self._dispatcher.observers.fact(fact, fields)

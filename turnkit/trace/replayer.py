@@ -27,15 +27,6 @@ from .records import VERSION, Closed, Fed, Trace, Woken
 _POLICIES = ("barge_in", "speculation")
 _MACHINE_NOTES = frozenset(
     {
-<<<<<<< HEAD
-        NoteKind.MALFORMED_MESSAGE,
-        NoteKind.UNKNOWN_MESSAGE,
-        NoteKind.SEQUENCE_GAP,
-        NoteKind.FLUX_WARNING,
-        NoteKind.FLUX_ERROR,
-        NoteKind.CONFIGURE_FAILED,
-        NoteKind.CALLBACK_FAILED,
-=======
         NoteKind.STALE_TURN,
         NoteKind.MISSED_END,
         NoteKind.MISSING_START,
@@ -46,7 +37,6 @@ _MACHINE_NOTES = frozenset(
         NoteKind.LATE_WORDS,
         NoteKind.EARLY_PLAYBACK,
         NoteKind.POLICY_FAILED,
->>>>>>> work-edges
     }
 )
 """All others are the session's own."""
