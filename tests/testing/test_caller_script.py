@@ -10,7 +10,16 @@ import turnkit.testing.caller_script
 from turnkit.errors import ConfigError
 from turnkit.session import Session
 from turnkit.testing import Caller, Conversation, rehearse, run
-from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, StreamLost, StreamRestored, TurnResumed, Update
+from turnkit.turns.events import (
+    EagerEndOfTurn,
+    EndOfTurn,
+    NoteKind,
+    StartOfTurn,
+    StreamLost,
+    StreamRestored,
+    TurnResumed,
+    Update,
+)
 from turnkit.wire import Connected, TurnInfo, decode, to_event
 
 
@@ -145,7 +154,7 @@ def test_on_the_wire_it_is_flux() -> None:
 
 
 def test_a_session_takes_the_frames_without_a_surprise() -> None:
-    """The decode path, the lost stream and its return included."""
+    """The decode path, the lost stream and its return included; the loss is told by an Error, which is noted."""
     session = Session()
     rehearse(session, Caller("0 Hello [lost]\n+0.5 [restored]\n+4 There? [end]", wire=True))
-    assert not session.notes
+    assert session.notes == {NoteKind.FLUX_ERROR: 1}
