@@ -158,7 +158,7 @@ class Judge:
     def after_the_caller_has_gone_nothing_begins(self) -> None:
         """And the run returns, in the time that those take who must finish or clean up."""
         for gone, _ in self.seen("hung up"):
-            after = self.seen("begun", "given", "sound", "effect", "must begin", "all heard", "works on")
+            after = self.seen("begun", "given", "sound", "effect", "must begin", "all heard")
             assert all(place < gone for place, _ in after)
             assert self.world.ended_at <= self.world.hung_up_at + 2
 

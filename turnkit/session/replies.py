@@ -60,7 +60,7 @@ class RunningReply:
         self.playback: ReplyPlayback | None = None
         self.error: BaseException | None = None
         self.reported = True  # whether anybody knows what was heard of it
-        self.watch = anyio.CancelScope()  # of the watch over its silence
+        self.watch: anyio.CancelScope | None = None  # of the watch over its silence
 
 
 class Replies:
@@ -208,7 +208,8 @@ class Replies:
             since = signal.turn
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
-        silence.pause(self, self._busy)
+        if self._busy:
+            silence.pause(self, True)
         gate = Gate(silence)
         reply = Reply(
             signal,
@@ -262,7 +263,7 @@ class Replies:
             running.gate.open(
                 lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
             )
-            running.scope = anyio.CancelScope()
+            running.scope, running.watch = anyio.CancelScope(), anyio.CancelScope()
             self.tasks.start_soon(self._run, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
@@ -314,6 +315,7 @@ class Replies:
     async def _run(self, running: RunningReply) -> None:
         """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         assert running.scope is not None
+        assert running.watch is not None
         ended = False
         try:
             with running.scope:
@@ -389,6 +391,7 @@ class Replies:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
         silence = running.gate.silence
         await running.gate.decided()
+        assert running.watch is not None
         with running.watch:
             await silence.wait()
             if running.reply.outcome is None:
