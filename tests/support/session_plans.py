@@ -93,9 +93,9 @@ mouths = st.builds(
     fails_after=seldom(st.integers(0, 5), -1),
     returns_after=seldom(st.integers(1, 3), -1),
 )
-host = st.sampled_from(
-    ["greet", "greet", "warn", "reprompt", "context", "protect", "unprotect", "discard", "late report"]
-)
+unasked = st.sampled_from(["greet", "greet", "warn", "reprompt", "queue", "queue"])
+others = st.sampled_from(["press", "type", "context", "protect", "unprotect", "discard", "late report", "hang up"])
+host = st.one_of(unasked, others)
 turns = st.tuples(
     st.just("turn"),
     st.lists(st.sampled_from(["resumed", "superseded", "again"]), max_size=2),
@@ -110,8 +110,8 @@ strays = st.tuples(
     st.sampled_from(["", "?!", "the same", "others"]),
 )
 waits = st.tuples(st.just("wait"), st.sampled_from([0.0625, 0.5, 2.0, 10.0]))
-others = st.one_of(waits, strays, st.tuples(st.just("host"), host), st.sampled_from([("lost",), ("back",)]))
-steps = st.integers(0, 3).flatmap(lambda count: others if count == 3 else turns)
+strikes = st.one_of(waits, strays, st.tuples(st.just("host"), host), st.sampled_from([("lost",), ("back",)]))
+steps = st.integers(0, 3).flatmap(lambda count: strikes if count == 3 else turns)
 plans = st.builds(
     Plan,
     settings=machine_settings,

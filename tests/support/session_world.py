@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import anyio
@@ -50,6 +51,9 @@ class World:
     workers: TaskGroup | None = None  # of the host's, and as long-lived as it is
     index: int = 0
     count: int = 0
+    queued: int = 0
+    hung_up_at: float = inf
+    ended_at: float = inf
 
     def __post_init__(self) -> None:
         self.session = Session(respond=self.respond, speak=self.speak, id="call", **self.plan.settings)
@@ -81,6 +85,8 @@ class World:
             await self.session.run(self.source(), drain=self.plan.drain)
         except ConnectionAbortedError:
             assert self.plan.breaks
+        finally:
+            self.ended_at = anyio.current_time()
 
     # Flux ---------------------------------------------------------------------------------------------------------
 
@@ -135,7 +141,7 @@ class World:
         """Never an error, whenever it comes; but nobody can initiate once the session is over."""
         session = self.session
         draft = [entry.reply for entry in self.log if isinstance(entry, Speculate)][-1:]
-        if action in ("greet", "warn", "reprompt"):
+        if action in ("greet", "warn", "reprompt", "queue"):
             try:
                 self.initiate(action)
             except LocalProtocolError:
@@ -146,13 +152,31 @@ class World:
             session.protect(session.floor[0], action == "protect")
         elif action == "discard" and draft:
             session.discard_draft(draft[0])
+        elif action == "press":
+            session.interrupt()
+        elif action == "type":
+            self.count += 1
+            session.interrupt(f"turn-{self.count} typed")
+        elif action == "hang up":
+            self.hang_up()
         elif action == "late report":
             for ended in [entry for entry in self.log if isinstance(entry, ReplyEnded)][-1:]:
                 session.playback_started(ended.reply)
                 session.playback_advanced(ended.reply, "never said")
                 session.playback_finished(ended.reply)
 
+    def hang_up(self) -> None:
+        if self.session._dispatcher.running:
+            self.session.hang_up()
+            self.hung_up_at = anyio.current_time()
+            self.see("hung up", -1)
+
     def initiate(self, action: str) -> None:
+        if action == "queue":
+            self.queued += 1
+            queued = f"queued {self.queued} "
+            self.session.initiate(lambda reply: self.think(reply, queued), wait=True)
+            return
         what = f"{action} {len(self.asked)} "
         if action == "greet":
             reply = self.session.initiate(what)
@@ -179,6 +203,8 @@ class World:
     async def think(self, reply: Reply, prefix: str) -> None:
         mind = self.plan.minds[reply.id % len(self.plan.minds)]
         self.replies[reply.id] = reply
+        if prefix.startswith("queued"):
+            self.asked[reply.id] = "queue", prefix
         self.see("begun", reply.id, prefix)
         try:
             if mind.cleanup == "group":
