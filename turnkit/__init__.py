@@ -81,7 +81,7 @@ from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
-    from .session import Reply, Session
+    from .session import HostFailure, Reply, Session
     from .session.feed import Feed
     from .session.signal_stream import SignalStream
     from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
@@ -93,6 +93,7 @@ _ON_FIRST_USE = {
     "ClockSink": "speaking",
     "Feed": "session.feed",
     "FluxStream": "flux",
+    "HostFailure": "session",
     "Playback": "speaking",
     "Reply": "session",
     "Session": "session",
@@ -123,6 +124,7 @@ __all__ = [
     "FluxOptions",
     "FluxStream",
     "Hold",
+    "HostFailure",
     "Initiate",
     "Interrupt",
     "LocalProtocolError",
