@@ -45,6 +45,7 @@ from .turns.events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     Outcome,
@@ -60,6 +61,7 @@ from .turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnDropped,
     TurnEvent,
     TurnResumed,
@@ -79,21 +81,27 @@ from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
-    from .session import Reply, Session
-    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
+    from .session import HostFailure, Reply, Session
+    from .session.feed import Feed
+    from .session.signal_stream import SignalStream
+    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speakable, speaker
 
 __version__ = "0.1.0"
 
 _ON_FIRST_USE = {
     "AudioSink": "speaking",
     "ClockSink": "speaking",
+    "Feed": "session.feed",
     "FluxStream": "flux",
+    "HostFailure": "session",
     "Playback": "speaking",
     "Reply": "session",
     "Session": "session",
+    "SignalStream": "session.signal_stream",
     "Sound": "speaking",
     "Timeline": "speaking",
     "connect": "flux",
+    "speakable": "speaking",
     "speaker": "speaking",
 }
 
@@ -112,11 +120,14 @@ __all__ = [
     "EagerEndOfTurn",
     "EndOfTurn",
     "Event",
+    "Feed",
     "FluxError",
     "FluxOptions",
     "FluxStream",
     "Hold",
+    "HostFailure",
     "Initiate",
+    "Interrupt",
     "LocalProtocolError",
     "Note",
     "NoteKind",
@@ -136,11 +147,13 @@ __all__ = [
     "ResumeReason",
     "Session",
     "Signal",
+    "SignalStream",
     "Sound",
     "Speculate",
     "StartOfTurn",
     "StreamLost",
     "StreamRestored",
+    "TimedWord",
     "Timeline",
     "TraceMismatch",
     "TurnDropped",
@@ -158,10 +171,11 @@ __all__ = [
     "connect",
     "decode",
     "encode",
+    "speakable",
     "speaker",
     "to_event",
 ]
 __all__ += _barge_in.__all__
 __all__ += _speculation.__all__
 
-__getattr__ = on_first_use(__name__, _ON_FIRST_USE)
+__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE)

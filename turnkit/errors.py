@@ -14,6 +14,10 @@ No message quotes a transcript or a key: every one of them may be logged as it s
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+Raised = TypeVar("Raised", bound=BaseException)
+
 __all__ = [
     "ConfigError",
     "ConnectionFailed",
@@ -94,3 +98,11 @@ class ConnectionFailed(TurnkitError, OSError):
 
 class TraceMismatch(TurnkitError, AssertionError):
     """Replaying a recording gave other signals than the recording holds."""
+
+
+def sole_error(raised: Raised) -> Raised:
+    """What was raised, out of the exception groups that task groups put around a single error; else as it is."""
+    error: BaseException = raised
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error  # type: ignore[return-value]  # a group of Exceptions holds no others

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from math import inf
+from typing import Any
 
 import anyio
 
@@ -32,6 +33,36 @@ def clock() -> Callable[[], float]:
 
         return trio.current_time
     return asyncio.get_running_loop().time
+
+
+def loop_token() -> object:
+    """What `in_loop` and `call_in_loop` know the running loop by."""
+    if on_trio():
+        import trio
+
+        return trio.lowlevel.current_trio_token()
+    return asyncio.get_running_loop()
+
+
+def in_loop(token: object) -> bool:
+    """Whether the caller runs in this loop, and so in its thread."""
+    try:
+        return loop_token() is token
+    except RuntimeError:  # in no loop at all
+        return False
+
+
+def call_in_loop(token: Any, function: Callable[[], object]) -> None:
+    """Have a loop call the function soon.
+
+    Args:
+        token: which loop, as `loop_token` gave it there; it must still run.
+        function: what to call; it may be given from any thread.
+    """
+    if isinstance(token, asyncio.AbstractEventLoop):
+        token.call_soon_threadsafe(function, context=_context())
+    else:
+        token.run_sync_soon(function)
 
 
 def _context() -> Context:

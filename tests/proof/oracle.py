@@ -141,27 +141,50 @@ TURN_EVENTS: dict[tuple[str, str], dict[str, str]] = {
 }
 
 PLAYBACK: dict[str, dict[str, str]] = {
-    "PlaybackStarted": {"draft": "note early_playback", "pending": "first_sound"},
+    "PlaybackStarted": {"draft": "note early_playback", "pending": "first_sound, judge_words"},
     "PlaybackAdvanced": {
         "draft": "note early_playback",
-        "pending": "first_sound, heard",
+        "pending": "first_sound, heard, judge_words",
         "audible": "heard",
         "held": "heard",
     },
     "PlaybackFinished": {
         "draft": "note early_playback",
-        "pending": "unheard, reply_over",
+        "pending": "silent, reply_over",
         "audible": "reply_over",
         "held": "reply_over",
     },
 }
 
-VERDICTS: dict[Verdict, dict[str, str]] = {  # while the reply is audible, while it is held, at the end of the turn
-    Verdict.YIELD: {"audible": "yield_floor", "held": "yield_floor", "final": "yield_floor"},
-    Verdict.HOLD: {"audible": "hold", "held": "", "final": "keep kept"},
-    Verdict.WAIT: {"audible": "", "held": "", "final": "keep kept"},
-    Verdict.KEEP: {"audible": "keep kept", "held": "keep kept", "final": "keep kept"},
-    Verdict.DEFER: {"audible": "keep deferred", "held": "keep deferred", "final": "keep deferred"},
+# While the reply is pending, audible or held; at the end of the turn ("late": it began before the first sound of the
+# reply, which is heard by now; "instead": that reply is still pending).
+VERDICTS: dict[Verdict, dict[str, str]] = {
+    Verdict.YIELD: {
+        "pending": "replace",
+        "audible": "yield_floor",
+        "held": "yield_floor",
+        "final": "yield_floor",
+        "late": "yield_floor",
+        "instead": "replace",
+    },
+    Verdict.HOLD: {
+        "pending": "",
+        "audible": "hold",
+        "held": "",
+        "final": "keep kept",
+        "late": "keep deferred",
+        "instead": "replace",
+    },
+    Verdict.WAIT: {
+        "pending": "",
+        "audible": "",
+        "held": "",
+        "final": "keep kept",
+        "late": "keep deferred",
+        "instead": "replace",
+    },
+    Verdict.KEEP: dict.fromkeys(("pending", "audible", "held", "final", "late", "instead"), "keep kept"),
+    Verdict.DEFER: dict.fromkeys(("pending", "audible", "held", "final", "late", "instead"), "keep deferred"),
 }
 
 DEADLINES = ("hold", "suspended", "stall", "idle")
@@ -215,6 +238,7 @@ class Turn:
     stalled: bool = False
     overlap: str | None = None
     why: str = ""
+    early: bool = False  # when it began, the reply that it overlaps was still pending
     silenced: bool = False  # a reply that was not heard yet has been cancelled for it
 
 
@@ -235,6 +259,8 @@ class Floor:
     turn: int | None
     text: str
     protected: bool
+    before: tuple[str, ...]  # the unanswered words that its Commit has brought
+    waits: bool = False  # an initiative that is offered again if a turn cancels it
     state: str = "pending"
     audible_at: float = 0.0
     heard: str = ""
@@ -248,6 +274,8 @@ class Suspended:
     text: str
     trigger: str
     reason: str
+    words: tuple[Any, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 @dataclass
@@ -279,7 +307,8 @@ class Oracle:
     floor: Floor | None = None
     suspended: Suspended | None = None
     unannounced: Unannounced | None = None
-    unanswered: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()  # the unanswered words that have come after the Commit of the reply on the floor
+    waiting: tuple[bool, ...] = ()  # initiatives, each protected or not
     ended: int = -1  # Flux's index of the last turn that ended on this connection
     stalled_text: str | None = None  # the words with which turnkit itself ended that turn
     turns: int = 0
@@ -322,6 +351,9 @@ class Oracle:
         self.cancel("closed")
         if self.floor is not None and self.floor.state == "pending":
             self.cancel_pending("closed")
+        for _ in self.waiting:
+            self.tell(Cancel(None, self.new_reply(), CancelReason.CLOSED, at=self.at))
+        self.waiting = ()
         if self.turn is not None:
             self.drop(self.turn, "closed")
         if self.suspended is not None:
@@ -330,6 +362,11 @@ class Oracle:
             self.drop(self.open_unannounced(), "closed")
         self.closed = True
         return tuple(self.out)
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """All of them, oldest first: those that the reply on the floor is to answer too, unless it is heard."""
+        return self.after if self.floor is None else self.floor.before + self.after
 
     @property
     def deadline(self) -> float | None:
@@ -475,9 +512,7 @@ class Oracle:
 
     def open(self, note: str | None = None, ask: bool = True) -> None:
         """A turn begins. A suspended one is dropped and its text becomes unanswered; then *taking the floor*."""
-        if self.suspended is not None:
-            self.unanswered += (self.suspended.text,)
-            self.drop_suspended(self.suspended.reason)
+        self.supersede_suspended()
         if note is not None:
             self.note(note)
         text = self.event.transcript if said(self.event.transcript) else ""
@@ -487,18 +522,19 @@ class Oracle:
         self.turns += 1
         self.unannounced = self.stalled_text = None
         self.move("speaking")
-        self.tell(TurnStarted(self.turn.number, text, at=self.at))
-        if self.floor is None:
-            return
-        if self.floor.state == "pending":
-            if self.floor.turn is not None:
-                self.unanswered += (self.floor.text,)
-            self.cancel_pending("new_turn")
-            self.turn.silenced = True
-        else:
-            self.turn.overlap = "undecided"
-            if ask:
+        self.tell(TurnStarted(self.turn.number, text, self.on_floor(), at=self.at))
+        if self.floor is not None:
+            self.turn.overlap, self.turn.early = "undecided", self.floor.state == "pending"
+            if ask and (text or not self.turn.early):
                 self.ask(final=False)
+
+    def supersede_suspended(self) -> None:
+        if self.suspended is not None:
+            self.after += (self.suspended.text,)
+            self.drop_suspended(self.suspended.reason)
+
+    def on_floor(self) -> int | None:
+        return None if self.floor is None else self.floor.reply
 
     def move(self, state: str) -> None:
         """A new state of the user is progress."""
@@ -541,7 +577,9 @@ class Oracle:
         if start:
             turn.drafts += 1
             self.draft = Draft(self.new_reply(), turn.text)
-            self.tell(Speculate(turn.number, self.draft.reply, turn.text, self.event.confidence, str(why), at=self.at))
+            news = (turn.text, self.event.confidence, str(why), self.unanswered)
+            timed = (self.event.words, self.event.languages)
+            self.tell(Speculate(turn.number, self.draft.reply, *news, *timed, at=self.at))
 
     # The end of a turn --------------------------------------------------------------------------------------------
 
@@ -549,6 +587,7 @@ class Oracle:
         """Ending the turn: kept is dropped, deferred waits for the floor, all else is committed."""
         turn = self.turn
         assert turn is not None
+        timed = (self.event.words, self.event.languages) if trigger is None else ((), ())
         trigger = self.event.trigger if trigger is None else trigger
         self.idles = 0
         if turn.overlap == "undecided":
@@ -558,11 +597,11 @@ class Oracle:
         if turn.overlap == "kept":
             return self.drop(turn, "overlap_kept", turn.why)
         if turn.overlap == "deferred":
-            self.suspended = Suspended(turn.number, turn.text, trigger, "superseded")
+            self.suspended = Suspended(turn.number, turn.text, trigger, "superseded", *timed)
         else:
             if self.draft is not None and said(self.draft.text) != said(turn.text):
                 self.cancel("transcript_changed")
-            self.commit(turn.number, turn.text, trigger)
+            self.commit(turn.number, turn.text, trigger, timed)
         self.turn_over()
 
     def end_empty(self, reason: str, note: str | None = None) -> None:
@@ -582,6 +621,9 @@ class Oracle:
         turn = self.turn
         if turn is not None:
             self.cancel("stream_lost")
+            early = turn.early and turn.overlap == "undecided" and turn.text != ""
+            if early and self.floor is not None and self.floor.state == "pending" and not self.floor.protected:
+                self.replace()
             if turn.text and turn.overlap is None:
                 self.idles = 0
                 self.suspended = Suspended(turn.number, turn.text, "stream_lost", "stream_lost")
@@ -592,8 +634,8 @@ class Oracle:
                 self.resume("turn_lost")
                 if turn.text:
                     self.idles = 0
-                if turn.text and turn.overlap == "deferred":
-                    self.unanswered += (turn.text,)
+                if turn.text and (turn.overlap == "deferred" or early):
+                    self.after += (turn.text,)
                 self.drop(turn, "stream_lost")
         self.ended, self.stalled_text = -1, None
 
@@ -603,21 +645,34 @@ class Oracle:
     def drop(self, turn: Turn, reason: str, why: str = "") -> None:
         self.tell(TurnDropped(turn.number, turn.text, DropReason(reason), why, at=self.at))
         self.turn_over()
-        if turn.silenced and self.unanswered and reason != "closed":
+        if reason == "closed":
+            return
+        if turn.silenced and self.unanswered:
             self.commit(None, "", "unanswered")
+        self.next_in_line()
 
     def turn_over(self) -> None:
         assert self.turn is not None
         self.ended, self.stalled_text = self.turn.index, None
         self.turn, self.user = None, "listening"
         self.deadlines.pop("stall", None)
-        self.silence_begins()
+
+    def next_in_line(self) -> None:
+        """Nobody has the floor: it goes to the turn that waits for it, or to the agent's initiative, or is silent."""
+        if self.turn is None and self.floor is None and self.suspended is not None:
+            if "suspended" not in self.deadlines:
+                self.commit_suspended()
+        elif self.quiet() and self.waiting:
+            protected, self.waiting = self.waiting[0], self.waiting[1:]
+            self.commit(None, "", "initiate", protected=protected, waits=True)
+        else:
+            self.silence_begins()
 
     def commit_suspended(self) -> None:
         waiting = self.suspended
         assert waiting is not None
         self.forget_suspended()
-        self.commit(waiting.turn, waiting.text, waiting.trigger)
+        self.commit(waiting.turn, waiting.text, waiting.trigger, (waiting.words, waiting.languages))
 
     def drop_suspended(self, reason: str) -> None:
         assert self.suspended is not None
@@ -635,29 +690,52 @@ class Oracle:
         if self.turn is not None and self.turn.overlap == "undecided":
             self.ask(final=False)
 
+    def judge_words(self) -> None:
+        """So it is at the first sound, if there are words that it is over."""
+        if self.turn is not None and self.turn.text:
+            self.judge()
+
     def ask(self, final: bool) -> None:
-        """A protected reply is always DEFER; a policy that fails gives the user the floor."""
+        """A protected reply is always DEFER; a policy that fails gives the user the floor.
+
+        A turn that began before the reply was heard is no backchannel for being undecided at its end.
+        """
         turn, floor = self.turn, self.floor
         assert turn is not None
         assert floor is not None
         if floor.protected:
             verdict, turn.why = Verdict.DEFER, "the reply is protected"
         else:
-            elapsed, playing, held = self.at - turn.started, self.at - floor.audible_at, floor.state == "held"
+            elapsed, held, pending = self.at - turn.started, floor.state == "held", floor.state == "pending"
+            playing = 0.0 if pending else self.at - floor.audible_at
             try:
-                answer = self.barge_in(Overlap(turn.text, elapsed, playing, floor.heard, held, final))
+                answer = self.barge_in(Overlap(turn.text, elapsed, playing, floor.heard, held, final, pending))
                 verdict, turn.why = answer if isinstance(answer, tuple) else (answer, "")
                 verdict = Verdict(verdict)
             except Exception:
                 self.note("policy_failed")
                 verdict, turn.why = Verdict.YIELD, "the policy failed"
-        self.run(VERDICTS[verdict]["final" if final else floor.state])
+        now = "instead" if floor.state == "pending" else "late" if turn.early else "final"
+        self.run(VERDICTS[verdict][now if final else floor.state])
 
     def yield_floor(self) -> None:
         assert self.turn is not None
+        self.barge(self.turn.number, self.turn.text, self.turn.why)
+
+    def barge(self, turn: int | None, text: str, why: str) -> None:
         assert self.floor is not None
-        self.tell(BargeIn(self.turn.number, self.floor.reply, self.turn.text, self.turn.why, at=self.at))
+        self.tell(BargeIn(turn, self.floor.reply, text, why, self.floor.heard, at=self.at))
         self.free_floor()
+
+    def replace(self) -> None:
+        """A pending reply gets Cancel `new_turn`, and what it was to answer becomes unanswered."""
+        assert self.floor is not None
+        if self.turn is not None:
+            self.turn.silenced = True
+        if self.floor.waits:
+            self.waiting = (self.floor.protected, *self.waiting)
+        self.unheard()
+        self.cancel_pending("new_turn")
 
     def hold(self) -> None:
         assert self.turn is not None
@@ -696,16 +774,27 @@ class Oracle:
         self.tell(Cancel(self.floor.turn, self.floor.reply, CancelReason(reason), at=self.at))
         self.free_floor()
 
-    def commit(self, turn: int | None, text: str, trigger: str, protected: bool = False) -> None:
+    def commit(
+        self,
+        turn: int | None,
+        text: str,
+        trigger: str,
+        timed: tuple[Any, Any] = ((), ()),
+        protected: bool = False,
+        waits: bool = False,
+    ) -> None:
         """The draft gets the floor, or else a new reply; `unanswered` stays until something is heard."""
         draft, self.draft = self.draft, None
         reply = self.new_reply() if draft is None else draft.reply
-        self.floor = Floor(reply, turn, text, protected if draft is None else draft.protected)
+        protected = protected if draft is None else draft.protected
+        self.floor, self.after = Floor(reply, turn, text, protected, self.after, waits), ()
         self.deadlines.pop("idle", None)
-        self.tell(Commit(turn, reply, text, draft is not None, trigger, self.unanswered, at=self.at))
+        self.tell(Commit(turn, reply, text, draft is not None, trigger, self.unanswered, *timed, at=self.at))
 
     def free_floor(self) -> None:
         """If the reply is over, so is the overlap, decided or not: the turn is an ordinary one."""
+        assert self.floor is not None
+        self.after = self.floor.before + self.after
         self.floor = None
         self.deadlines.pop("hold", None)
         if self.turn is not None:
@@ -721,31 +810,85 @@ class Oracle:
     def first_sound(self) -> None:
         assert self.floor is not None
         self.floor.state, self.floor.audible_at = "audible", self.at
-        self.unanswered = ()
+        self.floor.before = ()
 
     def heard(self) -> None:
         assert self.floor is not None
         self.floor.heard = self.event.heard
 
+    def silent(self) -> None:
+        """Over without a sound: unless it failed, that was its author's answer."""
+        assert self.floor is not None
+        if self.event.failed:
+            self.unheard()
+        else:
+            self.floor.before = ()
+
     def unheard(self) -> None:
         assert self.floor is not None
         if self.floor.turn is not None:
-            self.unanswered += (self.floor.text,)
+            self.floor.before += (self.floor.text,)
 
     def reply_over(self) -> None:
         self.free_floor()
-        if self.suspended is not None:
-            self.commit_suspended()
-        self.silence_begins()
+        self.next_in_line()
 
     # The host -----------------------------------------------------------------------------------------------------
 
     def Initiate(self, event: Any) -> None:
-        """Refused while the user has a turn open, one is suspended, or a reply has the floor."""
+        """Refused while the user has a turn open, one is suspended, or a reply has the floor; or it waits till then."""
         if self.quiet():
-            self.commit(None, "", "initiate", event.protected)
+            self.commit(None, "", "initiate", protected=event.protected, waits=event.wait)
+        elif event.wait:
+            self.waiting += (event.protected,)
         else:
             self.tell(Cancel(None, self.new_reply(), CancelReason.FLOOR_TAKEN, at=self.at))
+
+    def Interrupt(self, event: Any) -> None:
+        """The user takes the floor otherwise than by speech; what was typed is a turn, over as it begins."""
+        self.idles = 0
+        self.deadlines.pop("idle", None)
+        floor = self.floor
+        may_stop = floor is not None and not floor.protected
+        if said(event.transcript):
+            return self.typed(event.transcript, may_stop)
+        if floor is not None and may_stop:
+            if floor.state == "pending":
+                self.unheard()
+                self.cancel_pending("interrupted")
+            else:
+                number, words = (None, "") if self.turn is None else (self.turn.number, self.turn.text)
+                self.barge(number, words, "the host interrupted")
+        self.next_in_line()
+
+    def typed(self, text: str, may_stop: bool) -> None:
+        """An open turn ends with the words it has, which become unanswered; new words of it are a fresh turn."""
+        if self.turn is not None:
+            self.cut_short(self.turn)
+        self.supersede_suspended()
+        number, self.turns = self.turns, self.turns + 1
+        self.tell(TurnStarted(number, text, self.on_floor(), at=self.at))
+        if self.floor is not None and not may_stop:
+            self.suspended = Suspended(number, text, "typed", "superseded")
+            return
+        if self.floor is not None and self.floor.state == "pending":
+            self.replace()
+        elif self.floor is not None:
+            self.barge(number, text, "the host interrupted")
+        self.commit(number, text, "typed")
+
+    def cut_short(self, turn: Turn) -> None:
+        self.cancel("interrupted")
+        if not turn.text:
+            reason, why = DropReason.EMPTY, ""
+        elif turn.overlap == "kept":
+            reason, why = DropReason.OVERLAP_KEPT, turn.why
+        else:
+            reason, why = DropReason.SUPERSEDED, ""
+            self.after += (turn.text,)
+        self.tell(TurnDropped(turn.number, turn.text, reason, why, at=self.at))
+        self.turn_over()
+        self.stalled_text = turn.text
 
     def Protect(self, event: Any) -> None:
         """Also of a draft, for later; words are not lost because the agent could not stop."""

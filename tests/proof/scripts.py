@@ -22,6 +22,7 @@ from turnkit.turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     PlaybackAdvanced,
@@ -32,6 +33,7 @@ from turnkit.turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnResumed,
     Update,
     UserIdle,
@@ -56,7 +58,7 @@ from turnkit.turns.policy import Verdict as V
 def moody(overlap: Overlap) -> tuple[V, str]:
     """Every verdict there is, by all that an overlap tells."""
     mood = len(overlap.transcript) + int(overlap.elapsed * 8) + int(overlap.playing * 8) + len(overlap.heard)
-    return list(V)[(mood + 2 * overlap.held + overlap.final) % len(V)], f"mood {mood}"
+    return list(V)[(mood + 2 * overlap.held + overlap.final + 3 * overlap.pending) % len(V)], f"mood {mood}"
 
 
 def by_word(overlap: Overlap) -> V | tuple[V, str]:
@@ -151,6 +153,7 @@ WORDS = [
 ]
 SECRETS = ("for two", "hold on", "STRASSE", "हाँ")  # of which no Note may tell
 COURSE = ["tea", "tea。", "tea for two", "Tea for two!", "uh", "uh mm", "uh later", "uh stop", "hold on", "mm"]
+TIMED = [((), ()), ((TimedWord("tea", 0.5, 0.75, 0.9),), ("en",)), ((), ("en", "hi"))]
 LAPSES = [0.0, 0.0, 0.25, 0.25, 0.5, 0.08, 0.3, 1.0]  # a quarter is exact: deadlines meet
 CONFIDENCES = [0.0, 0.25, 0.5, 0.75, 1.0]
 
@@ -175,6 +178,7 @@ class Answer(NamedTuple):
     floor: tuple[int, str] | None
     suspended: int | None
     unanswered: tuple[str, ...]
+    waiting: int
     closed: bool
 
 
@@ -288,7 +292,11 @@ class Author:
         if chance < 0.4 and (self.oracle.floor or self.oracle.draft):
             return self.host_event()
         if chance < 0.15 and self.oracle.quiet():
-            return Initiate(chance < 0.1)
+            return Initiate(chance < 0.1, chance < 0.06)
+        if chance > 0.98:
+            return self.random.choice(
+                [Initiate(chance > 0.99, True), Interrupt(), Interrupt(self.random.choice(COURSE))]
+            )
         return self.flux_event()
 
     def lost(self) -> StreamLost:
@@ -309,10 +317,12 @@ class Author:
         if self.random.random() < 0.3:
             self.flux_speaks = False
             self.index += 1
-            return EndOfTurn(self.index - 1, *fields, choose(["model", "manual", "timeout", ""]))
+            return EndOfTurn(self.index - 1, *fields, choose(["model", "manual", "timeout", ""]), *choose(TIMED))
+        if choose([True, False]):
+            return EagerEndOfTurn(self.index, *fields, *choose(TIMED))
         if self.oracle.user == "ending":
-            return choose([TurnResumed, Update, EagerEndOfTurn])(self.index, *fields)
-        return choose([Update, Update, Update, EagerEndOfTurn, EagerEndOfTurn, TurnResumed])(self.index, *fields)
+            return choose([TurnResumed, Update])(self.index, *fields)
+        return choose([Update, Update, Update, TurnResumed])(self.index, *fields)
 
     def host_event(self) -> Any:
         choose = self.random.choice
@@ -323,7 +333,11 @@ class Author:
         assert self.oracle.floor is not None
         reply = self.oracle.floor.reply
         if self.oracle.floor.state == "pending":
-            return choose([PlaybackStarted(reply)] * 3 + [PlaybackAdvanced(reply, "Good"), Protect(reply, on)])
+            # Not often at once: turns begin over replies that are not heard yet.
+            if choose([True, False]):
+                return self.flux_event()
+            silent = [PlaybackFinished(reply), PlaybackFinished(reply, failed=True)]
+            return choose([PlaybackStarted(reply)] * 3 + [PlaybackAdvanced(reply, "Good"), Protect(reply, on), *silent])
         return choose(
             [PlaybackAdvanced(reply, choose(["Good", "Good day"]))] * 2 + [PlaybackFinished(reply), Protect(reply, on)]
         )
@@ -346,10 +360,12 @@ class Author:
             return choose(kinds)(index, self.any_words(), choose(CONFIDENCES), self.audio)
         on, reply = choose([True, False]), choose(replies)
         if kind == "reply":
-            reports = [PlaybackStarted(reply), PlaybackAdvanced(reply, choose(["", "Good"])), PlaybackFinished(reply)]
+            reports = [PlaybackStarted(reply), PlaybackAdvanced(reply, choose(["", "Good"]))]
+            reports.append(PlaybackFinished(reply, failed=on))
             return choose([*reports, Protect(reply, on), DraftDiscarded(reply, choose(["failed", "context_changed"]))])
         if kind == "host":
-            return choose([Initiate(on), Initiate(False), Busy(on)])
+            typed = Interrupt(self.any_words())
+            return choose([Initiate(on), Initiate(False, True), Initiate(on, True), typed, Interrupt(), Busy(on)])
         return self.lost() if on else StreamRestored("back")
 
 
@@ -370,7 +386,7 @@ def observe(player: Any, do: str, event: Any, at: float, asked: list[Any]) -> An
     signals = refusal or tuple([Note(s.kind, "", at=s.at) if type(s) is Note else s for s in answered])
     if type(player) is not Oracle:
         shown = (player.user, player.turn, player.draft, player.floor, player.suspended)
-        return Answer(signals, tuple(asked), player.deadline, *shown, player.unanswered, player.closed)
+        return Answer(signals, tuple(asked), player.deadline, *shown, player.unanswered, player.waiting, player.closed)
     turn, draft, floor, suspended = player.turn, player.draft, player.floor, player.suspended
     return Answer(
         signals,
@@ -382,6 +398,7 @@ def observe(player: Any, do: str, event: Any, at: float, asked: list[Any]) -> An
         None if floor is None else (floor.reply, floor.state),
         None if suspended is None else suspended.turn,
         player.unanswered,
+        len(player.waiting),
         player.closed,
     )
 

@@ -23,6 +23,7 @@ from turnkit.turns.events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     PlaybackFinished,
@@ -57,6 +58,11 @@ SPECULATE = Speculate(0, 0, "tea", 0.0, at=9.0)
 CANCEL = Cancel(0, 0, CancelReason.RESUMED, at=9.0)
 COMMIT = Commit(0, 0, "tea", True, "model", at=9.0)
 FRESH = Commit(0, 0, "tea", False, "model", at=9.0)
+STARTED, NOISE = TurnStarted(1, "no", 0, at=9.0), StartOfTurn(1)
+REPLACED = Cancel(0, 0, CancelReason.NEW_TURN, at=9.0)
+EMPTY = TurnDropped(0, "tea", DropReason.EMPTY, at=9.0)
+FAILED = (PlaybackFinished(0), EndOfTurn(1, "so"), PlaybackFinished(1, failed=True))
+FORGETFUL = (TurnStarted(2, "no", at=9.0), Commit(2, 2, "no", False, "", at=9.0))
 BARGE_IN = BargeIn(1, 0, "no", at=9.0)
 HOLD = Hold(1, 0, at=9.0)
 RESUME = Resume(1, 0, ResumeReason.BACKCHANNEL, at=9.0)
@@ -104,7 +110,7 @@ BROKEN: list[tuple[int, str, tuple[Event, ...], Event | None, tuple[Signal, ...]
     (2, "Cancel superseded of a pending", PENDING, NEXT, (Cancel(0, 0, CancelReason.SUPERSEDED, at=9.0),)),
     (2, "names another turn", PENDING, NEXT, (Cancel(None, 0, CancelReason.NEW_TURN, at=9.0),)),
     (2, "BargeIn of a reply that has not the floor", OVERLAP, Update(1, "no no"), (BARGE_IN, BARGE_IN)),
-    (2, "floor_taken without Initiate", (), START, (Cancel(None, 0, CancelReason.FLOOR_TAKEN, at=9.0),)),
+    (9, "floor_taken without an Initiate", (), START, (Cancel(None, 0, CancelReason.FLOOR_TAKEN, at=9.0),)),
     (3, "Commit of a turn that is not alive", (), END, (FRESH,)),
     (3, "Commit of a turn without words", (StartOfTurn(0),), EndOfTurn(0), (Commit(0, 0, "", False, "", at=9.0),)),
     (3, "other words than its EndOfTurn", (START,), EndOfTurn(0, "tea!"), (FRESH,)),
@@ -115,18 +121,27 @@ BROKEN: list[tuple[int, str, tuple[Event, ...], Event | None, tuple[Signal, ...]
     (3, "turns are counted unbroken", (), START, (TurnStarted(4, "tea", at=9.0),)),
     (3, "that nothing asked for", (), END, (Commit(None, 0, "", False, "model", at=9.0),)),
     (3, "Commit after PlaybackStarted", (START,), PlaybackStarted(0), (FRESH,)),
-    (4, "BargeIn of a reply that is pending", PENDING, NEXT, (TurnStarted(1, "no", at=9.0), BARGE_IN)),
+    (4, "BargeIn of a reply that is pending", PENDING, NEXT, (STARTED, BARGE_IN)),
+    (4, "overlaps another reply", HEARD, NEXT, (TurnStarted(1, "no", at=9.0),)),
+    (4, "new_turn for a noise", PENDING, NOISE, (TurnStarted(1, "", 0, at=9.0), REPLACED)),
+    (4, "new_turn of a protected", (*PENDING, Protect(0, True)), NEXT, (STARTED, REPLACED)),
+    (4, "BargeIn without a turn", HEARD, NEXT, (BargeIn(None, 0, "", at=9.0),)),
+    (4, "interrupted without an Interrupt", PENDING, NEXT, (Cancel(0, 0, CancelReason.INTERRUPTED, at=9.0),)),
+    (4, "the agent is still heard", HEARD, Interrupt(), ()),
     (4, "by a turn that is not open", HEARD, NEXT, (BARGE_IN,)),
     (4, "BargeIn of a protected", (*GREETED, START), Update(0, "tea pot"), (BargeIn(0, 0, "tea", at=9.0),)),
     (4, "Hold of a protected", (*OVERLAP[:-1], Protect(0, True), NEXT), Update(1, "no no"), (HOLD,)),
     (4, "Hold of a reply that is held", OVERLAP, Update(1, "no no"), (HOLD, HOLD)),
     (4, "Resume of a reply that is audible", OVERLAP, Update(1, "no no"), (RESUME,)),
     (4, "Resume turn_lost after Update", OVERLAP, Update(1), (HOLD, Resume(1, 0, ResumeReason.TURN_LOST, at=9.0))),
-    (4, "BargeIn after PlaybackStarted", OVERLAP, PlaybackStarted(0), (BARGE_IN,)),
+    (4, "BargeIn after PlaybackFinished", OVERLAP, PlaybackFinished(0), (BARGE_IN,)),
     (4, "another reply has the floor", HEARD, Initiate(), (Commit(None, 1, "", False, "initiate", at=9.0),)),
     (4, "while the user has a turn", (START,), Initiate(), (Commit(None, 0, "", False, "initiate", at=9.0),)),
     (4, "Speculate while a reply", OVERLAP, EagerEndOfTurn(1, "no"), (Speculate(1, 1, "no", 0.0, at=9.0),)),
-    (4, "while the floor is free", (), Initiate(), (Cancel(None, 0, CancelReason.FLOOR_TAKEN, at=9.0),)),
+    (9, "while the floor is free", (), Initiate(), (Cancel(None, 0, CancelReason.FLOOR_TAKEN, at=9.0),)),
+    (9, "that does not wait", HEARD, Initiate(wait=True), (Cancel(None, 1, CancelReason.FLOOR_TAKEN, at=9.0),)),
+    (9, "nobody has asked for", (START,), EndOfTurn(0), (EMPTY, Commit(None, 0, "", False, "initiate", at=9.0))),
+    (9, "Initiate got no answer", HEARD, Initiate(), ()),
     (4, "without a new turn", PENDING, NEXT, (Cancel(0, 0, CancelReason.NEW_TURN, at=9.0),)),
     (5, "another one had not ended", (START,), NEXT, (TurnStarted(1, "no", at=9.0),)),
     (5, "of a turn that is not open", (), Update(0, "tea"), (updated("tea"),)),
@@ -139,7 +154,13 @@ BROKEN: list[tuple[int, str, tuple[Event, ...], Event | None, tuple[Signal, ...]
     (5, "can be answered", (START,), StreamLost(), (dropped(DropReason.STREAM_LOST),)),
     (5, "stalled after StreamLost", (START,), StreamLost(), (dropped(DropReason.STALLED),)),
     (5, "closed before close", (START,), END, (dropped(DropReason.CLOSED),)),
-    (5, "what is unanswered", (*PENDING, NEXT), EndOfTurn(1, "no"), (Commit(1, 1, "no", False, "model", at=9.0),)),
+    (
+        5,
+        "what is unanswered",
+        (*HEARD, *FAILED),
+        EndOfTurn(2, "no"),
+        (TurnStarted(2, "no", at=9.0), Commit(2, 2, "no", False, "", at=9.0)),
+    ),
     (6, "TurnStalled of a turn that is not open", (), Update(0, "tea"), (TurnStalled(0, "tea", at=9.0),)),
     (6, "TurnStalled after mere silence", (START,), None, (TurnStalled(0, "tea", at=9.0),)),
     (6, "somebody has the floor", (START,), None, (UserIdle(1, at=9.0),)),
@@ -171,7 +192,6 @@ SILENT: list[tuple[int, str, tuple[Event, ...], Event]] = [
     (1, "another draft than was announced", (START,), EAGER),
     (1, "another draft than was announced", DRAFT, TurnResumed(0, "tea")),
     (2, "none was committed", (START,), END),
-    (4, "Initiate got no answer", (), Initiate()),
     (5, "began or ended without a word", (), START),
     (5, "began or ended without a word", (START,), EndOfTurn(0, "")),
 ]
@@ -198,6 +218,7 @@ def saying(**said: Any) -> Any:
         "floor": None,
         "suspended": None,
         "unanswered": (),
+        "waiting": 0,
         "deadline": None,
         "closed": False,
     }

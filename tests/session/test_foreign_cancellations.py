@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from tests.support.sessions import outcomes, script, turn
-from tests.support.voices import Voice
+from tests.support.voices import Voice, echo
+from turnkit.errors import ConnectionFailed
 from turnkit.session import Reply, Session
 from turnkit.testing import virtual_time
 from turnkit.timers import on_trio
@@ -199,3 +200,35 @@ async def test_a_real_cancellation_passes() -> None:
     assert scope.cancelled_caught
     assert [end[1] for end in ends] == ["interrupted"]
     assert session.notes[NoteKind.CALLBACK_FAILED] == 0
+
+
+@foreign
+async def test_a_source_fails_as_any_other(strike: Callable[[], Any]) -> None:
+    """A task of the client was cancelled, not the run: what was said is answered, and the caller gets an error."""
+    voice = Voice()
+
+    async def source() -> AsyncIterator[object]:
+        for event in turn(0, "one"):
+            yield event
+        await strike()
+
+    session = Session(respond=echo, speak=voice.speak)
+    ends = outcomes(session)
+    with pytest.raises(ConnectionFailed, match=r"the source raised \w+, and nobody had asked for it") as caught:
+        await session.run(source())
+    assert ends == [(0, "finished", "You said: one")]
+    assert caught.value.attempts == (caught.value.__cause__,)
+
+
+def test_a_run_that_asyncio_cancels_is_cancelled() -> None:
+    """By Task.cancel, as asyncio.timeout and TaskGroup do, of which anyio knows nothing."""
+
+    async def call(session: Session) -> None:
+        async with asyncio.timeout(1.0):
+            await session.run(script(*turn(0, "one"), 60.0))
+
+    voice = Voice()
+    session = Session(respond=echo, speak=voice.speak)
+    backend, options = virtual_time("asyncio")
+    with pytest.raises(TimeoutError):
+        anyio.run(call, session, backend=backend, backend_options=options)

@@ -149,7 +149,11 @@ def test_connected_restores_a_stream_that_was_said_to_be_lost() -> None:
 def test_a_stream_is_lost_once_until_it_speaks_again() -> None:
     """By an event, an error or the end of the source; a turn shows that it is back."""
     intake = Intake()
-    assert steps(intake, StreamLost("a"), StreamLost("b"), {"type": "Error", "code": "C"}) == [StreamLost("a")]
+    error = {"type": "Error", "code": "C"}
+    assert steps(intake, StreamLost("a"), StreamLost("b"), error) == [
+        StreamLost("a"),
+        Surprise(NoteKind.FLUX_ERROR, "C"),
+    ]
     assert intake.lose("c") == ()
     assert steps(intake, Update(0, "x"), StreamLost("d")) == [Update(0, "x"), StreamLost("d")]
     assert steps(intake, turn(), StreamLost("e")) == [Update(0, ""), StreamLost("e")]
@@ -168,8 +172,6 @@ def test_after_a_loss_the_count_begins_anew() -> None:
 @pytest.mark.parametrize(
     ("message", "step"),
     [
-        ({"type": "Error", "code": "INTERNAL", "description": "x"}, StreamLost("INTERNAL")),
-        ({"type": "Error"}, StreamLost("Flux sent an Error")),
         ({"type": "Warning", "code": "SLOW"}, Surprise(NoteKind.FLUX_WARNING, "SLOW")),
         ({"type": "Warning"}, Surprise(NoteKind.FLUX_WARNING, "without a code")),
         ({"type": "ConfigureFailure", "code": "BAD"}, Surprise(NoteKind.CONFIGURE_FAILED, "BAD")),
@@ -181,6 +183,29 @@ def test_what_flux_says_beside_the_turns(message: dict[str, Any], step: Step) ->
     """By its code, which quotes nobody; a gap before it is noted first."""
     assert steps(Intake(), message) == [step]
     assert steps(Intake(), turn(number=1), message | {"sequence_id": 3}) == [Update(0, ""), gap(3, 1), step]
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "reason"),
+    [
+        ({"type": "Error", "code": "INTERNAL", "description": "x"}, "INTERNAL: x", "INTERNAL"),
+        ({"type": "Error"}, "without a code", "Flux sent an Error"),
+    ],
+)
+def test_an_error_of_flux_is_noted_and_loses_the_stream(message: dict[str, Any], said: str, reason: str) -> None:
+    """By its code and its own sentence; it is fatal until there is a stream again."""
+    intake = Intake()
+    assert steps(intake, connected(), message | {"sequence_id": 1}) == [
+        Surprise(NoteKind.FLUX_ERROR, said),
+        StreamLost(reason),
+    ]
+    fatal = intake.fatal
+    assert fatal is not None
+    assert (fatal.code, fatal.request_id) == (message.get("code", ""), "r")
+    steps(intake, connected())
+    got_over = intake.fatal
+    intake.lose("another")
+    assert got_over is intake.fatal is None, "that is no Error of Flux"
 
 
 def test_new_settings_are_nothing_to_the_machine() -> None:

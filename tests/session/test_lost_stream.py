@@ -48,7 +48,7 @@ async def test_an_error_message_loses_the_stream_and_connected_restores_it() -> 
     )
     commits = [signal for signal in signals if isinstance(signal, Commit)]
     assert [(commit.turn, commit.unanswered) for commit in commits] == [(1, ("tea",))]
-    assert not session.notes
+    assert session.notes == {NoteKind.FLUX_ERROR: 1}
 
 
 async def test_a_second_connected_is_a_reconnect_that_nobody_told_of() -> None:

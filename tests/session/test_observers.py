@@ -45,7 +45,7 @@ class Witness:
         self._note("end")
 
 
-def ignore(function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
+def ignore(function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True) -> None:
     """Nobody wants to know."""
 
 
@@ -87,7 +87,9 @@ def test_what_one_raises_the_next_is_spared() -> None:
     error = LocalProtocolError("no")
     failing = Witness("a", told, error)
 
-    def failed(function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
+    def failed(
+        function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True
+    ) -> None:
         failures.append((function, at, error, noted))
 
     observers = Observers(None, failed)

@@ -11,6 +11,7 @@ from tests.support.session_world import Seen, World
 from turnkit.turns.events import (
     BargeIn,
     Cancel,
+    CancelReason,
     Commit,
     Hold,
     Note,
@@ -56,12 +57,29 @@ class Judge:
         self.every_outcome_fits()
         self.every_turn_has_one_reply()
         self.what_must_finish_does()
+        self.who_waits_until_it_is_heard_waits_for_it()
+        self.whose_sound_is_over_works_on()
+        self.who_waits_for_the_floor_gets_it_in_order()
+        self.after_the_caller_has_gone_nothing_begins()
         self.keys_are_of_what_is_owed()
         self.history_is_what_was_heard()
         self.who_failed_is_told_and_nobody_else()
 
     def who_failed_is_told_and_nobody_else(self) -> None:
-        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(self.seen("failed"))
+        hung = {seen.reply for _, seen in self.seen("hung")}
+        failures = [
+            note.detail for note in self.log if isinstance(note, Note) and note.kind is NoteKind.CALLBACK_FAILED
+        ]
+        late = [int(detail.split()[-2].rstrip(":")) for detail in failures if detail.endswith("TimeoutError")]
+        assert set(late) <= hung, "only who hangs is too late"
+        foreign = self.seen("foreign")
+        # In the very step in which it is cancelled nobody can tell a foreign cancellation from its own.
+        assert 0 <= len(failures) - len(self.seen("failed")) - len(late) <= len(foreign)
+        for place, seen in foreign:
+            end = self.ends[seen.reply]
+            fits = end < place or self.log[end].outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
+            assert seen.reply in self.lost or fits
+        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(failures)
 
     def nothing_is_heard_or_done_out_of_its_time(self) -> None:
         for place, seen in self.seen("given", "sound", "effect", "must begin"):
@@ -130,6 +148,39 @@ class Judge:
         """Also if the user takes the floor meanwhile, and also if the whole call is cut off."""
         begun, ended = ([seen.reply for _, seen in self.seen(what)] for what in ("must begin", "must end"))
         assert sorted(begun) == sorted(ended)
+
+    def who_waits_until_it_is_heard_waits_for_it(self) -> None:
+        """Only a voice that gives up has not said what it was given."""
+        gave_up = {seen.reply for _, seen in self.seen("gave up")}
+        for place, seen in self.seen("all heard"):
+            assert place < self.lost.get(seen.reply, inf)
+            if seen.reply not in gave_up:
+                assert self.text("sound", seen.reply, place) == self.text("said", seen.reply, place)
+
+    def who_waits_for_the_floor_gets_it_in_order(self) -> None:
+        """Each once, in the order they came in, and again only if a turn cancelled it before its first sound."""
+        last, before = 0, -1
+        for _, seen in self.seen("begun"):
+            if seen.detail.startswith("queued"):
+                number = int(seen.detail.split()[1])
+                assert number >= last, "nobody is overtaken"
+                if number == last:
+                    assert self.log[self.cancels[before]].reason is CancelReason.NEW_TURN
+                last, before = number, seen.reply
+
+    def after_the_caller_has_gone_nothing_begins(self) -> None:
+        """And the run returns, in the time that those take who must finish or clean up."""
+        for gone, _ in self.seen("hung up"):
+            after = self.seen("begun", "given", "sound", "effect", "must begin", "all heard")
+            assert all(place < gone for place, _ in after)
+            assert self.world.ended_at <= self.world.hung_up_at + 2
+
+    def whose_sound_is_over_works_on(self) -> None:
+        """Whatever the user does after that; only the end of the call cuts it off."""
+        if self.world.plan.drain and self.world.plan.cut == inf == self.world.hung_up_at:
+            begun, ended = ({seen.reply for _, seen in self.seen(what)} for what in ("works on", "has worked"))
+            finished = {reply for reply, place in self.ends.items() if self.log[place].outcome is Outcome.FINISHED}
+            assert begun & finished <= ended
 
     def keys_are_of_what_is_owed(self) -> None:
         """The same key for the same owed words, so that they take effect once; other keys for others, or never."""

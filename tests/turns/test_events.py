@@ -35,6 +35,7 @@ from turnkit.turns.events import (
     Speculate,
     StartOfTurn,
     StreamLost,
+    TimedWord,
     TurnEvent,
     TurnResumed,
     UserIdle,
@@ -52,6 +53,7 @@ VALUES: dict[object, st.SearchStrategy[object]] = {
     str: st.text(),
     bool: st.booleans(),
     tuple[str, ...]: st.lists(st.text(), max_size=3).map(tuple),
+    tuple[TimedWord, ...]: st.lists(st.builds(TimedWord, st.text(), numbers, numbers, numbers), max_size=3).map(tuple),
     **{reason: st.sampled_from(reason) for reason in REASONS},
 }
 
@@ -80,15 +82,15 @@ def test_vocabulary_is_complete() -> None:
         for name, value in vars(events).items()
         if isinstance(value, type) and issubclass(value, msgspec.Struct) and not name.startswith("_")
     }
-    assert set(EVENTS) | set(SIGNALS) | {events.ReplyEnded} == public
-    assert len(EVENTS) == len(set(EVENTS)) == 14
+    assert set(EVENTS) | set(SIGNALS) | {ReplyEnded, TimedWord} == public
+    assert len(EVENTS) == len(set(EVENTS)) == 15
     assert len(SIGNALS) == len(set(SIGNALS)) == 12
     assert set(TURN_EVENTS) < set(EVENTS)
 
 
-@given(anything)
+@given(anything.filter(lambda value: not getattr(value, "words", ())))
 def test_repr_is_the_python_that_builds_it(value: object) -> None:
-    """Evaluating the repr of any event or signal gives an equal one of the same type."""
+    """Evaluating the repr of any event or signal gives an equal one of the same type; of timed words none is shown."""
     again = eval(repr(value), {"__builtins__": {"True": True, "False": False, "None": None}}, vars(events))
     assert again == value
     assert type(again) is type(value)
@@ -231,11 +233,17 @@ def test_everything_finite_fits(
 
 
 def test_turn_events_share_their_fields() -> None:
-    """Whoever takes one turn event takes them all: the same fields first, and a trigger at the end of a turn."""
+    """Whoever takes one turn event takes them all: the same fields first, and what an end has besides."""
     shared = ("turn_index", "transcript", "confidence", "audio_end")
-    for kind in (StartOfTurn, events.Update, EagerEndOfTurn, TurnResumed):
+    for kind in (StartOfTurn, events.Update, TurnResumed):
         assert kind.__struct_fields__ == shared
-    assert EndOfTurn.__struct_fields__ == (*shared, "trigger")
+    assert EagerEndOfTurn.__struct_fields__ == (*shared, "words", "languages")
+    assert EndOfTurn.__struct_fields__ == (*shared, "trigger", "words", "languages")
+
+
+def test_a_timed_word_tells_no_log_what_it_is() -> None:
+    """Its repr has the length and the times only."""
+    assert repr(TimedWord("pin4711", 0.5, 0.75, 0.9)) == "TimedWord(7 characters, 0.5, 0.75)"
 
 
 @pytest.mark.parametrize("bad", [{"confidence": 10**400}, {"audio_end": -(10**400)}, {"turn_index": 10**5000}])
@@ -257,5 +265,6 @@ def test_of_every_text_it_is_known_whether_it_was_said() -> None:
     """A field that holds words and is not in SPOKEN would be read in recordings that are redacted."""
     kinds = (*EVENTS, *SIGNALS, ReplyEnded)
     fields = [field for kind in kinds for field in msgspec.structs.fields(kind)]
-    texts = {field.name for field in fields if field.type in (str, tuple[str, ...])}
-    assert texts == SPOKEN | {"reason", "trigger", "why", "detail"}
+    spoken = (str, tuple[str, ...], tuple[TimedWord, ...])
+    texts = {field.name for field in fields if field.type in spoken}
+    assert texts == SPOKEN | {"reason", "trigger", "why", "detail", "languages"}

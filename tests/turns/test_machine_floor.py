@@ -38,7 +38,7 @@ def test_a_turn_before_anything_was_heard_cancels_the_reply() -> None:
     """A pending reply is cancelled by a new turn, and its text comes with the next commit as unanswered."""
     stepped = SteppedMachine().committed("one")
     assert stepped.feed(StartOfTurn(1, "two")) == [
-        TurnStarted(1, "two", at=0.3),
+        TurnStarted(1, "two", 0, at=0.3),
         Cancel(0, 0, CancelReason.NEW_TURN, at=0.3),
     ]
     assert stepped.feed(EndOfTurn(1, "two")) == [Commit(1, 1, "two", False, "", ("one",), at=0.4)]
@@ -49,18 +49,29 @@ def test_a_turn_before_anything_was_heard_cancels_the_reply() -> None:
     assert stepped.feed(EndOfTurn(3, "four"))[-1] == Commit(3, 3, "four", False, "", (), at=0.9)
 
 
-def test_a_reply_without_sound_leaves_its_turn_unanswered() -> None:
-    """PlaybackFinished before any sound: the text was never answered audibly, and says so next time."""
+def test_a_reply_that_failed_before_its_first_sound_leaves_its_turn_unanswered() -> None:
+    """PlaybackFinished `failed` before any sound: the text was never answered, and says so next time."""
     stepped = SteppedMachine().committed("one")
-    assert stepped.feed(PlaybackFinished(0)) == []
+    assert stepped.feed(PlaybackFinished(0, failed=True)) == []
     assert stepped.feed(EndOfTurn(1, "two"))[-1] == Commit(1, 1, "two", False, "", ("one",), at=0.4)
+
+
+def test_a_reply_that_wants_no_sound_has_answered() -> None:
+    """PlaybackFinished before any sound, and nothing failed: a tool turn is answered, and what it was told of too."""
+    stepped = SteppedMachine().committed("one")
+    stepped.feed(PlaybackFinished(0, failed=True), EndOfTurn(1, "two"))
+    unanswered = [stepped.machine.unanswered]
+    assert stepped.feed(PlaybackFinished(1)) == []
+    unanswered.append(stepped.machine.unanswered)
+    assert unanswered == [("one",), ()]
+    assert stepped.feed(EndOfTurn(2, "three"))[-1] == Commit(2, 2, "three", False, "", at=0.6)
 
 
 def test_barge_in_is_immediate_by_default() -> None:
     """StartOfTurn over an audible reply stops it; the turn is an ordinary one from then on."""
     stepped = SteppedMachine().audible()
     assert stepped.feed(StartOfTurn(1, "stop")) == [
-        TurnStarted(1, "stop", at=0.4),
+        TurnStarted(1, "stop", 0, at=0.4),
         BargeIn(1, 0, "stop", "the user speaks", at=0.4),
     ]
     assert kinds(stepped.feed(EagerEndOfTurn(1, "stop"))) == ["Speculate"]
@@ -174,7 +185,7 @@ def test_a_deferred_turn_is_superseded_by_the_next() -> None:
     stepped.feed(StartOfTurn(1, "one"), EndOfTurn(1, "one"))
     assert stepped.feed(StartOfTurn(2, "two")) == [
         TurnDropped(1, "one", DropReason.SUPERSEDED, at=0.6),
-        TurnStarted(2, "two", at=0.6),
+        TurnStarted(2, "two", 0, at=0.6),
     ]
     stepped.feed(EndOfTurn(2, "two"))
     assert stepped.feed(PlaybackFinished(0)) == [Commit(2, 1, "two", False, "", ("one",), at=0.8)]

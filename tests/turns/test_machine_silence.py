@@ -30,14 +30,13 @@ def test_the_agent_may_begin_when_nobody_has_the_floor() -> None:
 
 
 def test_a_protected_greeting_is_not_interrupted() -> None:
-    """Initiate(protected): what is said over it is answered after it; before its first sound it gives way."""
-    stepped = SteppedMachine()
-    stepped.feed(Initiate(protected=True), PlaybackStarted(0), StartOfTurn(0, "hello?"))
-    assert stepped.feed(EndOfTurn(0, "hello?")) == []
-    assert kinds(stepped.feed(PlaybackFinished(0))) == ["Commit"]
-    stepped = SteppedMachine()
-    stepped.feed(Initiate(protected=True))
-    assert stepped.feed(StartOfTurn(0, "hello?"))[-1] == Cancel(None, 0, CancelReason.NEW_TURN, at=0.2)
+    """Initiate(protected): what is said over it is answered after it, also what is said before its first sound."""
+    for heard in ((PlaybackStarted(0),), ()):
+        stepped = SteppedMachine()
+        stepped.feed(Initiate(protected=True), *heard)
+        assert kinds(stepped.feed(StartOfTurn(0, "hello?"))) == ["TurnStarted"]
+        assert stepped.feed(EndOfTurn(0, "hello?")) == []
+        assert kinds(stepped.feed(PlaybackStarted(0), PlaybackFinished(0))) == ["Commit"]
 
 
 def test_a_suspended_turn_counts_as_open() -> None:

@@ -37,5 +37,5 @@ def test_whole_seconds_of_audio_are_seconds() -> None:
 def test_a_snapshot_of_an_earlier_version_is_refused() -> None:
     """It says which version it has and which one can be read, though nothing else in it makes sense here."""
     flat = {"version": 1, "now": 1.0, "turn": 0, "index": 0, "text": "tea", "reply": -1, "suspended": -1}
-    with pytest.raises(LocalProtocolError, match="the snapshot has version 1, this turnkit reads 2"):
+    with pytest.raises(LocalProtocolError, match="the snapshot has version 1, this turnkit reads 3"):
         TurnMachine.restore(msgspec.msgpack.encode(flat))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.kinds import kinds
 from tests.support.stepped_machine import SteppedMachine
-from turnkit.turns.chart import UserState
+from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
     Commit,
     DropReason,
@@ -76,14 +76,24 @@ def test_unannounced_words_are_told_of_at_the_end() -> None:
 
 @pytest.mark.parametrize("ends", [[EndOfTurn(1, "")], [EndOfTurn(1, "?!")], [StreamLost("gone")], []])
 def test_a_noise_does_not_cost_the_user_the_answer(ends: list[Event]) -> None:
-    """A turn of nothing that has cancelled a pending reply: what it was to answer is answered after all."""
+    """A turn of nothing leaves a pending reply alone: it is heard as if nothing had been."""
     stepped = SteppedMachine()
     stepped.feed(StartOfTurn(0, "What time do you open?"), EndOfTurn(0, "What time do you open?"))
-    assert kinds(stepped.feed(StartOfTurn(1, ""))) == ["TurnStarted", "Cancel"]
+    assert kinds(stepped.feed(StartOfTurn(1, ""))) == ["TurnStarted"]
     signals = stepped.feed(*ends)
     while not ends and stepped.machine.turn is not None:
         assert stepped.machine.deadline is not None
         signals = list(stepped.machine.wake(stepped.machine.deadline))
+    assert kinds(signals) == ["TurnDropped"]
+    assert stepped.machine.floor == (0, ReplyState.PENDING)
+
+
+def test_words_that_are_taken_back_do_not_cost_the_user_the_answer() -> None:
+    """A turn that cancels a pending reply and turns out to be nothing: what it was to answer is answered after all."""
+    stepped = SteppedMachine()
+    stepped.feed(StartOfTurn(0, "What time do you open?"), EndOfTurn(0, "What time do you open?"))
+    assert kinds(stepped.feed(StartOfTurn(1, "uh"))) == ["TurnStarted", "Cancel"]
+    signals = stepped.feed(EndOfTurn(1, ""))
     assert kinds(signals) == ["TurnDropped", "Commit"]
     assert signals[-1] == Commit(None, 1, "", False, "unanswered", ("What time do you open?",), at=signals[-1].at)
 
@@ -91,7 +101,7 @@ def test_a_noise_does_not_cost_the_user_the_answer(ends: list[Event]) -> None:
 def test_a_noise_at_the_end_of_the_call_brings_no_answer() -> None:
     """After close() nobody is there to hear one."""
     stepped = SteppedMachine()
-    stepped.feed(StartOfTurn(0, "hi"), EndOfTurn(0, "hi"), StartOfTurn(1, ""))
+    stepped.feed(StartOfTurn(0, "hi"), EndOfTurn(0, "hi"), StartOfTurn(1, "uh"))
     assert kinds(list(stepped.machine.close(9.0))) == ["TurnDropped"]
 
 

@@ -80,6 +80,7 @@ def connect(
     Returns:
         The context manager of a `FluxStream`. Entering it raises FluxError if Flux refuses (its `advice` says what to
         do), ConnectionFailed if it cannot be reached or stays silent, RemoteProtocolError if what answers is not Flux.
+        An error of turnkit that a task group inside of it wraps, as the only one, leaves it without the group.
 
     Raises:
         ConfigError: at once, before the network is touched, for what cannot work.

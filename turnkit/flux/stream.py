@@ -10,7 +10,15 @@ from typing import Any, TypeAlias
 import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
-from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
+from ..errors import (
+    ConfigError,
+    ConnectionFailed,
+    FluxError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    TurnkitError,
+    sole_error,
+)
 from ..logs import logger
 from ..timers import on_trio
 from ..turns.events import StreamLost, StreamRestored
@@ -545,8 +553,12 @@ async def open_stream(
         try:
             try:
                 yield stream
-            except Exception:
+            except Exception as raised:
                 await stream._close_and_drain()
+                # A task group in the same `async with` puts a group around the error that ended the call.
+                error = sole_error(raised)
+                if error is not raised and isinstance(error, TurnkitError):
+                    raise error from error.__cause__
                 raise
             await stream._close_and_drain()
         finally:

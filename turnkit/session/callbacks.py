@@ -11,7 +11,8 @@ from anyio.abc import TaskGroup
 
 from ..errors import ConfigError
 from ..turns.events import SIGNALS, Commit, Note, ReplyEnded, Signal, Speculate
-from .failures import Failed, failure, must_pass
+from .callables import check_callback, is_async
+from .failures import Failed, HostFailure, failure, must_pass
 
 S = TypeVar("S", bound=Signal | ReplyEnded)
 Callback = Callable[[S], Awaitable[object] | object]
@@ -55,15 +56,29 @@ class Callbacks:
             raise ConfigError(f"on({getattr(signal, '__name__', signal)!r}): must be one of the signals {names}")
         if callback is None:
             return lambda function: self.on(signal, function)
-        if not callable(callback):
-            raise ConfigError(f"on({signal.__name__}, {callback!r}): the callback must be callable")
+        check_callback(f"on({signal.__name__}, ...)", callback)
         self.registered[signal] = (*self.registered.get(signal, ()), callback)
+        return callback
+
+    def on_error(self, callback: Any) -> Any:
+        """Register a callback for what the host's functions raise, as `Session.on_error` does."""
+        check_callback("on_error(...)", callback)
+        if is_async(callback):
+            raise ConfigError(f"on_error({callback!r}): must be a plain function, called where the failure is told")
+        self.registered[HostFailure] = (*self.registered.get(HostFailure, ()), callback)
         return callback
 
     def first(self, callback: Callback[Any]) -> None:
         """Register a callback for every signal, before all others there are."""
         for kind in KINDS:
             self.registered[kind] = (callback, *self.registered.get(kind, ()))
+
+    def remove(self, callback: Callback[Any]) -> None:
+        """Take a callback off every signal that it is registered for."""
+        for kind, there in list(self.registered.items()):
+            self.registered[kind] = tuple(other for other in there if other != callback)
+            if not self.registered[kind]:
+                del self.registered[kind]  # nobody wants to hear of it any more
 
     def call(self, signal: Signal | ReplyEnded, *more: Callback[Any]) -> None:
         """Call the callbacks that there are now for a signal, and then `more`."""
@@ -78,6 +93,18 @@ class Callbacks:
             else:
                 if result is not None and isawaitable(result):
                     self._start(callback, signal, result)
+
+    def tell(self, failed: HostFailure) -> None:
+        """Tell what a function of the host's raised to those who asked for it."""
+        for callback in self.registered.get(HostFailure, ()):
+            try:
+                if iscoroutine(result := callback(failed)):
+                    result.close()
+                    raise TypeError("an on_error callback must be a plain function, and returned a coroutine")
+            except BaseException as error:
+                if must_pass(error):
+                    raise
+                self._failed(callback, HostFailure.__name__, error, noted=False)
 
     def cancel(self, reply: int) -> None:
         """Cancel the async callbacks of this reply."""
@@ -126,4 +153,5 @@ class Callbacks:
 
     def _report(self, callback: Callback[Any], signal: Signal | ReplyEnded, error: BaseException) -> None:
         # A Note that the callbacks for Note failed could only go to them.
-        self._failed(callback, type(signal).__name__, error, noted=not isinstance(signal, Note))
+        reply = getattr(signal, "reply", None)
+        self._failed(callback, type(signal).__name__, error, reply=reply, noted=not isinstance(signal, Note))

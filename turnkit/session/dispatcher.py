@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from ..turns.events import (
     Cancel,
     Commit,
     Event,
+    Initiate,
     Note,
     NoteKind,
+    Outcome,
     ReplyEnded,
     Signal,
     Speculate,
@@ -26,8 +28,10 @@ from ..turns.events import (
 )
 from ..turns.machine import TurnMachine
 from ..wire import TurnInfo
-from .callbacks import Callback, Callbacks
-from .failures import log_failure
+from .callbacks import Callbacks
+from .failures import AT_POLICY, HostFailure, host_failure, log_failure
+from .initiatives import Initiatives
+from .loop_thread import LoopThread
 from .observers import Observers
 from .replies import PAUSE_OR_END, Replies
 from .reply import Respond
@@ -35,6 +39,7 @@ from .reply import Respond
 if TYPE_CHECKING:
     from ..speaking import Speak
     from .recording import Recording
+    from .signal_stream import SignalStream
 
 
 class Dispatcher:
@@ -51,7 +56,6 @@ class Dispatcher:
         speak: what plays the replies; None if the host runs them.
         reply_timeout: seconds, as for `Session`.
         silence_timeout: seconds, as for `Session`.
-        stalled: is called with each TurnStalled after the callbacks.
         settled: is called whenever all signals are carried out, and when an async callback is over.
 
     Attributes:
@@ -60,11 +64,17 @@ class Dispatcher:
         callbacks: the host's, for its signals.
         replies: those that are under way.
         tasks: where callbacks and replies go on; None until the conversation begins.
+        source: what is being read, as long as it is.
+        thread: the one in which the conversation runs.
+        began_at: the monotonic second at which the conversation began; None until then.
+        over: whether the run has ended, and nothing goes on any more.
+        last_reply: the end of the last reply that was not cancelled.
     """
 
     __slots__ = (
         "_alarm",
         "_clock",
+        "_cut_off",
         "_dispatching",
         "_last",
         "_machine",
@@ -72,12 +82,18 @@ class Dispatcher:
         "_queue",
         "_recording",
         "_settled",
-        "_stalled",
+        "_streams",
+        "_telling",
+        "began_at",
         "callbacks",
+        "last_reply",
         "notes",
         "observers",
+        "over",
         "replies",
+        "source",
         "tasks",
+        "thread",
     )
 
     def __init__(
@@ -90,10 +106,10 @@ class Dispatcher:
         *,
         reply_timeout: float | None,
         silence_timeout: float | None,
-        stalled: Callback[TurnStalled],
         settled: Callable[[], None],
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
+        self.thread = LoopThread()
         failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
         self.observers = Observers(recording, failed)
         self.callbacks = Callbacks(failed, settled)
@@ -106,17 +122,23 @@ class Dispatcher:
             failed=failed,
             ended=self._reply_ended,
             fact=self.observers.fact,
+            thread=self.thread,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
         )
         self.tasks: TaskGroup | None = None
+        self.began_at: float | None = None
+        self.last_reply: ReplyEnded | None = None
         self._name = name
         self._machine = machine
         self._recording = recording
-        self._stalled = stalled
         self._settled = settled
-        self._queue: list[Signal | ReplyEnded] = []  # to be carried out, in this order
-        self._dispatching = False
+        self._queue: list[Signal | ReplyEnded | HostFailure] = []  # to be carried out, in this order
+        self._dispatching = self._telling = False
+        self.over = False
+        self.source: object = None
+        self._streams: tuple[SignalStream, ...] = ()
+        self._cut_off = False  # whether the replies that the close left were ended
         self._alarm: Alarm | None = None
         self._clock: Callable[[], float] = anyio.current_time
         self._last = -inf
@@ -130,7 +152,10 @@ class Dispatcher:
 
     def begin(self, source: object) -> None:
         """Before anything else, where the async library runs: the clock, the alarm, and the recording of `source`."""
+        self.thread.begin()
+        self.source = source
         self._clock = clock()
+        self.began_at = self._now()
         self._alarm = Alarm(self._wake)
         if self._recording is not None:
             self._recording.begin(source, self._now, self._alarm)
@@ -150,15 +175,49 @@ class Dispatcher:
         self._set_alarm()
 
     def close(self) -> None:
-        """Close the machine, and end what is under way."""
-        now = self._now()
-        signals = self._machine.close(now)
-        self.observers.closed(now, signals)
+        """Close the machine, and end what is under way, as soon as what was decided before is carried out."""
+        signals: tuple[Signal, ...] = ()
+        if not self._machine.closed:
+            now = self._now()
+            signals = self._machine.close(now)
+            self.observers.closed(now, signals)
         self._dispatch(signals)
-        self.replies.close()
-        self._dispatch(())
         if self._alarm is not None:
             self._alarm.stop()
+
+    def end(self) -> None:
+        """The conversation is over, and nothing goes on any more."""
+        self.thread.end()
+        self.observers.end()
+        self.over = True
+        for stream in self._streams:
+            stream.end()
+
+    def unfinished(self) -> bool:
+        """Whether something of this conversation is under way that will come to an end by itself."""
+        if self._machine.closed:
+            return False
+        floor = self._machine.floor
+        if floor is None:
+            return self._machine.suspended is not None
+        return self.replies.runs(floor[0]) or self.callbacks.runs(floor[0])
+
+    def stream(self, kinds: frozenset[type[Signal | ReplyEnded]], limit: int) -> SignalStream:
+        """A stream of the signals of these kinds, from now on; see `Session.signals`."""
+        from .signal_stream import SignalStream  # only for those who read one
+
+        stream = SignalStream(self._name, limit, self._close_stream)
+        if self.over:
+            stream.end()
+            return stream
+        self._streams += (stream,)
+        for kind in kinds:
+            self.callbacks.on(kind, stream.put)
+        return stream
+
+    def _close_stream(self, stream: SignalStream) -> None:
+        self._streams = tuple(other for other in self._streams if other is not stream)
+        self.callbacks.remove(stream.put)
 
     # Events in ----------------------------------------------------------------------------------------------------
 
@@ -179,6 +238,24 @@ class Dispatcher:
         self._set_alarm()
         return signals
 
+    def initiate(self, event: Initiate, respond: Respond | None) -> int | None:
+        """Feed the machine an initiative, and know before its answer is carried out what the reply is to say.
+
+        Returns:
+            The reply's number; None if there is none, or not yet.
+        """
+        now = self._now()
+        signals = self._machine.feed(event, now)
+        if self.replies.initiatives is None:
+            self.replies.initiatives = Initiatives()
+        waits = event.wait and self._machine.waiting > 0
+        reply = self.replies.initiatives.decided(event, respond, signals, waits=waits)
+        if self.observers.present:
+            self.observers.fed(now, event, signals, None)
+        self._dispatch(signals)
+        self._set_alarm()
+        return reply
+
     def feed_if_running(self, event: Event) -> None:
         """Feed the machine an event, unless the conversation has not begun or is over."""
         if self.running:
@@ -191,46 +268,93 @@ class Dispatcher:
         self._dispatch((note,))
 
     def _reply_ended(self, ended: ReplyEnded) -> None:
+        if ended.outcome is not Outcome.CANCELLED:
+            self.last_reply = ended
         self.observers.told(ended)
         self._queue.append(ended)
 
     # Signals out --------------------------------------------------------------------------------------------------
 
-    def _dispatch(self, signals: Iterable[Signal | ReplyEnded]) -> None:
+    def _dispatch(self, signals: Iterable[Signal | ReplyEnded | HostFailure]) -> None:
         """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
         self._queue.extend(signals)
         if self._dispatching:
             return
         self._dispatching = True
         try:
-            while self._queue:
-                self._carry_out(self._queue.pop(0))
+            while True:
+                while self._queue:
+                    self._carry_out(self._queue.pop(0))
+                if not self._machine.closed or self._cut_off:
+                    break
+                # All that was decided is carried out; what is still heard ends here.
+                self._cut_off = True
+                self.replies.close()
         finally:
             self._dispatching = False
         self._settled()
 
-    def _carry_out(self, signal: Signal | ReplyEnded) -> None:
+    def _carry_out(self, signal: Signal | ReplyEnded | HostFailure) -> None:
+        if isinstance(signal, HostFailure):
+            self._tell_failure(signal)
+            return
         kind = type(signal)
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
         elif kind is Commit or kind is Speculate:
             self.replies.begin_or_commit(signal)  # type: ignore[arg-type]
         if kind is TurnStalled:
-            self.callbacks.call(signal, self._stalled)
+            self.callbacks.call(signal, self._force_end_turn)
         else:
             self.callbacks.call(signal)
         if isinstance(signal, (Cancel, BargeIn)):
             self.callbacks.cancel(signal.reply)
+            if self.replies.initiatives is not None and isinstance(signal, Cancel):
+                self.replies.initiatives.cancelled(signal)
         if kind in PAUSE_OR_END:
             self.replies.pause_or_end(signal)
 
-    def _host_failed(self, function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
-        """Report what a function of the host's raised: in the log, and as a Note; or, not `noted`, only counted."""
+    def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
+        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
+        force = getattr(self.source, "send_force_end_turn", None)
+        return None if force is None else force()
+
+    def _host_failed(
+        self, function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True
+    ) -> None:
+        """Report what a function of the host raised: logged, told, and noted; or, not `noted`, only counted."""
         detail = log_failure(self._name, function, at, error)
+        self._queue_failure(function, at, error, reply)
         if noted:
             self.note(NoteKind.CALLBACK_FAILED, detail)
-        else:
-            self.notes[NoteKind.CALLBACK_FAILED] += 1
+            return
+        self.notes[NoteKind.CALLBACK_FAILED] += 1
+        if self._queue and not self._dispatching:
+            # Not here: it may be in the midst of telling observers what the machine has just decided.
+            if self.tasks is not None and self.running:
+                self.tasks.start_soon(self._deliver)
+            else:
+                self._dispatch(())
+
+    def policy_failed(self, policy: object, error: Exception) -> None:
+        """Report what a policy raised, in the log and to `on_error`; the machine, which is just asking, notes it."""
+        log_failure(self._name, policy, AT_POLICY, error)
+        self._queue_failure(policy, AT_POLICY, error, None)
+
+    def _queue_failure(self, function: object, at: str, error: BaseException, reply: int | None) -> None:
+        # What goes wrong while a failure is told would be told for ever.
+        if HostFailure in self.callbacks.registered and not self._telling:
+            self._queue.append(host_failure(function, at, error, reply))
+
+    def _tell_failure(self, failed: HostFailure) -> None:
+        self._telling = True
+        try:
+            self.callbacks.tell(failed)
+        finally:
+            self._telling = False
+
+    async def _deliver(self) -> None:
+        self._dispatch(())
 
     # Time -------------------------------------------------------------------------------------------------------------
 

@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 
+from ..errors import ConnectionFailed
 from ..logs import logger
+from ..timers import on_trio
+
+AT_POLICY = "a policy's question"
+"""Where a policy fails."""
 
 _ENDS_THE_PROGRAM = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HostFailure:
+    """What a function of the host raised, as `Session.on_error` tells it.
+
+    Attributes:
+        error: the exception itself, with its traceback; its message may quote what was said.
+        errors: the exceptions in it, if it is an ExceptionGroup, to the last leaf; otherwise only itself.
+        function: the name of the callback, `respond`, `speak`, observer or policy.
+        at: what it was called with or for, such as the name of a signal, or `reply 3`.
+        reply: the reply that it was about; None if it was about none.
+    """
+
+    error: BaseException
+    errors: tuple[BaseException, ...]
+    function: str
+    at: str
+    reply: int | None
+
+    def __repr__(self) -> str:
+        # The message of an exception may quote somebody: it stays out of logs.
+        return f"<HostFailure {self.function} at {self.at}: {', '.join(kinds(self.errors))}>"
 
 
 class Failed(Protocol):
     """Takes the report that a function of the host's raised."""
 
-    def __call__(self, function: object, at: str, error: BaseException, *, noted: bool = True) -> None:
-        """Report it in the log and as a Note.
+    def __call__(
+        self, function: object, at: str, error: BaseException, *, reply: int | None = None, noted: bool = True
+    ) -> None:
+        """Report it in the log, to whoever asked with `on_error`, and as a Note.
 
         Args:
             function: the callback, `respond`, `speak` or observer that raised.
             at: what it was called with or for, such as the name of a signal.
             error: what it raised.
+            reply: the reply that it was about, None by default: about none.
             noted: whether as a Note too, True by default; not where that would lead to the next failure.
         """
+
+
+def host_failure(function: object, at: str, error: BaseException, reply: int | None) -> HostFailure:
+    """Put together what `Session.on_error` tells."""
+    return HostFailure(error, leaves(error), _name(function), at, reply)
 
 
 def log_failure(session: str, function: object, at: str, error: BaseException) -> str:
@@ -32,29 +71,80 @@ def log_failure(session: str, function: object, at: str, error: BaseException) -
 
     Args:
         session: the session's name.
-        function: the callback, `respond`, `speak` or observer that raised.
+        function: the callback, `respond`, `speak`, observer or policy that raised.
         at: what it was called with or for, such as the name of a signal.
         error: what it raised.
 
     Returns:
         The same in a few words that quote nobody, for a Note.
     """
-    name = getattr(function, "__qualname__", type(function).__qualname__)
+    name = _name(function)
+    errors = leaves(error)
+    what = ", ".join(kinds(errors))
     logger(session=session).error(
         "callback_failed",
         callback=name,
         at=at,
-        error=type(error).__name__,
-        where=_where(error),
-        personal_message=str(error),
+        error=what,
+        where=", ".join(filter(None, map(_where, errors))) or _where(error),
+        personal_message="; ".join(map(str, errors)),
     )
-    return f"{name} at {at}: {type(error).__name__}"
+    return f"{name} at {at}: {what}"
+
+
+def leaves(error: BaseException) -> tuple[BaseException, ...]:
+    """The exceptions of a group, and of the groups in it, in order; of any other only itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return (error,)
+    return tuple(leaf for inner in error.exceptions for leaf in leaves(inner))
+
+
+def kinds(errors: tuple[BaseException, ...]) -> list[str]:
+    """The names of their types."""
+    return [type(error).__name__ for error in errors]
+
+
+def _name(function: object) -> str:
+    name = getattr(function, "__qualname__", None)
+    return name if isinstance(name, str) else type(function).__qualname__
 
 
 def _where(error: BaseException) -> str:
     """The line that raised, without the values that were in play."""
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+
+
+class ReportedPolicy:
+    """A policy of the host's that reports what it raises, and raises it on: the machine goes by its default then.
+
+    Args:
+        policy: the policy.
+        failed: is told the policy and what it raised.
+    """
+
+    __slots__ = ("_failed", "_policy")
+
+    def __init__(self, policy: Callable[[Any], Any], failed: Callable[[object, Exception], None]) -> None:
+        self._policy = policy
+        self._failed = failed
+
+    def __repr__(self) -> str:
+        return repr(self._policy)
+
+    @property
+    def __name__(self) -> str:
+        """The policy's own, as Notes have it."""
+        name: str = getattr(self._policy, "__name__", type(self._policy).__name__)
+        return name
+
+    def __call__(self, situation: Any) -> Any:
+        """What the policy answers."""
+        try:
+            return self._policy(situation)
+        except Exception as error:
+            self._failed(self._policy, error)
+            raise
 
 
 def must_pass(raised: BaseException) -> bool:
@@ -83,3 +173,21 @@ def failure(raised: BaseException) -> BaseException | None:
     if isinstance(raised, BaseExceptionGroup):
         return raised.split(cancelled)[1]
     return None if isinstance(raised, cancelled) else raised
+
+
+def source_failure(raised: BaseException) -> Exception | None:
+    """The same of a source, which is read in the task of whoever runs the session.
+
+    Returns:
+        What to raise when all is over, and never what would pass for a cancellation of the caller; None if it must be
+        raised on now.
+    """
+    task = None if on_trio() else asyncio.current_task()
+    if task is not None and task.cancelling() and not isinstance(raised, Exception):
+        return None  # by other means than anyio's, which it does not know of
+    error = failure(raised)
+    if error is None or isinstance(error, Exception):
+        return error
+    failed = ConnectionFailed(f"the source raised {type(error).__name__}, and nobody had asked for it", (error,))
+    failed.__cause__ = error
+    return failed

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias, final, get_args
 
-from ..errors import RemoteProtocolError
+from ..errors import FluxError, RemoteProtocolError
 from ..turns.events import Event, NoteKind, StreamLost, StreamRestored, TurnEvent
 from ..wire import (
     ConfigureFailure,
@@ -40,11 +40,21 @@ Step: TypeAlias = Event | Surprise
 class Intake:
     """Reads the items of one source; it remembers the numbers of its messages, and whether the stream is lost."""
 
-    __slots__ = ("_connected", "_lost", "_sequence_id")
+    __slots__ = ("_connected", "_error", "_lost", "_request_id", "_sequence_id")
 
     def __init__(self) -> None:
         self._sequence_id = -1  # of the last message; -1 if it had none, or if the count begins anew
         self._lost = self._connected = False
+        self._error: ErrorMessage | None = None  # that lost the stream, or came after it was
+        self._request_id = ""
+
+    @property
+    def fatal(self) -> FluxError | None:
+        """Flux's Error after which nothing came any more; None if there was none."""
+        error = self._error
+        if error is None or not self._lost:
+            return None
+        return FluxError(error.code, error.description, request_id=error.request_id or self._request_id)
 
     def take(self, item: object) -> tuple[Message | None, tuple[Step, ...]]:
         """Read one item.
@@ -84,6 +94,7 @@ class Intake:
         if self._lost:
             return ()
         self._lost, self._connected, self._sequence_id = True, False, -1
+        self._error = None
         return (StreamLost(reason),)
 
     def _turn(self, message: TurnInfo) -> tuple[Step, ...]:
@@ -99,10 +110,15 @@ class Intake:
             self._sequence_id = -1  # it may have had a number of its own
             kind = NoteKind.MALFORMED_MESSAGE if message.problem else NoteKind.UNKNOWN_MESSAGE
             return (Surprise(kind, f"{message.type[:40]!r}: {message.problem or 'a type that turnkit does not know'}"),)
-        before = self._connect() if isinstance(message, Connected) else ()
+        before: tuple[Step, ...] = ()
+        if isinstance(message, Connected):
+            before, self._request_id = self._connect(), message.request_id
         before += self._count(message.sequence_id)
         if isinstance(message, ErrorMessage):
-            return before + self.lose(message.code or "Flux sent an Error")
+            said = ": ".join(part for part in (message.code or "without a code", message.description[:200]) if part)
+            lost = self.lose(message.code or "Flux sent an Error")
+            self._error = message
+            return (*before, Surprise(NoteKind.FLUX_ERROR, said), *lost)
         if isinstance(message, WarningMessage):
             return (*before, Surprise(NoteKind.FLUX_WARNING, message.code or "without a code"))
         if isinstance(message, ConfigureFailure):

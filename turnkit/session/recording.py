@@ -31,14 +31,28 @@ class Recording:
         frames: whether it keeps every message whole; if not, those of turns say nothing to `received`.
     """
 
-    __slots__ = ("_alarm", "_append", "_flush_at", "_now", "_reported", "_session", "_settings", "frames", "recorder")
+    __slots__ = (
+        "_alarm",
+        "_append",
+        "_flush_at",
+        "_now",
+        "_options",
+        "_reported",
+        "_session",
+        "_settings",
+        "frames",
+        "recorder",
+    )
 
-    def __init__(self, record: str | Path | Recorder, session: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, record: str | Path | Recorder, session: str, settings: Mapping[str, Any], options: FluxOptions | None
+    ) -> None:
         self.recorder = record if isinstance(record, Recorder) else Recorder(record)
         self.frames = self.recorder.frames
         self._append = self.recorder.pending.append
         self._session = session
         self._settings = settings
+        self._options = options
         self._alarm: Alarm | None = None  # None before the conversation and after it
         self._now: Callable[[], float] = float
         self._flush_at = inf
@@ -48,7 +62,8 @@ class Recording:
         """The conversation begins.
 
         Args:
-            source: where the messages come from; it may know the options of its connection.
+            source: where the messages come from; it may know the options of its connection, better than whoever made
+                the session.
             now: the session's clock.
             alarm: the session's alarm, which is to call `tick` whenever it rings.
 
@@ -62,7 +77,7 @@ class Recording:
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             now(),
             dict(self._settings),
-            options=options if isinstance(options, FluxOptions) else None,
+            options=options if isinstance(options, FluxOptions) else self._options,
             turnkit=installed_version(),
         )
         self._report_failure()
@@ -80,7 +95,7 @@ class Recording:
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> None:
         """The machine was fed."""
         # At every message: what `Recorder.fed` does, without the calls.
-        self._append((at, event, signals, message))
+        self._append((at, event, signals))
         if self._flush_at == inf:
             self._flush_after(at)
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
+from ..errors import LocalProtocolError
+from ..turns.chart import ReplyState
 from ..turns.events import (
     BargeIn,
     Cancel,
     CancelReason,
     Commit,
     DraftDiscarded,
+    DropReason,
     Event,
     Hold,
     Outcome,
@@ -27,14 +30,17 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
+from .callables import awaited
 from .failures import Failed, failure
 from .gate import Chunks, Gate
 from .history import History, Message
+from .loop_thread import LoopThread
 from .reply import Reply, ReplyPlayback, Respond
 from .silence import Silence
 
 if TYPE_CHECKING:
     from ..speaking import Speak
+    from .initiatives import Initiatives
     from .interceptor import Interceptor
 
 PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
@@ -42,9 +48,9 @@ PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 
 
 class RunningReply:
-    """A reply that is not over: its gate, its scope, its playback, and whether something went wrong."""
+    """A reply that is not over: its gate, its scope, its playback, and what went wrong first, if anything did."""
 
-    __slots__ = ("failed", "gate", "playback", "reply", "respond", "scope", "watch")
+    __slots__ = ("error", "gate", "playback", "reply", "reported", "respond", "scope", "watch")
 
     def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
@@ -52,8 +58,9 @@ class RunningReply:
         self.respond = respond
         self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
         self.playback: ReplyPlayback | None = None
-        self.failed = False
-        self.watch = anyio.CancelScope()  # of the watch over its silence
+        self.error: BaseException | None = None
+        self.reported = True  # whether anybody knows what was heard of it
+        self.watch: anyio.CancelScope | None = None  # of the watch over its silence
 
 
 class Replies:
@@ -70,13 +77,15 @@ class Replies:
         failed: is told of what `respond` and `speak` raise: the function, where, and the error.
         ended: is told the outcome of each reply.
         fact: is told what only observers want to know.
+        thread: the one in which the conversation runs.
         reply_timeout: seconds as for `Session`.
         silence_timeout: seconds as for `Session`.
 
     Attributes:
         history: the conversation, as far as it was heard.
         tasks: where the replies run; None until the conversation begins.
-        initiative: the `respond` of the reply that is being initiated just now.
+        initiatives: what the agent wants to say unasked; None while it never has.
+        cut_off: the replies that the end of the conversation has cut off, in speech or at work.
     """
 
     __slots__ = (
@@ -87,14 +96,16 @@ class Replies:
         "_feed",
         "_machine",
         "_name",
+        "_owed",
         "_reply_timeout",
         "_respond",
         "_running",
         "_silence_timeout",
         "_speak",
-        "_unanswered_since",
+        "_thread",
+        "cut_off",
         "history",
-        "initiative",
+        "initiatives",
         "tasks",
     )
 
@@ -109,12 +120,14 @@ class Replies:
         failed: Failed,
         ended: Callable[[ReplyEnded], None],
         fact: Callable[[str, Mapping[str, Any]], None],
+        thread: LoopThread,
         reply_timeout: float | None,
         silence_timeout: float | None,
     ) -> None:
         self.history = History()
         self.tasks: TaskGroup | None = None
-        self.initiative: Respond | None = None
+        self.initiatives: Initiatives | None = None
+        self.cut_off: tuple[int, ...] = ()
         self._name = name
         self._machine = machine
         self._respond = respond
@@ -123,11 +136,12 @@ class Replies:
         self._failed = failed
         self._ended = ended
         self._fact = fact
+        self._thread = thread
         self._reply_timeout = reply_timeout
         self._silence_timeout = silence_timeout
         self._busy = False
         self._running: dict[int, RunningReply] = {}
-        self._unanswered_since: int | None = None  # the first turn that has not had an audible answer
+        self._owed: tuple[tuple[int, str], ...] = ()  # turns that may not have had an answer, and their words
 
     @property
     def runs_here(self) -> bool:
@@ -151,7 +165,8 @@ class Replies:
 
     def close(self) -> None:
         """The conversation is over; what is still being heard is cut off."""
-        for reply in list(self._running):
+        self.cut_off = tuple(self._running)
+        for reply in self.cut_off:
             self._end(reply, Outcome.INTERRUPTED)
 
     # Signals ------------------------------------------------------------------------------------------------------
@@ -159,49 +174,45 @@ class Replies:
     def begin_or_commit(self, signal: Speculate | Commit) -> None:
         """Before the callbacks, which may rely on it: the turn is in the history, and there is a reply to report on."""
         if isinstance(signal, Speculate):
-            self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
+            self._start(self._new(signal, self._respond, speculative=True))
             return
-        if signal.turn is not None:
-            self.history.user_said(signal.transcript, signal.unanswered)
+        # Also if the agent speaks unasked: words that nobody has answered yet may be among what it is told.
+        self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
     def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
         """After the callbacks: pause, resume or end what the signal, one of `PAUSE_OR_END`, is about."""
         match signal:
             case Cancel(reason=reason):
-                if reason is CancelReason.NEW_TURN:
-                    self._mark_unanswered(signal.turn)
                 running = self._running.get(signal.reply)
-                failed = running is not None and running.failed
-                self._end(signal.reply, Outcome.FAILED if failed else Outcome.CANCELLED)
+                if running is not None and reason in (CancelReason.NEW_TURN, CancelReason.INTERRUPTED):
+                    self._owe(running.reply)
+                self._end(signal.reply, Outcome.CANCELLED)
             case BargeIn():
                 self._end(signal.reply, Outcome.INTERRUPTED)
             case Hold() | Resume():
                 running = self._running.get(signal.reply)
                 if running is not None:
                     running.gate.silence.pause(Hold, isinstance(signal, Hold))
+                    running.gate.sign()
                 if running is not None and running.playback is not None:
                     (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
-            case TurnDropped():
-                self._mark_unanswered(signal.turn)
+            case TurnDropped(reason=DropReason.SUPERSEDED | DropReason.STREAM_LOST):
+                self._add_owed(signal.turn, signal.transcript)
             case _:
                 pass
 
-    def _new(
-        self, signal: Speculate | Commit, unanswered: tuple[str, ...], respond: Respond | None, *, speculative: bool
-    ) -> RunningReply:
-        if not unanswered:
-            self._unanswered_since = None
-        since = signal.turn if self._unanswered_since is None else self._unanswered_since
+    def _new(self, signal: Speculate | Commit, respond: Respond | None, *, speculative: bool) -> RunningReply:
+        since = self._first_owed(signal.unanswered)
+        if since is None:
+            since = signal.turn
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
-        silence.pause(self, self._busy)
+        if self._busy:
+            silence.pause(self, True)
         gate = Gate(silence)
         reply = Reply(
-            signal.reply,
-            signal.turn,
-            signal.transcript,
-            unanswered,
+            signal,
             key,
             speculative=speculative,
             messages=self._messages,
@@ -211,30 +222,48 @@ class Replies:
 
     def _messages(self, reply: Reply) -> list[Message]:
         if reply.is_committed:
-            return self.history.messages()
-        return self.history.messages_with(reply.transcript, reply.unanswered)
+            return self.history.messages_for(reply.id)
+        return self.history.messages_with(reply.id, reply.transcript, reply.unanswered)
 
     def _commit(self, signal: Commit) -> None:
         running = self._running.get(signal.reply)
         if running is None:
             respond = self._respond
-            if signal.trigger == "initiate" and self.initiative is not None:
-                respond, self.initiative = self.initiative, None
-            running = self._new(signal, signal.unanswered, respond, speculative=False)
+            if signal.trigger == "initiate" and self.initiatives is not None:
+                respond = self.initiatives.begin(signal.reply) or respond
+            running = self._new(signal, respond, speculative=False)
             self._start(running)
-        running.reply.transcript = signal.transcript
+        running.reply.transcript, running.reply.words = signal.transcript, signal.words
+        running.reply.languages = signal.languages
         running.gate.commit()
 
-    def _mark_unanswered(self, turn: int | None) -> None:
-        if self._unanswered_since is None and self._machine.unanswered:
-            self._unanswered_since = turn
+    def _owe(self, reply: Reply) -> None:
+        """Nothing was heard of this reply: its turn, if it has one, is still owed an answer."""
+        if reply.turn is not None and reply.is_committed:
+            self._add_owed(reply.turn, reply.transcript)
+
+    def _add_owed(self, turn: int, text: str) -> None:
+        self._owed = tuple(sorted({**dict(self._owed), turn: text}.items()))
+
+    def _first_owed(self, unanswered: tuple[str, ...]) -> int | None:
+        """The oldest turn that these words are of, oldest first; what they are not of has been answered."""
+        left, owed = list(unanswered), list[tuple[int, str]]()
+        for turn, text in reversed(self._owed):
+            if left and text == left[-1]:
+                left.pop()
+                owed.insert(0, (turn, text))
+        self._owed = tuple(owed)
+        return owed[0][0] if owed else None
 
     def _start(self, running: RunningReply) -> None:
         reply = running.reply.id
         self._running[reply] = running
         if self._speak is not None and self.tasks is not None:
-            running.gate.open(lambda: self._fact("FirstChunk", {"reply": reply}))
-            running.scope = anyio.CancelScope()
+            self.history.begin(reply)
+            running.gate.open(
+                lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
+            )
+            running.scope, running.watch = anyio.CancelScope(), anyio.CancelScope()
             self.tasks.start_soon(self._run, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
@@ -242,38 +271,52 @@ class Replies:
         if running is None:
             return
         reply = running.reply
+        if running.error is not None and outcome in (Outcome.FINISHED, Outcome.CANCELLED):
+            outcome = Outcome.FAILED
         running.gate.end(outcome)
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
             running.gate.close()
         self.history.reply_over(reply.id)
-        self._ended(ReplyEnded(reply.turn, reply.id, outcome, reply.heard, at=anyio.current_time()))
+        ended = ReplyEnded(
+            reply.turn,
+            reply.id,
+            outcome,
+            reply.heard,
+            running.reported,
+            running.error if outcome is Outcome.FAILED else None,
+            at=anyio.current_time(),
+        )
+        self._ended(ended)
 
     # Playback -----------------------------------------------------------------------------------------------------
 
     def report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
         """Pass on what is heard of a reply; of one that is over, or not to be heard yet, nothing is kept."""
+        self._thread.check("playback")
         floor = self._machine.floor
         running = self._running.get(event.reply) if floor is not None and floor[0] == event.reply else None
         if running is not None:
             running.gate.silence.heard()
             if isinstance(event, PlaybackAdvanced):
-                running.gate.heard = event.heard
+                running.gate.advance(event.heard)
                 self.history.agent_heard(event.reply, event.heard)
             elif isinstance(event, PlaybackFinished):
+                if event.failed and floor is not None and floor[1] is ReplyState.PENDING:
+                    self._owe(running.reply)
                 # Before the machine goes on to whoever has been waiting for the floor.
-                self._end(event.reply, Outcome.FAILED if running.failed else Outcome.FINISHED)
+                self._end(event.reply, Outcome.FINISHED)
+            else:
+                running.gate.sign()
         self._feed(event)
-        if not self._machine.unanswered:
-            self._unanswered_since = None
-        if running is not None and isinstance(event, PlaybackFinished):
-            self._mark_unanswered(running.reply.turn)
 
     # The run of a reply -------------------------------------------------------------------------------------------
 
     async def _run(self, running: RunningReply) -> None:
         """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         assert running.scope is not None
+        assert running.watch is not None
+        ended = False
         try:
             with running.scope:
                 async with anyio.create_task_group() as tasks:
@@ -283,8 +326,11 @@ class Replies:
                     # In this task: what ends the program, from a callback that it reports to, is raised no deeper.
                     await self._run_speak(running)
                     running.watch.cancel()
+            ended = True
         finally:
             running.gate.close()
+            if not ended and running.reply.id not in self.cut_off:
+                self.cut_off += (running.reply.id,)
 
     async def _run_respond(self, running: RunningReply) -> None:
         reply = running.reply
@@ -292,7 +338,10 @@ class Replies:
         try:
             # Cancelled before it could begin, it does not begin.
             await anyio.lowlevel.checkpoint()
-            await running.respond(reply)
+            returned = await awaited(running.respond, reply)
+            if isinstance(returned, (str, bytes)) and returned.strip() and not running.gate.has_said:
+                kind = "text" if isinstance(returned, str) else "audio"
+                raise LocalProtocolError(f"respond returned {kind} and said nothing: use `await reply.say(...)`")
         except BaseException as raised:
             error = failure(raised)
             if error is None:
@@ -307,9 +356,10 @@ class Replies:
     async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
         assert self._speak is not None
-        first = await running.gate.get()
-        if first is None:
-            self.report(PlaybackFinished(reply.id))
+        first = await running.gate.first()
+        if not first:
+            # Silent: because its author wanted no sound, which is an answer, or because something failed.
+            self._finish(running)
             return
         if reply.outcome is not None:
             return
@@ -319,7 +369,7 @@ class Replies:
             lambda text: self.report(PlaybackAdvanced(reply.id, text)),
         )
         try:
-            await self._speak(reply, chunks, playback)
+            await awaited(self._speak, reply, chunks, playback)
         except BaseException as raised:
             error = failure(raised)
             if error is None:
@@ -328,25 +378,28 @@ class Replies:
             assert running.scope is not None
             running.scope.cancel()
         else:
-            # Its return is the last sound. What it reported stands; if nothing, all it was given has been heard.
+            # Its return is the last sound. What it reported stands; if no words, all it was given counts as heard.
+            running.reported = playback.has_started or playback.has_advanced
             if chunks.said and not playback.has_advanced:
                 self.report(PlaybackAdvanced(reply.id, chunks.said))
             elif not playback.has_started:
                 self.report(PlaybackStarted(reply.id))
-        self.report(PlaybackFinished(reply.id))
+        self._finish(running)
         running.gate.discard()
 
     async def _watch(self, running: RunningReply) -> None:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
         silence = running.gate.silence
         await running.gate.decided()
+        assert running.watch is not None
         with running.watch:
             await silence.wait()
             if running.reply.outcome is None:
                 setting = "silence_timeout" if silence.has_words else "reply_timeout"
                 late = TimeoutError(f"silent for {silence.bound} s ({setting})")
-                self._fail(running, self._speak if silence.owed else running.respond, late)
-                self.report(PlaybackFinished(running.reply.id))
+                voice = silence.owed or running.gate.is_complete
+                self._fail(running, self._speak if voice else running.respond, late)
+                self._finish(running)
 
     def busy(self, on: bool) -> None:
         """The host works, or not `on`, has done so: the silence of the replies is meant."""
@@ -355,5 +408,8 @@ class Replies:
             running.gate.silence.pause(self, on)
 
     def _fail(self, running: RunningReply, function: object, error: BaseException) -> None:
-        running.failed = True
-        self._failed(function, f"reply {running.reply.id}", error)
+        running.error = running.error or error
+        self._failed(function, f"reply {running.reply.id}", error, reply=running.reply.id)
+
+    def _finish(self, running: RunningReply) -> None:
+        self.report(PlaybackFinished(running.reply.id, running.error is not None))

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import anyio
 
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.events import Outcome
+from ..turns.events import Commit, Outcome, Speculate
 from .gate import Chunk, Gate
 from .history import Message
 
@@ -29,6 +29,8 @@ class Reply:
         turn: the turn it answers; None if the agent speaks unasked.
         transcript: the words to answer; empty if the agent speaks unasked.
         unanswered: the words of earlier turns that never got an audible answer, oldest first.
+        words: those of `transcript`, with their times and confidence, where Flux gives them.
+        languages: those that Flux has heard in the turn, where it tells: to choose a voice by.
         speculative: whether it began as a draft.
         key: a name for effects that must happen once: the same for every attempt to answer the same turn, and for a
             later reply that makes up for an unanswered one. Give it to whoever books, pays or writes, as the name of
@@ -38,20 +40,19 @@ class Reply:
 
     def __init__(
         self,
-        id: int,
-        turn: int | None,
-        transcript: str,
-        unanswered: tuple[str, ...],
+        signal: Speculate | Commit,
         key: str,
         *,
         speculative: bool,
         messages: Callable[[Reply], list[Message]],
         gate: Gate,
     ) -> None:
-        self.id = id
-        self.turn = turn
-        self.transcript = transcript
-        self.unanswered = unanswered
+        self.id = signal.reply
+        self.turn = signal.turn
+        self.transcript = signal.transcript
+        self.unanswered = signal.unanswered
+        self.words = signal.words
+        self.languages = signal.languages
         self.speculative = speculative
         self.key = key
         self._messages = messages
@@ -79,7 +80,10 @@ class Reply:
 
     @property
     def messages(self) -> list[Message]:
-        """The conversation as it stands now, with the turn to answer, as chat messages for an LLM."""
+        """The conversation as it stands now, with the turn to answer, as chat messages for an LLM.
+
+        What this reply has said is among them, heard or not yet, before what was remembered after it was said.
+        """
         return self._messages(self)
 
     async def say(self, chunk: Chunk) -> bool:
@@ -89,7 +93,7 @@ class Reply:
             chunk: text for a TTS, or the bytes of audio.
 
         Returns:
-            True if it was taken, False if the reply is over and nobody will hear it.
+            True if it was taken, False if nobody will hear it: the reply is over, or its speech was ended.
 
         Raises:
             ConfigError: if it is neither text nor bytes.
@@ -98,15 +102,47 @@ class Reply:
             raise ConfigError(f"say({type(chunk).__name__}): must be text or the bytes of audio")
         return await self._gate.put(chunk)
 
+    def flush(self) -> None:
+        """Have what was said so far go to the voice now, also without an end of sentence; once the turn is final.
+
+        Before something that takes its time; `committed` and `must_finish` do it by themselves.
+        """
+        self._gate.flush()
+
+    def end_speech(self) -> None:
+        """Say that nothing more will be said: once all of it has been heard, the reply is over, and the floor is free.
+
+        `respond` may work on, as it may in `must_finish`: a later turn does not cancel it, and the end of the call does
+        so only after the drain. Its return says the same, so that only who works on has to call this.
+        """
+        self._gate.complete()
+
+    async def heard_so_far(self) -> None:
+        """Wait until all that was said so far has been heard: before a transfer or the end of the call.
+
+        Before the commit it waits for that too. When the user takes the floor it is cancelled with `respond`. A voice
+        that reports what is heard is believed; one that does not has been heard when it asks for more, and its words
+        have had their time, or when it returns.
+
+        Raises:
+            LocalProtocolError: if the reply is over and was not heard to its end, whoever waits.
+        """
+        await self._gate.all_heard()
+        # A cancellation that came meanwhile takes effect here, not after.
+        await anyio.lowlevel.checkpoint()
+        if self.outcome not in (None, Outcome.FINISHED):
+            raise LocalProtocolError(f"reply {self.id} is over ({self.outcome}): not all of it was heard")
+
     async def committed(self) -> None:
         """Wait until the turn is final: the barrier before a tool call, a write, anything that takes effect.
 
-        A draft that comes to nothing is cancelled here.
+        A draft that comes to nothing is cancelled here. What was said so far goes to the voice, as with `flush`.
 
         Raises:
             LocalProtocolError: if the reply is over and did not finish, so that nothing of it takes effect, whoever
                 calls.
         """
+        self._gate.flush()
         await self._gate.decided()
         # However long ago it was decided: a cancellation that came meanwhile takes effect here, not after.
         await anyio.lowlevel.checkpoint()
@@ -128,13 +164,12 @@ class Reply:
             TimeoutError: if the block takes longer; it counts as a failure of `respond`.
         """
         await self.committed()
-        work = object()
-        self._gate.silence.pause(work, True)
+        self._gate.silence.work(True)
         try:
             with anyio.fail_after(timeout, shield=True):
                 yield
         finally:
-            self._gate.silence.pause(work, False)
+            self._gate.silence.work(False)
         # A cancellation that came meanwhile takes effect here, with the work done.
         await anyio.lowlevel.checkpoint()
 
@@ -152,13 +187,13 @@ class ReplyPlayback:
 
     def started(self) -> None:
         """The first sound was heard."""
-        self.has_started = True
         self._on_started()
+        self.has_started = True
 
     def advance(self, text: str) -> None:
         """`text` is all that has been heard so far."""
-        self.has_advanced = True
         self._on_advance(text)
+        self.has_advanced = True
 
     @property
     def held(self) -> bool:

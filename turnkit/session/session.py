@@ -1,18 +1,16 @@
-"""The session: what a host calls, and the run of a conversation from its source to its end."""
+"""The session: what a host calls, from any of its callbacks, and what it may know."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 from uuid import uuid4
 
-import anyio
-
 from ..checks import check_seconds
-from ..errors import ConfigError, LocalProtocolError, TurnkitError
+from ..errors import ConfigError, LocalProtocolError
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
     Busy,
@@ -20,6 +18,7 @@ from ..turns.events import (
     Commit,
     DraftDiscarded,
     Initiate,
+    Interrupt,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -27,30 +26,46 @@ from ..turns.events import (
     ReplyEnded,
     Signal,
     Speculate,
-    TurnStalled,
+    TurnStarted,
 )
 from ..turns.machine import TurnMachine
 from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
-from ..wire import TurnInfo
-from .callbacks import Callback, S
+from ..turns.words import has_words
+from ..wire import FluxOptions
+from .callables import check_async
+from .callbacks import KINDS, Callback, S
 from .dispatcher import Dispatcher
+from .failures import HostFailure, ReportedPolicy
 from .history import Message as ChatMessage
-from .intake import Intake, Surprise
 from .observers import Observer
 from .reply import Respond, saying
+from .run import Run
 
 if TYPE_CHECKING:
     from ..speaking import Speak
     from ..trace import Recorder
     from .interceptor import Interceptor
     from .recording import Recording
+    from .signal_stream import SignalStream
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
+_REPORTS: dict[type, str] = {
+    PlaybackStarted: "playback_started",
+    PlaybackAdvanced: "playback_advanced",
+    PlaybackFinished: "playback_finished",
+}
 
 
 class Session:
-    """One conversation, from `run` to its end; everything is called from the event loop that runs it.
+    """One conversation, from `run` to its end; everything is called in the thread of the event loop that runs it.
+
+    While it runs, what is called in another thread raises LocalProtocolError and changes nothing; there is
+    `call_from_thread` for that.
 
     `respond` and `speak`, both or neither, run the replies (see `Reply`); without them your callbacks do, and report
     the playback. Times are in seconds.
@@ -66,7 +81,8 @@ class Session:
         stall_grace: how long after that it ends by itself, 2 by default.
         idle_timeout: how long nobody may say anything until UserIdle; None, the default, for ever.
         reply_timeout: how long `respond` may keep the user waiting for its first words once the turn is final, 60 by
-            default; then the reply has failed and the floor is free. None for ever.
+            default; then the reply has failed and the floor is free. None for ever. Nothing bounds the replies that
+            your callbacks run, as nobody else knows how long those may take: report the end of each in any case.
         silence_timeout: how long a reply that has the floor may then go without a sound and without words, 20 by
             default; then it has failed. The time stands still in `busy`, in `must_finish` and while a playback is held;
             a voice that reports nothing has the time its words take besides. None for ever.
@@ -76,6 +92,8 @@ class Session:
         record: where the call is recorded: a file that does not exist yet, a directory ("calls/", made if it is not
             there), or a `turnkit.trace.Recorder`; see `turnkit.trace` for what is in it. A disk that fails is logged,
             and the call goes on. None, the default, records nothing.
+        options: those of the connection to Flux, for the recording; only where the source does not know them, as
+            `FluxStream` does.
 
     Raises:
         ConfigError: for a setting that cannot work.
@@ -102,16 +120,20 @@ class Session:
         drain_timeout: float | None = 60.0,
         id: str | None = None,
         record: str | Path | Recorder | None = None,
+        options: FluxOptions | None = None,
     ) -> None:
-        for name, function in (("respond", respond), ("speak", speak)):
-            if function is not None and not callable(function):
-                raise ConfigError(f"{name}={function!r}: must be an async function")
+        if respond is not None:
+            check_async("respond", respond, "reply")
+        if speak is not None:
+            check_async("speak", speak, "reply", "chunks", "playback")
         if (respond is None) != (speak is None):
             raise ConfigError("respond, speak: give both, or neither: what is said must be heard somewhere")
         bounds = {"reply_timeout": reply_timeout, "silence_timeout": silence_timeout, "drain_timeout": drain_timeout}
         for name, bound in bounds.items():
             if bound is not None:
                 check_seconds(name, bound, zero=False)
+        if options is not None and not isinstance(options, FluxOptions):
+            raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
         settings: dict[str, Any] = {
             "barge_in": barge_in,
             "speculation": speculation,
@@ -121,33 +143,49 @@ class Session:
             "stall_grace": stall_grace,
             "idle_timeout": idle_timeout,
         }
-        self._machine = TurnMachine(**settings)
+        self._machine = TurnMachine(**{**settings, **self._reported(barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
-        self._recording: Recording | None = None
+        recording: Recording | None = None
         if record is not None:
             from .recording import Recording  # and what a recorder needs: only for those who record
 
-            self._recording = Recording(record, self.id, settings)
-        self._dispatcher = Dispatcher(
+            recording = Recording(record, self.id, settings, options)
+        self._run = Run(self.id, recording, inf if drain_timeout is None else drain_timeout)
+        self._dispatcher = self._run.dispatcher = Dispatcher(
             self.id,
             self._machine,
-            self._recording,
+            recording,
             respond,
             speak,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
-            stalled=self._force_end_turn,
-            settled=self._check_drained,
+            settled=self._run.look_again,
         )
         self._replies = self._dispatcher.replies
         self._callbacks = self._dispatcher.callbacks
+        self._thread = self._dispatcher.thread
         self.notes = self._dispatcher.notes
-        self._intake = Intake()
         self._interceptor: Interceptor | None = None
-        self._busy = 0
-        self._drain_timeout = inf if drain_timeout is None else drain_timeout
-        self._drained: anyio.Event | None = None
-        self._source: object = None
+
+    def __repr__(self) -> str:
+        began = self._dispatcher.tasks is not None
+        state = "running" if self._dispatcher.running else "ended" if began else "not run yet"
+        floor = "nobody" if self.floor is None else f"reply {self.floor[0]} ({self.floor[1]})"
+        return f"<Session {self.id} {state}: the user is {self.user}, {floor} has the floor>"
+
+    def _reported(self, barge_in: BargeInPolicy, speculation: SpeculationPolicy) -> dict[str, Any]:
+        """The policies as the machine gets them: what those of the host raise is told, and not only noted."""
+        policies: dict[str, Any] = {"barge_in": barge_in, "speculation": speculation}
+        return {
+            name: ReportedPolicy(policy, self._policy_failed)
+            for name, policy in policies.items()
+            # What is no policy the machine refuses.
+            if policy is not _IMMEDIATE and policy is not _ON_EAGER
+            if callable(policy) and not isinstance(policy, type)
+        }
+
+    def _policy_failed(self, policy: object, error: Exception) -> None:
+        self._dispatcher.policy_failed(policy, error)
 
     # Callbacks ----------------------------------------------------------------------------------------------------
 
@@ -169,16 +207,68 @@ class Session:
 
         Raises:
             ConfigError: for a type that is not a signal, or a callback that cannot be called.
+            LocalProtocolError: if called from another thread.
         """
+        self._thread.check("on")
         return self._callbacks.on(signal, callback)  # type: ignore[no-any-return]
+
+    def signals(self, *kinds: type[Signal | ReplyEnded], limit: int = 1000) -> SignalStream:
+        """The signals from now on, in order, for a task of your own: where async callbacks would overtake each other.
+
+            async for signal in session.signals(BargeIn, ReplyEnded):
+                await database.write(session.elapsed(signal), signal)
+
+        It ends when the session has ended, so read it beside `run` and not in a callback, which the run would wait for.
+        Any number of them may be open; used as a `with`, one is closed before that.
+
+        Args:
+            kinds: the types of signals to have, ReplyEnded among them; by default all.
+            limit: how many may wait to be read, 1,000 by default. Of a reader that is slower the oldest are dropped,
+                and counted in the stream's `missed`.
+
+        Raises:
+            ConfigError: for a type that is not a signal, or a limit that is no whole number above zero.
+            LocalProtocolError: if called from another thread.
+        """
+        self._thread.check("signals")
+        if type(limit) is not int or limit < 1:
+            raise ConfigError(f"limit={limit!r}: must be a whole number above zero")
+        if not set(kinds) <= set(KINDS):
+            self._callbacks.on(next(kind for kind in kinds if kind not in KINDS))  # which says what is right
+        return self._dispatcher.stream(frozenset(kinds or KINDS), limit)
+
+    def on_error(self, callback: Callable[[HostFailure], object]) -> Callable[[HostFailure], object]:
+        """Call `callback(failure)` with whatever your own functions raise: for an error tracker, or a traceback.
+
+        They are `respond`, `speak`, callbacks, observers and policies. The call goes on, and the failure is in the log
+        and in a Note besides; here is the exception itself. What an `on_error` callback raises is only logged.
+
+        Args:
+            callback: a plain function, not async. Any number of them, called in the order of their registration.
+
+        Returns:
+            The callback, so that this can be a decorator.
+
+        Raises:
+            ConfigError: for what cannot be called so.
+            LocalProtocolError: if called from another thread.
+        """
+        self._thread.check("on_error")
+        return self._callbacks.on_error(callback)  # type: ignore[no-any-return]
 
     # The run ------------------------------------------------------------------------------------------------------
 
-    async def run(self, source: AsyncIterable[object], *, drain: bool = True) -> None:
-        """Hold the conversation until `source` ends; a session runs once.
+    def run(self, source: AsyncIterable[object], *, drain: bool = True) -> Coroutine[Any, Any, None]:
+        """Hold the conversation until `source` ends, or `hang_up` is called; a session runs once.
 
-        If the source raises, the stream counts as lost: what was said is still dealt with, and then the error is
-        raised on. At the end whatever is open is closed.
+        - The source ends: the caller may still be listening. What is under way is waited for (`drain`), for
+          `drain_timeout` at most.
+        - The source raises: the stream counts as lost. The same is waited for, and then the error is raised on.
+        - `hang_up`: nobody listens any more. Nothing is waited for but what stands in `must_finish`.
+        - `run` is cancelled: as with `hang_up`, and the cancellation goes on.
+
+        Whichever it is, whatever is open is closed then, every reply has its ReplyEnded, and what is raised comes as
+        it is, in no exception group.
 
         Args:
             source: yields messages (`FluxStream` does), turn events, StreamLost and StreamRestored, or whatever
@@ -190,84 +280,30 @@ class Session:
                 still run are cancelled.
 
         Raises:
+            FluxError: if the last that `source` had to tell was an Error of Flux.
             LocalProtocolError: if the session has been run before.
         """
-        dispatcher = self._dispatcher
-        if dispatcher.tasks is not None or self._machine.closed:
-            raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
-        dispatcher.begin(source)
-        failure: Exception | None = None
-        try:
-            async with anyio.create_task_group() as tasks:
-                dispatcher.join(tasks)
-                try:
-                    dispatcher.start()
-                    if self._busy:
-                        dispatcher.feed(Busy(True))
-                    failure = await self._read(source)
-                    until = anyio.current_time() + self._drain_timeout
-                    with anyio.CancelScope(deadline=until):
-                        while drain and self._unfinished():
-                            self._drained = anyio.Event()
-                            await self._drained.wait()
-                finally:
-                    # Also when the run is cancelled: whoever plays or pays for a reply learns that it is over.
-                    dispatcher.close()
-                tasks.cancel_scope.deadline = until if drain else -inf
-        finally:
-            dispatcher.observers.end()
-        if failure is not None:
-            raise failure
-
-    async def _read(self, source: AsyncIterable[object]) -> Exception | None:
-        """Take all that the source has to give; what it raises, if it does, is the loss of the stream."""
-        self._source = source
-        try:
-            async for item in source:
-                self._take(item)
-        except Exception as error:
-            reason = str(error) if isinstance(error, TurnkitError) else type(error).__name__
-            for lost in self._intake.lose(reason):
-                self._dispatcher.feed(lost)
-            return error
-        finally:
-            self._source = None
-        return None
-
-    def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
-        """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""
-        force = getattr(self._source, "send_force_end_turn", None)
-        return None if force is None else force()
-
-    def _unfinished(self) -> bool:
-        """Whether something of this conversation is under way that will come to an end by itself."""
-        floor = self._machine.floor
-        if floor is None:
-            return self._machine.suspended is not None
-        return self._replies.runs(floor[0]) or self._callbacks.runs(floor[0])
-
-    def _check_drained(self) -> None:
-        """Let a run that drains look again whether anything is unfinished."""
-        if self._drained is not None:
-            self._drained.set()
-
-    def _take(self, item: object) -> None:
-        if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:
-            if self._recording is not None and self._recording.frames:
-                self._recording.received(item)
-            self._dispatcher.feed(event, item)
-            return
-        message, steps = self._intake.take(item)
-        if self._recording is not None and message is not None:
-            self._recording.received(message)
-        turn = message if type(message) is TurnInfo else None
-        for step in steps:
-            if type(step) is Surprise:
-                self._dispatcher.note(step.kind, step.detail)
-            else:
-                self._dispatcher.feed(step, turn)
+        # Not a coroutine around a coroutine: that would cost each call a third of a kilobyte.
+        return self._run.hold(source, drain=drain)
 
     # The host -----------------------------------------------------------------------------------------------------
+
+    def hang_up(self) -> None:
+        """Say that the caller is gone, so that `run` returns, although its source goes on.
+
+        No more answers are begun: drafts and replies that wait for their first sound are cancelled, turns are dropped.
+        A reply that is heard ends here, `interrupted`. `respond`, `speak` and async callbacks are cancelled where they
+        stand, whoever calls this among them; what stands in `must_finish` ends, in its own time. The source is read no
+        further, and closed if it is an async generator.
+
+        To be called from anywhere in the session's thread, and more than once; before `run`, that ends as soon as it
+        begins, and after it nothing happens.
+
+        Raises:
+            LocalProtocolError: if called from another thread.
+        """
+        self._thread.check("hang_up")
+        self._run.hang_up()
 
     def playback_started(self, reply: int) -> None:
         """Report that the first sound of `reply` was heard. Late reports, of a reply that is over, change nothing."""
@@ -283,58 +319,92 @@ class Session:
 
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
+        self._thread.check("protect")
         self._dispatcher.feed_if_running(Protect(reply, on))
 
     def discard_draft(self, reply: int, reason: str = "failed") -> None:
         """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
+        self._thread.check("discard_draft")
         self._dispatcher.feed_if_running(DraftDiscarded(reply, reason))
 
     def context_changed(self) -> None:
         """Say that what a draft may have been made from is no longer true: a draft there is now is discarded."""
+        self._thread.check("context_changed")
         if self._machine.draft is not None:
             self.discard_draft(self._machine.draft, CancelReason.CONTEXT_CHANGED)
 
-    def initiate(self, what: str | Respond | None = None, *, protected: bool = False) -> int | None:
-        """Let the agent speak unasked.
+    def interrupt(self, text: str = "") -> int | None:
+        """Let the user take the floor by other means than speech, such as a key, an operator or typed text.
+
+        A reply that is heard is stopped as by barge-in, one that is about to be heard is cancelled; a protected one is
+        left alone. Before and after the run nothing happens.
 
         Args:
-            what: the text to say, or an async function to call instead of `respond`; without it, `respond` gets a
-                reply to no turn.
-            protected: whether the reply is not to be interrupted once it is heard, False by default.
+            text: what the user typed, a turn of its own that is answered like any other, after a protected reply; by
+                default nothing. If they are speaking just then, their turn is over and its words are answered with it.
 
         Returns:
-            The id of the reply, or None if the floor is taken.
+            The number of the turn that the text is; None without one.
 
         Raises:
-            LocalProtocolError: if the session is not running, or has no `speak` to say `what`.
+            ConfigError: for a text that is no string.
+            LocalProtocolError: if called from another thread.
         """
+        self._thread.check("interrupt")
+        if not isinstance(text, str):
+            raise ConfigError(f"interrupt({type(text).__name__}): must be what the user typed, a string")
+        signals = self._dispatcher.feed(Interrupt(text)) if self._dispatcher.running else ()
+        turns = [signal.turn for signal in signals if isinstance(signal, TurnStarted)]
+        return turns[-1] if turns and has_words(text) else None
+
+    def initiate(self, what: str | Respond | None = None, *, protected: bool = False, wait: bool = False) -> int | None:
+        """Let the agent speak unasked.
+
+        It is refused while somebody has the floor, with a Cancel `floor_taken`; or, with `wait`, it waits until the
+        floor is free. Those that wait get it in the order in which they came; one that a turn cancels before its first
+        sound waits again, as the first, and then gets a new reply. What still waits at the end of the session is
+        cancelled, `closed`.
+
+        Args:
+            what: the text to say, or an async function to call instead of `respond`, each time it gets the floor;
+                without it, `respond` gets a reply to no turn.
+            protected: whether the reply is not to be interrupted, False by default.
+            wait: whether to wait where the floor is taken, False by default.
+
+        Returns:
+            The id of the reply. None if the floor is taken: then it is refused or, with `wait`, will come as a Commit
+            with trigger `initiate`; a function given as `what` learns the id from its reply.
+
+        Raises:
+            ConfigError: if `what` is neither text nor an async function.
+            LocalProtocolError: if the session is not running, or has no `speak` to say `what`, or if called from
+                another thread.
+        """
+        self._thread.check("initiate")
+        if what is not None and not isinstance(what, str):
+            check_async("what", what, "reply")
         if not self._dispatcher.running:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
         if what is not None and not self._replies.runs_here:
             raise LocalProtocolError("initiate(what): this session has no speak; answer the Commit instead")
         if self._interceptor is not None and callable(what):
             what = self._interceptor.responding(what)
-        before = self._replies.initiative
-        self._replies.initiative = saying(what) if isinstance(what, str) else what
-        for signal in self._dispatcher.feed(Initiate(protected)):
-            if isinstance(signal, Commit):
-                return signal.reply
-        # From inside a callback, the Commit of an earlier one may not have been carried out yet.
-        self._replies.initiative = before
-        return None
+        respond = saying(what) if isinstance(what, str) else what
+        return self._dispatcher.initiate(Initiate(protected, wait), respond)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Hold the idle clock while a tool runs: the silence is not the user's. May be nested."""
-        self._busy += 1
-        if self._busy == 1:
+        self._thread.check("busy")
+        self._run.busy += 1
+        if self._run.busy == 1:
             self._replies.busy(True)
             self._dispatcher.feed_if_running(Busy(True))
         try:
             yield
         finally:
-            self._busy -= 1
-            if self._busy == 0:
+            self._run.busy -= 1
+            if self._run.busy == 0:
                 self._replies.busy(False)
                 self._dispatcher.feed_if_running(Busy(False))
 
@@ -343,19 +413,20 @@ class Session:
         """The conversation as chat messages: what the user said, and of the agent's replies what was heard."""
         return self._replies.history.messages()
 
-    def record(self, fact: str, **fields: Any) -> None:
+    def record(self, fact: str, /, **fields: Any) -> None:
         """Add a fact of your own to the recording, such as `record("TokensUsed", reply=reply.id, tokens=213)`.
 
         Observers are told too (see `observe`); before and after the run nothing happens.
 
         Args:
             fact: its name.
-            fields: what there is to know of it, as plain values; none may be called `at` or `fact`.
+            fields: what there is to know of it, as plain values, under any names.
 
         Raises:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
-                values, or called as the line's own.
+                values; and if called from another thread.
         """
+        self._thread.check("record")
         self._dispatcher.observers.fact(fact, fields)
 
     def observe(self, observer: Observer) -> None:
@@ -363,6 +434,7 @@ class Session:
 
         Such as a `turnkit.metrics.Watch`; see `turnkit.telemetry`. What it raises is logged, and the call goes on.
         """
+        self._thread.check("observe")
         self._dispatcher.observers.add(observer)
 
     def intercept(self, interceptor: Interceptor) -> None:
@@ -376,11 +448,39 @@ class Session:
 
         self._callbacks.first(signalled)
 
+    def call_from_thread(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Call a function in the thread that runs the session, and wait for what it returns; for all other threads.
+
+        Such as `session.call_from_thread(session.playback_finished, reply)`. In the session's own thread it is called
+        at once.
+
+        Args:
+            function: what to call; not async.
+            arguments: what to call it with.
+
+        Returns:
+            What it returns; what it raises is raised.
+
+        Raises:
+            ConfigError: if it is async.
+            LocalProtocolError: if the session is not running, or ends before its turn has come: nothing was called.
+        """
+        return self._thread.call(function, *arguments)
+
     def remember(self, message: Mapping[str, Any]) -> None:
-        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not."""
+        """Add a message to the history, such as a tool's result: what has happened stays known, heard or not.
+
+        Args:
+            message: a chat message, which has a role; its content may be of any kind.
+
+        Raises:
+            LocalProtocolError: if it is no mapping, or has no role, or if called from another thread.
+        """
+        self._thread.check("remember")
         self._replies.history.add(message)
 
     def _report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
+        self._thread.check(_REPORTS[type(event)])
         if self._interceptor is not None:
             self._interceptor.reported(event)
         if self._dispatcher.running:
@@ -388,10 +488,30 @@ class Session:
 
     @property
     def user(self) -> UserState:
-        """What the user is doing."""
+        """What the user is doing; once the session is over, they are listened to no more: listening."""
         return self._machine.user
 
     @property
     def floor(self) -> tuple[int, ReplyState] | None:
-        """The reply that has the floor and its state: pending, audible or held."""
-        return self._machine.floor
+        """The reply that has the floor and its state: pending, audible or held; None once the session is over."""
+        return None if self._machine.closed else self._machine.floor
+
+    @property
+    def last_reply(self) -> ReplyEnded | None:
+        """How the last reply ended that was not cancelled, and what was heard of it; None while there is none."""
+        return self._dispatcher.last_reply
+
+    @property
+    def began_at(self) -> float | None:
+        """The monotonic second, of the clock of a signal's `at`, at which `run` began; None until then."""
+        return self._dispatcher.began_at
+
+    def elapsed(self, signal: Signal | ReplyEnded) -> float:
+        """The seconds from the beginning of the call to a signal of it.
+
+        Raises:
+            LocalProtocolError: if it has not begun.
+        """
+        if self.began_at is None:
+            raise LocalProtocolError("elapsed(): the session has not begun; call it with one of its signals")
+        return signal.at - self.began_at

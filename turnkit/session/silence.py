@@ -7,9 +7,12 @@ from math import inf
 import anyio
 
 from ..timers import EARLY_SECONDS
+from ..turns.events import Hold
 
-_CHARACTERS = 15.0  # that a voice says in a second, and
-_BYTES = 8000.0  # of audio at the least: what a voice that does not report may still be busy with
+CHARACTERS = 15.0
+"""That a voice says in a second."""
+_NOTHING: frozenset[object] = frozenset()  # one for all, as most replies have none
+_BYTES = 8000.0  # of audio in a second, at the least: what a voice that does not report may still be busy with
 
 
 class Silence:
@@ -23,15 +26,28 @@ class Silence:
         owed: whether the voice has words of which it has reported nothing.
     """
 
-    __slots__ = ("_allowed", "_first", "_later", "_pauses", "_reported", "_said", "_scope", "_since", "owed")
+    __slots__ = (
+        "_allowed",
+        "_complete",
+        "_first",
+        "_later",
+        "_pauses",
+        "_reported",
+        "_said",
+        "_scope",
+        "_since",
+        "_work",
+        "owed",
+    )
 
     def __init__(self, first: float | None, later: float | None) -> None:
         self._first = first
         self._later = later
         self._since = inf
         self._allowed = 0.0
-        self._pauses: set[object] = set()
-        self._said = self._reported = self.owed = False
+        self._pauses: frozenset[object] = _NOTHING
+        self._work = 0
+        self._said = self._reported = self._complete = self.owed = False
         self._scope: anyio.CancelScope | None = None
 
     @property
@@ -40,18 +56,21 @@ class Silence:
         return self._said
 
     @property
+    def is_held(self) -> bool:
+        """Whether the playback is held."""
+        return Hold in self._pauses
+
+    @property
     def bound(self) -> float | None:
         """The seconds that hold now; None for ever."""
         return self._later if self._said else self._first
 
     def said(self, chunk: str | bytes) -> None:
-        """`respond` said something; blanks are no words, and more words do not excuse a voice that is silent."""
-        if not (chunk.strip() if isinstance(chunk, str) else chunk):
-            return
+        """`respond` said something that is no blank; more words do not excuse a voice that is silent."""
         if isinstance(chunk, bytes):
             self._allowed += len(chunk) / _BYTES
         elif not self._reported:
-            self._allowed += len(chunk) / _CHARACTERS
+            self._allowed += len(chunk) / CHARACTERS
         self._said = True
         if not self.owed:
             self.owed = True
@@ -64,9 +83,27 @@ class Silence:
         self.owed = False
         self.restart()
 
+    def caught_up(self) -> None:
+        """The voice has said all that it was given, whether it reported a sound or not."""
+        self._allowed = 0.0
+        self.owed = False
+        self.restart()
+
+    def complete(self) -> None:
+        """All is said: what `respond` works on is no reason any more for the voice to be silent."""
+        self._complete = True
+        self.restart()
+
+    def work(self, on: bool) -> None:
+        """`respond` works, or not `on`, has done so: it has nothing to say meanwhile."""
+        self._work += 1 if on else -1
+        if not self._complete:
+            self.restart()
+
     def pause(self, who: object, on: bool) -> None:
         """Stand still, or not `on`, go on, for this reason."""
-        (self._pauses.add if on else self._pauses.discard)(who)
+        if on != (who in self._pauses):
+            self._pauses = self._pauses | {who} if on else self._pauses - {who}
         self.restart()
 
     def restart(self) -> None:
@@ -85,6 +122,6 @@ class Silence:
                 return
 
     def _deadline(self) -> float:
-        if self._pauses or self.bound is None:
+        if self.bound is None or self._pauses or (self._work and not self._complete):
             return inf
         return self._since + self.bound + self._allowed

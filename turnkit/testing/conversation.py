@@ -84,7 +84,10 @@ class Conversation(ConversationRecord):
                 raise self.failed(f"“{text}” was heard, and should never have been")
 
     def assert_answered_once(self, *said: str) -> None:
-        """Assert that each turn got one answer that was heard, and no other.
+        """Assert that each turn got one answer, and no other.
+
+        A reply whose bot wanted no sound, such as a tool's, is an answer too; but a bot that never said anything to
+        anybody has answered nobody.
 
         Args:
             said: The words of the turns; without any, every turn that became final.
@@ -102,10 +105,10 @@ class Conversation(ConversationRecord):
             heard = [
                 commit
                 for commit in commits
-                if self._is_heard(commit.reply) and any(same_words(words, text) for text in _asked(commit))
+                if self._is_answer(commit.reply) and any(same_words(words, text) for text in _asked(commit))
             ]
             if len(heard) != max(len(turns), 1):
-                times = {0: "got no answer that was heard"}.get(len(heard), f"was answered {len(heard)} times")
+                times = {0: "got no answer"}.get(len(heard), f"was answered {len(heard)} times")
                 raise self.failed(f"“{words}” {times}")
 
     def assert_effect_once(self, tool: str, *, key: str | None = None) -> None:
@@ -144,10 +147,13 @@ class Conversation(ConversationRecord):
         stops = [signal for signal in self.signals if isinstance(signal, BargeIn)]
         if not stops:
             raise self.failed("the agent was never interrupted")
-        began = {signal.turn: signal.at for signal in self.signals if isinstance(signal, TurnStarted)}
+        began: dict[int | None, float] = {
+            signal.turn: signal.at for signal in self.signals if isinstance(signal, TurnStarted)
+        }
         for stop in stops:
             sounds = [at for at, reply in self.sounds if reply == stop.reply]
-            took = max([stop.at - self.began, *sounds]) - (began[stop.turn] - self.began)
+            # Without a turn it was the host that interrupted, in the moment in which it was told.
+            took = max([stop.at - self.began, *sounds]) - (began.get(stop.turn, stop.at) - self.began)
             if took > seconds + 1e-6:
                 raise self.failed(f"reply {stop.reply} went on for {took:.2f} s over the caller, not {seconds:g}")
 
@@ -191,6 +197,13 @@ class Conversation(ConversationRecord):
 
     def _is_heard(self, reply: int) -> bool:
         return has_words(self.heard_of.get(reply, ""))
+
+    def _is_answer(self, reply: int) -> bool:
+        """Whether it was heard, or silent on purpose in a call in which others were heard."""
+        silent = any(
+            end.reply == reply and end.outcome is Outcome.FINISHED and not has_words(end.heard) for end in self.replies
+        )
+        return self._is_heard(reply) or (silent and any(map(self._is_heard, self.heard_of)))
 
     # How it ended -------------------------------------------------------------------------------------------------
 

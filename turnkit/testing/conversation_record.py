@@ -7,7 +7,7 @@ from math import inf
 
 import anyio
 
-from ..session import Reply, Session
+from ..session import HostFailure, Reply, Session
 from ..turns.chart import UserState
 from ..turns.events import Outcome, ReplyEnded, Signal
 from .caller import StreamEvent
@@ -39,6 +39,15 @@ class Effect:
     too_late: bool
 
 
+def unscripted(failure: HostFailure) -> list[Exception]:
+    """What the bot raised in a failure: nothing that was scripted, nor that it was silent, which nobody raised."""
+    return [
+        error
+        for error in failure.errors
+        if isinstance(error, Exception) and not isinstance(error, ScriptedFailure) and error.__traceback__ is not None
+    ]
+
+
 class ConversationRecord:
     """The record of one rehearsed conversation; the caller, the session and the stand-ins write it.
 
@@ -49,6 +58,7 @@ class ConversationRecord:
         signals: What turnkit decided, in order; ReplyEnded is among it.
         effects: The calls of ScriptedTools, in order.
         heard_of: What was heard of each reply, by its id.
+        failures: What functions of the bot failed at: `respond`, `speak`, callbacks, observers and policies.
         errors: What the bot raised, other than failures that were scripted.
         sounds: (second of the call, reply) of each report that something was heard.
         gone_wrong: The replies in which a stand-in failed or hung, as it was told to; None is one that is unknown.
@@ -62,6 +72,7 @@ class ConversationRecord:
         self.signals: list[Signal | ReplyEnded] = []
         self.effects: list[Effect] = []
         self.heard_of: dict[int, str] = {}
+        self.failures: list[HostFailure] = []
         self.errors: list[Exception] = []
         self.sounds: list[tuple[float, int]] = []
         self.gone_wrong: set[int | None] = set()
@@ -127,13 +138,10 @@ class ConversationRecord:
         self.sounds.append((self.now(), reply))
         self._stir()
 
-    def raised(self, error: BaseException) -> None:
-        """Write down what the bot's `respond` or `speak` raised, unless it was scripted."""
-        if isinstance(error, BaseExceptionGroup):
-            for inner in error.exceptions:
-                self.raised(inner)
-        elif isinstance(error, Exception) and not isinstance(error, ScriptedFailure):
-            self.errors.append(error)
+    def host_failed(self, failure: HostFailure) -> None:
+        """Write down what a function of the bot raised; among the errors, unless it was scripted."""
+        self.failures.append(failure)
+        self.errors += unscripted(failure)
 
     def _stir(self) -> None:
         if self._changed is not None:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from ..session import HostFailure
+from ..session.failures import AT_POLICY
 from ..turns.events import BargeIn, Cancel, Commit, EndOfTurn, Note, NoteKind, Outcome, ReplyEnded, Speculate
 from ..turns.words import has_words
-from .conversation_record import ConversationRecord, Effect
+from .conversation_record import ConversationRecord, Effect, unscripted
 
 _TOLERANCE = 1e-6  # seconds: what is heard in the very moment of a signal may have been on its way
 
@@ -23,10 +25,11 @@ def broken_rules(record: ConversationRecord) -> Iterator[str]:
 
 
 def _failures(record: ConversationRecord) -> Iterator[str]:
-    for error in record.errors:
-        yield f"the bot raised {type(error).__name__}: {error}"
+    for failure in record.failures:
+        for error in unscripted(failure):
+            yield f"{_failed_at(failure)} {type(error).__name__}: {error}"
     for signal in record.signals:
-        # What respond and speak raise, at a reply, is known better: by itself.
+        # What respond and speak raise, at a reply, is known better: by itself. So is an exception; but not all raise.
         if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
             yield f"a policy failed: {signal.detail}"
         if isinstance(signal, Note) and signal.kind is NoteKind.CALLBACK_FAILED and " at reply " not in signal.detail:
@@ -34,6 +37,14 @@ def _failures(record: ConversationRecord) -> Iterator[str]:
 
     if None not in record.gone_wrong:
         yield from _failed_unscripted(record)
+
+
+def _failed_at(failure: HostFailure) -> str:
+    if failure.at.startswith("reply "):
+        return "the bot raised"
+    if failure.at == AT_POLICY:
+        return f"a policy failed: {failure.function} raised"
+    return f"a callback failed: {failure.function} at {failure.at} raised"
 
 
 def _failed_unscripted(record: ConversationRecord) -> Iterator[str]:

@@ -59,7 +59,9 @@ def _describe(what: Any) -> str:
             return f"is cut off: {what.reason}" if isinstance(what, StreamLost) else f"is back: {what.reason}"
         case ReplyEnded():
             heard = f"heard “{what.heard.strip()}”" if what.heard.strip() else "nothing heard"
-            return f"ReplyEnded  reply {what.reply}, {what.outcome}, {heard}"
+            heard += "" if what.reported else " (nobody reported it)"
+            why = "" if what.error is None else f", {type(what.error).__name__}"
+            return f"ReplyEnded  reply {what.reply}, {what.outcome}, {heard}{why}"
         case _ if name in _SAID:
             trigger = f"  ({what.trigger})" if isinstance(what, EndOfTurn) and what.trigger != "model" else ""
             said = "" if isinstance(what, StartOfTurn) and not what.transcript else f"  “{what.transcript}”"

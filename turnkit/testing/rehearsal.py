@@ -11,6 +11,7 @@ import anyio
 
 from ..errors import ConfigError
 from ..session import Reply, Respond, Session
+from ..session.callables import awaited
 from ..speaking import Playback, Speak
 from ..turns.events import (
     PlaybackAdvanced,
@@ -111,6 +112,7 @@ async def _passed_on(source: AsyncIterable[object]) -> AsyncGenerator[object]:
 def _listening(session: Session, conversation: Conversation) -> Iterator[None]:
     """Hear all that the session signals and whatever is reported as heard, before anybody else does."""
     session.intercept(_Listener(conversation))
+    session.on_error(conversation.host_failed)
     token = CONVERSATION.set(conversation)
     try:
         yield
@@ -150,34 +152,26 @@ def _named(original: Any, stand_in: Any) -> Any:
 
 
 class _ObservedRespond:
-    """A `respond` whose reply is known in its tasks, and whose errors are written down."""
+    """A `respond` whose reply is known in its tasks."""
 
     def __init__(self, respond: Respond, conversation: Conversation) -> None:
         self._respond = respond
         self._conversation = conversation
 
-    async def __call__(self, reply: Reply) -> None:
+    async def __call__(self, reply: Reply) -> object:
         REPLY.set(reply)  # of this task, which is the reply's own, and of those that it begins
-        try:
-            await self._respond(reply)
-        except BaseException as error:
-            self._conversation.raised(error)
-            raise
+        return await awaited(self._respond, reply)
 
 
 class _ObservedSpeak:
-    """A `speak` whose reports and errors are written down."""
+    """A `speak` whose reports are written down."""
 
     def __init__(self, speak: Callable[..., Awaitable[object]], conversation: Conversation) -> None:
         self._speak = speak
         self._conversation = conversation
 
     async def __call__(self, reply: Reply, chunks: AsyncIterator[str | bytes], playback: Playback) -> None:
-        try:
-            await self._speak(reply, chunks, _ObservedPlayback(reply.id, playback, self._conversation))
-        except BaseException as error:
-            self._conversation.raised(error)
-            raise
+        await awaited(self._speak, reply, chunks, _ObservedPlayback(reply.id, playback, self._conversation))
         said = getattr(chunks, "said", "")
         if said and not self._conversation.heard_of.get(reply.id):
             # It reported nothing, so all that it was given counts as heard.

@@ -57,6 +57,7 @@ class UserMove(StrEnum):
     MISSED_END = "MissedEnd"
     STALLED = "Stalled"
     STREAM_LOST = "StreamLost"
+    INTERRUPT = "Interrupt"
     CLOSE = "Close"
 
 
@@ -116,6 +117,8 @@ USER_EDGES = (
     Edge(UserMove.STALLED, UserState.ENDING, UserState.LISTENING),
     Edge(UserMove.STREAM_LOST, UserState.SPEAKING, UserState.LISTENING),
     Edge(UserMove.STREAM_LOST, UserState.ENDING, UserState.LISTENING),
+    Edge(UserMove.INTERRUPT, UserState.SPEAKING, UserState.LISTENING),
+    Edge(UserMove.INTERRUPT, UserState.ENDING, UserState.LISTENING),
     Edge(UserMove.CLOSE, UserState.SPEAKING, UserState.LISTENING),
     Edge(UserMove.CLOSE, UserState.ENDING, UserState.LISTENING),
 )

@@ -19,8 +19,11 @@ from ..errors import LocalProtocolError
 COUNTABLE = 2**53
 """The first whole number that JSON cannot be trusted to tell from the next."""
 
-SPOKEN = frozenset({"transcript", "heard", "unanswered"})
-"""The fields of events and signals that hold what was said, texts or tuples of them: no error or log quotes them."""
+SPOKEN = frozenset({"transcript", "heard", "unanswered", "words"})
+"""The fields of events and signals that hold what was said: texts, or tuples of texts or of `TimedWord`.
+
+No error or log quotes them.
+"""
 
 
 class _Reason(StrEnum):
@@ -43,6 +46,7 @@ class CancelReason(_Reason):
     FLOOR_TAKEN = "floor_taken"  # the agent may not speak unasked now: somebody has the floor
     FAILED = "failed"  # the host could not produce the draft
     CONTEXT_CHANGED = "context_changed"  # the draft was made from what is no longer true
+    INTERRUPTED = "interrupted"  # the host interrupted it before anything was heard
     CLOSED = "closed"  # the session ended
 
 
@@ -83,6 +87,7 @@ class NoteKind(_Reason):
     UNKNOWN_MESSAGE = "unknown_message"  # a type or event that turnkit does not know: skipped
     SEQUENCE_GAP = "sequence_gap"  # messages from Flux are missing
     FLUX_WARNING = "flux_warning"  # Flux sent a Warning
+    FLUX_ERROR = "flux_error"  # Flux sent an Error, after which it hangs up
     CONFIGURE_FAILED = "configure_failed"  # Flux kept its old settings
     CALLBACK_FAILED = "callback_failed"  # a callback raised; the call goes on
 
@@ -94,6 +99,26 @@ class Outcome(_Reason):
     INTERRUPTED = "interrupted"  # the user took the floor while it was heard
     CANCELLED = "cancelled"  # nothing of it was ever heard
     FAILED = "failed"  # `respond` or `speak` raised
+
+
+class TimedWord(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A word of the user's, with its time.
+
+    Attributes:
+        word: as Flux wrote it.
+        start: the second of stream audio at which it begins; None where Flux gives none.
+        end: the second of stream audio at which it ends; None where Flux gives none.
+        confidence: Flux's confidence in it, 0 to 1.
+    """
+
+    word: str
+    start: float | None = None
+    end: float | None = None
+    confidence: float = 0.0
+
+    def __repr__(self) -> str:
+        # What was said ends up in no log.
+        return f"TimedWord({len(self.word)} characters, {self.start!r}, {self.end!r})"
 
 
 # Events -----------------------------------------------------------------------------------------------------------
@@ -169,7 +194,12 @@ class EagerEndOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
         transcript: the whole turn so far; it replaces earlier text, and need not extend it. Default empty.
         confidence: that the user is done, from 0 to 1; means nothing outside a turn. Default 0.
         audio_end: the seconds of stream audio that are covered. Default 0.
+        words: those of the transcript, with their times, where Flux gives them. Default none.
+        languages: those that Flux has detected, where it tells (multilingual model). Default none.
     """
+
+    words: tuple[TimedWord, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class TurnResumed(_TurnEvent, frozen=True, gc=False, tag=True):
@@ -193,9 +223,13 @@ class EndOfTurn(_TurnEvent, frozen=True, gc=False, tag=True):
         audio_end: the seconds of stream audio that are covered. Default 0.
         trigger: what ended the turn: `model`, `manual`, `timeout` or anything newer. Default empty: the deployment does
             not tell (Flux tells since August 2026).
+        words: those of the transcript, with their times, where Flux gives them. Default none.
+        languages: those that Flux has detected, where it tells (multilingual model). Default none.
     """
 
     trigger: str = ""
+    words: tuple[TimedWord, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class PlaybackStarted(_Event, frozen=True, gc=False, tag=True):
@@ -221,13 +255,16 @@ class PlaybackAdvanced(_Event, frozen=True, gc=False, tag=True):
 
 
 class PlaybackFinished(_Event, frozen=True, gc=False, tag=True):
-    """The host: the last sound of a reply was heard, or it had nothing to say.
+    """The host: the last sound of a reply was heard, or it had nothing to say and that was its answer.
 
     Attributes:
         reply: its number, as Commit or Speculate gave it.
+        failed: whether it ended because something failed: if nothing of it was heard, what it was to answer is then
+            still unanswered. Default False.
     """
 
     reply: int
+    failed: bool = False
 
 
 class Initiate(_Event, frozen=True, gc=False, tag=True):
@@ -235,9 +272,22 @@ class Initiate(_Event, frozen=True, gc=False, tag=True):
 
     Attributes:
         protected: whether the user cannot interrupt it. Default False.
+        wait: whether it waits until the floor is free, where it is taken, and again if a turn cancels it before its
+            first sound; without, it is refused. Default False.
     """
 
     protected: bool = False
+    wait: bool = False
+
+
+class Interrupt(_Event, frozen=True, gc=False, tag=True):
+    """The host: the user takes the floor by other means than speech, such as a key or typed text.
+
+    Attributes:
+        transcript: what the user typed, which is a turn of its own. Default empty: the agent is only stopped.
+    """
+
+    transcript: str = ""
 
 
 class Protect(_Event, frozen=True, gc=False, tag=True):
@@ -303,6 +353,7 @@ Event: TypeAlias = (
     | PlaybackAdvanced
     | PlaybackFinished
     | Initiate
+    | Interrupt
     | Protect
     | DraftDiscarded
     | Busy
@@ -331,10 +382,12 @@ class TurnStarted(_Signal, frozen=True, gc=False, tag=True):
     Attributes:
         turn: the turn's number, counted from 0 over the whole call.
         transcript: its words so far.
+        overlaps: the reply that has the floor as it begins, pending or heard. Default None: nobody has.
     """
 
     turn: int
     transcript: str
+    overlaps: int | None = None
 
 
 class TurnUpdated(_Signal, frozen=True, gc=False, tag=True):
@@ -360,6 +413,9 @@ class Speculate(_Signal, frozen=True, gc=False, tag=True):
         transcript: the words that it is to answer.
         confidence: Flux's, that the user is done, from 0 to 1.
         why: the speculation policy's reason. Default empty.
+        unanswered: the words of earlier turns that the user never got an audible answer to, oldest first.
+        words: those of the transcript, with their times, where Flux gives them.
+        languages: those that Flux has detected, where it tells.
     """
 
     turn: int
@@ -367,6 +423,9 @@ class Speculate(_Signal, frozen=True, gc=False, tag=True):
     transcript: str
     confidence: float
     why: str = ""
+    unanswered: tuple[str, ...] = ()
+    words: tuple[TimedWord, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class Cancel(_Signal, frozen=True, gc=False, tag=True):
@@ -391,9 +450,11 @@ class Commit(_Signal, frozen=True, gc=False, tag=True):
         reply: its number.
         transcript: the turn's final words.
         speculative: whether the draft of that number was made for these very words; otherwise start the reply now.
-        trigger: what ended the turn: Flux's own word, or turnkit's `missed`, `stalled`, `stream_lost`, `initiate` or
-            `unanswered`.
+        trigger: what ended the turn: Flux's own word, or turnkit's `missed`, `stalled`, `stream_lost`, `typed`,
+            `initiate` or `unanswered`.
         unanswered: the words of earlier turns that the user never got an audible answer to, oldest first.
+        words: those of the transcript, with their times, where Flux gives them; none if it did not end the turn.
+        languages: those that Flux has detected, where it tells.
     """
 
     turn: int | None
@@ -402,22 +463,26 @@ class Commit(_Signal, frozen=True, gc=False, tag=True):
     speculative: bool
     trigger: str
     unanswered: tuple[str, ...] = ()
+    words: tuple[TimedWord, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class BargeIn(_Signal, frozen=True, gc=False, tag=True):
     """The user has the floor: stop the playback of the reply.
 
     Attributes:
-        turn: the turn that took it.
+        turn: the turn that took it; None if the host interrupted without one.
         reply: the reply's number.
         transcript: the words of the turn so far.
         why: the barge-in policy's reason. Default empty.
+        heard: what of the reply had been heard, as the host has reported it.
     """
 
-    turn: int
+    turn: int | None
     reply: int
     transcript: str
     why: str = ""
+    heard: str = ""
 
 
 class Hold(_Signal, frozen=True, gc=False, tag=True):
@@ -518,7 +583,7 @@ SIGNALS: tuple[type[Signal], ...] = get_args(Signal)
 """Every kind of signal, for those who want them all."""
 
 
-class ReplyEnded(_Signal, frozen=True, gc=False, tag=True):
+class ReplyEnded(_Signal, frozen=True, gc=True, tag=True):
     """Report, the session's own: a reply is over.
 
     Attributes:
@@ -526,9 +591,14 @@ class ReplyEnded(_Signal, frozen=True, gc=False, tag=True):
         reply: its number.
         outcome: how it ended.
         heard: what of it was heard.
+        reported: whether anybody reported the playback; if not, nobody knows, and `heard` is what the voice was given.
+            Default True.
+        error: what failed, of a reply that did; not in recordings. Default None.
     """
 
     turn: int | None
     reply: int
     outcome: Outcome
     heard: str
+    reported: bool = True
+    error: BaseException | None = None

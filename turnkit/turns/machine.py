@@ -7,10 +7,11 @@ Rule 4: no event is impossible. A surprise from Flux becomes a `Note`, and the m
 
 There are two parties. The *user* is listening, speaking, or ending (probably done). The agent has at most one *draft*,
 a reply made on speculation, and at most one reply that *has the floor*: pending, audible or held. When a turn begins
-while a reply is audible, that is an *overlap*, which the barge-in policy decides, now or at a later event of the
+while a reply has the floor, that is an *overlap*, which the barge-in policy decides, now or at a later event of the
 turn; until then, and if it lets the agent talk on, the turn is neither drafted for nor answered. A turn that must be
-answered but cannot be yet is *suspended*: the agent has to finish first, or Flux may still bring the rest. All that
-is remembered of them is in `turnkit.turns.state`.
+answered but cannot be yet is *suspended*: the agent has to finish first, or Flux may still bring the rest. What the
+agent wants to say unasked may be *waiting* until nobody has the floor. All that is remembered of them is in
+`turnkit.turns.state`.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     PlaybackAdvanced,
@@ -83,6 +85,8 @@ _Signals: TypeAlias = list[Signal]
 _LISTENING, _SPEAKING, _ENDING = UserState
 _DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = ReplyState
 _UNDECIDED, _KEPT, _DEFERRED = OverlapStanding
+
+_INTERRUPTED = "the host interrupted"
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
@@ -244,6 +248,8 @@ class TurnMachine:
         self._cancel_draft(CancelReason.CLOSED, at, out)
         if s.reply is not None and s.reply.state is _PENDING:
             self._cancel_pending(s.reply, CancelReason.CLOSED, at, out)
+        out += [Cancel(None, self._new_reply(), CancelReason.CLOSED, at=at) for _ in s.waiting]
+        s.waiting = ()
         if s.turn is not None:
             self._drop_open(s.turn, UserMove.CLOSE, DropReason.CLOSED, at, out)
         if s.suspended is not None:
@@ -254,6 +260,12 @@ class TurnMachine:
         s.closed = True
         s.soonest = -inf
         return tuple(out)
+
+    def __repr__(self) -> str:
+        s = self.state
+        turn = "" if s.turn is None else f" in turn {s.turn.id}"
+        floor = "nobody has the floor" if s.reply is None else f"reply {s.reply.id} {s.reply.state}"
+        return f"<TurnMachine: {'closed' if s.closed else f'user {s.user}{turn}, {floor}'}>"
 
     @property
     def deadline(self) -> float | None:
@@ -294,6 +306,11 @@ class TurnMachine:
         """The turn that waits for the floor, or for the rest of it after the stream was lost."""
         suspended = self.state.suspended
         return None if suspended is None else suspended.id
+
+    @property
+    def waiting(self) -> int:
+        """How many initiatives of the agent's wait for the floor."""
+        return len(self.state.waiting)
 
     @property
     def unanswered(self) -> tuple[str, ...]:
@@ -529,7 +546,7 @@ class TurnMachine:
             return
         same = same_words(event.transcript, turn.text)
         turn.text = event.transcript
-        self._finish(turn, UserMove.END, event.trigger, same, at, out)
+        self._finish(turn, UserMove.END, event.trigger, same, at, out, event)
 
     def _on_lost(self, s: State, event: StreamLost, at: float, out: _Signals) -> None:
         if s.unannounced is not None and (s.suspended is None or s.suspended.until != inf):
@@ -540,16 +557,20 @@ class TurnMachine:
         turn = s.turn
         if turn is not None:
             self._cancel_draft(CancelReason.STREAM_LOST, at, out)
+            early = turn.early and turn.overlap is _UNDECIDED
+            if early and turn.text and s.reply is not None and s.reply.state is _PENDING and not s.reply.protected:
+                # Nobody will judge it any more, and nothing was heard that it could be a backchannel to.
+                self._replace_pending(turn, s.reply, at, out)
             if turn.text and turn.overlap is None:
                 self._move_user(UserMove.STREAM_LOST, at, out)
                 self._suspend(turn, "stream_lost", at + self._lost_turn_grace)
-                self._close_turn(turn, at)
+                self._close_turn(turn)
             else:
                 self._resume(ResumeReason.TURN_LOST, at, out)
                 if turn.text:
                     s.idle_count = 0
-                if turn.overlap is _DEFERRED and turn.text:
-                    # It was judged to deserve an answer; the next Commit still brings its words.
+                if turn.text and (early or turn.overlap is _DEFERRED):
+                    # It deserves an answer; the next Commit still brings its words.
                     s.unanswered += (turn.text,)
                 self._drop_open(turn, UserMove.STREAM_LOST, DropReason.STREAM_LOST, at, out)
         s.ended_index = -1
@@ -576,10 +597,7 @@ class TurnMachine:
     def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
         """A turn begins, announced or not; unless it is over at once, an overlap is judged."""
         s = self.state
-        if s.suspended is not None:
-            reason = DropReason.STREAM_LOST if s.suspended.until != inf else DropReason.SUPERSEDED
-            s.unanswered += (s.suspended.text,)
-            self._drop_suspended(s.suspended, reason, at, out)
+        self._supersede_suspended(at, out)
         self._move_user(move, at, out)
         index, text, unannounced = event.turn_index, event.transcript, s.unannounced
         letter = last_letter(text)
@@ -591,18 +609,13 @@ class TurnMachine:
         turn = s.turn = OpenTurn(s.next_turn, index, text, letter, started_at=at, stall_at=at + self._stall_timeout)
         s.next_turn += 1
         self._arm(turn.stall_at)
-        out.append(TurnStarted(turn.id, text, at=at))
         reply = s.reply
-        if reply is None:
-            return turn
-        if reply.state is _PENDING:
-            if reply.turn is not None:
-                s.unanswered += (reply.text,)
-            self._cancel_pending(reply, CancelReason.NEW_TURN, at, out)
-            turn.silenced = True
-        else:
+        out.append(TurnStarted(turn.id, text, None if reply is None else reply.id, at=at))
+        if reply is not None:
             turn.overlap = _UNDECIDED
-            if judged:
+            turn.early = reply.state is _PENDING
+            # A noise has nothing to say against a reply that was not heard yet.
+            if judged and (text or not turn.early):
                 self._judge(turn, reply, at, out)
         return turn
 
@@ -617,7 +630,16 @@ class TurnMachine:
             out.append(TurnUpdated(turn.id, turn.text, event.confidence, at=at))
             self._progress(turn, at)
 
-    def _finish(self, turn: OpenTurn, move: UserMove, trigger: str, same: bool, at: float, out: _Signals) -> None:
+    def _finish(
+        self,
+        turn: OpenTurn,
+        move: UserMove,
+        trigger: str,
+        same: bool,
+        at: float,
+        out: _Signals,
+        end: EndOfTurn | None = None,
+    ) -> None:
         """The open turn ends with words; `same`: they are those that a draft, if there is one, was made for."""
         s = self.state
         s.idle_count = 0
@@ -628,12 +650,12 @@ class TurnMachine:
             return
         self._move_user(move, at, out)
         if turn.overlap is _DEFERRED:
-            self._suspend(turn, trigger, inf)
+            self._suspend(turn, trigger, inf, end)
         else:
             if not same:
                 self._cancel_draft(CancelReason.TRANSCRIPT_CHANGED, at, out)
-            self._commit(turn.id, turn.text, trigger, at, out)
-        self._close_turn(turn, at)
+            self._commit(turn.id, turn.text, trigger, at, out, end)
+        self._close_turn(turn)
 
     def _end_empty(self, turn: OpenTurn, move: UserMove, reason: DropReason, at: float, out: _Signals) -> None:
         """The open turn ends without words, or with its words withdrawn."""
@@ -646,28 +668,52 @@ class TurnMachine:
         self._move_user(move, at, out)
         why = turn.why if reason is DropReason.OVERLAP_KEPT else ""
         out.append(TurnDropped(turn.id, turn.text, reason, why, at=at))
-        self._close_turn(turn, at)
+        self._close_turn(turn)
         if turn.silenced and self.state.unanswered and reason is not DropReason.CLOSED:
             # It was nothing: what it kept from being answered is answered now, or nobody would speak again.
             self._commit(None, "", "unanswered", at, out)
+        else:
+            self._floor_free(at, out)
 
-    def _close_turn(self, turn: OpenTurn, at: float) -> None:
+    def _close_turn(self, turn: OpenTurn) -> None:
         s = self.state
         s.turn = None
         s.ended_index = turn.index
-        if s.quiet:
+
+    def _floor_free(self, at: float, out: _Signals) -> None:
+        """Somebody has ended: if nobody else has the floor now, it goes to whoever has waited for it."""
+        s = self.state
+        if s.turn is not None or s.reply is not None:
+            return
+        if s.suspended is not None:
+            if s.suspended.until == inf:
+                self._commit_suspended(s.suspended, at, out)
+        elif s.waiting:
+            protected, *others = s.waiting
+            s.waiting = tuple(others)
+            self._commit_initiative(protected, True, at, out)
+        else:
             self._start_idle(at)
 
-    def _suspend(self, turn: OpenTurn, trigger: str, until: float) -> None:
+    def _suspend(self, turn: OpenTurn, trigger: str, until: float, end: EndOfTurn | None = None) -> None:
         s = self.state
         s.idle_count = 0
-        s.suspended = SuspendedTurn(turn.id, turn.text, trigger, until)
+        words, languages = ((), ()) if end is None else (end.words, end.languages)
+        s.suspended = SuspendedTurn(turn.id, turn.text, trigger, until, words, languages)
         s.idle_at = inf
         self._arm(until)
 
     def _commit_suspended(self, suspended: SuspendedTurn, at: float, out: _Signals) -> None:
         self.state.suspended = None
-        self._commit(suspended.id, suspended.text, suspended.trigger, at, out)
+        self._commit(suspended.id, suspended.text, suspended.trigger, at, out, suspended)
+
+    def _supersede_suspended(self, at: float, out: _Signals) -> None:
+        """Another turn begins: the one that waits, if one does, will not be answered by itself."""
+        suspended = self.state.suspended
+        if suspended is not None:
+            self.state.unanswered += (suspended.text,)
+            reason = DropReason.STREAM_LOST if suspended.until != inf else DropReason.SUPERSEDED
+            self._drop_suspended(suspended, reason, at, out)
 
     def _drop_suspended(self, suspended: SuspendedTurn, reason: DropReason, at: float, out: _Signals) -> None:
         self.state.suspended = None
@@ -686,9 +732,14 @@ class TurnMachine:
     def _judge(self, turn: OpenTurn, reply: FloorReply, at: float, out: _Signals, *, final: bool = False) -> None:
         """Ask whose the floor is, and act on the answer."""
         verdict, why = self._ask_barge_in(turn, reply, at, final, out)
+        if final and turn.early and (verdict is Verdict.WAIT or verdict is Verdict.HOLD):
+            # There was nothing yet to which it could be a backchannel.
+            verdict = Verdict.YIELD if reply.state is _PENDING else Verdict.DEFER
         if verdict is Verdict.YIELD:
-            out.append(BargeIn(turn.id, reply.id, turn.text, why, at=at))
-            self._move_reply(reply, ReplyMove.BARGE_IN)
+            if reply.state is _PENDING:
+                self._replace_pending(turn, reply, at, out)
+            else:
+                self._barge_in_on(reply, turn.id, turn.text, why, at, out)
         elif verdict is Verdict.KEEP or verdict is Verdict.DEFER or final:
             turn.overlap = _DEFERRED if verdict is Verdict.DEFER else _KEPT
             turn.why = why
@@ -704,8 +755,9 @@ class TurnMachine:
     ) -> tuple[Verdict, str]:
         if reply.protected:
             return Verdict.DEFER, "the reply is protected"
-        held = reply.state is _HELD
-        overlap = Overlap(turn.text, at - turn.started_at, at - reply.audible_at, reply.heard, held, final)
+        pending, held = reply.state is _PENDING, reply.state is _HELD
+        playing = 0.0 if pending else at - reply.audible_at
+        overlap = Overlap(turn.text, at - turn.started_at, playing, reply.heard, held, final, pending)
         try:
             return ask_barge_in(self._barge_in, overlap)
         except Exception as error:
@@ -746,7 +798,8 @@ class TurnMachine:
         if start:
             turn.draft = Draft(self._new_reply())
             turn.attempts += 1
-            out.append(Speculate(turn.id, turn.draft.id, turn.text, event.confidence, why, at=at))
+            heard = (event.confidence, why, self.state.unanswered, event.words, event.languages)
+            out.append(Speculate(turn.id, turn.draft.id, turn.text, *heard, at=at))
 
     def _policy_failed(self, kind: str, policy: object, error: Exception, at: float, out: _Signals) -> None:
         name = getattr(policy, "__name__", type(policy).__name__)
@@ -760,20 +813,54 @@ class TurnMachine:
             turn.draft = None
 
     def _commit(
-        self, turn: int | None, text: str, trigger: str, at: float, out: _Signals, *, protected: bool = False
-    ) -> None:
+        self,
+        turn: int | None,
+        text: str,
+        trigger: str,
+        at: float,
+        out: _Signals,
+        end: EndOfTurn | SuspendedTurn | None = None,
+    ) -> FloorReply:
         """A reply gets the floor: the draft if there is one, which dies with its turn, else a new one."""
         s = self.state
         draft = s.draft
-        reply = self._new_reply() if draft is None else draft.id
+        number = self._new_reply() if draft is None else draft.id
         state, _ = REPLY_TABLE[_DRAFTING][ReplyMove.COMMIT]
-        s.reply = FloorReply(reply, state, turn, text, protected if draft is None else draft.protected)
+        protected = draft is not None and draft.protected
+        reply = s.reply = FloorReply(number, state, turn, text, protected, carried=len(s.unanswered))
         s.idle_at = inf
-        out.append(Commit(turn, reply, text, draft is not None, trigger, s.unanswered, at=at))
+        words, languages = ((), ()) if end is None else (end.words, end.languages)
+        out.append(Commit(turn, number, text, draft is not None, trigger, s.unanswered, words, languages, at=at))
+        return reply
+
+    def _commit_initiative(self, protected: bool, waits: bool, at: float, out: _Signals) -> None:
+        """The agent speaks unasked."""
+        reply = self._commit(None, "", "initiate", at, out)
+        reply.protected = protected
+        reply.waits = waits
 
     def _cancel_pending(self, reply: FloorReply, reason: CancelReason, at: float, out: _Signals) -> None:
         self._move_reply(reply, ReplyMove.CANCEL)
         out.append(Cancel(reply.turn, reply.id, reason, at=at))
+
+    def _replace_pending(self, turn: OpenTurn | None, reply: FloorReply, at: float, out: _Signals) -> None:
+        """A turn (None: one that was typed) is to be answered in place of a reply that was not heard yet."""
+        self._leave_unanswered(reply)
+        if reply.waits:
+            self.state.waiting = (reply.protected, *self.state.waiting)
+        self._cancel_pending(reply, CancelReason.NEW_TURN, at, out)
+        if turn is not None:
+            turn.silenced = True
+
+    def _barge_in_on(self, reply: FloorReply, turn: int | None, text: str, why: str, at: float, out: _Signals) -> None:
+        out.append(BargeIn(turn, reply.id, text, why, reply.heard, at=at))
+        self._move_reply(reply, ReplyMove.BARGE_IN)
+
+    def _leave_unanswered(self, reply: FloorReply) -> None:
+        """Nothing of the reply was heard: what it was to answer comes after what its Commit has brought."""
+        if reply.turn is not None:
+            words = self.state.unanswered
+            self.state.unanswered = (*words[: reply.carried], reply.text, *words[reply.carried :])
 
     # The host -----------------------------------------------------------------------------------------------------
 
@@ -790,29 +877,77 @@ class TurnMachine:
             return
         unheard = reply.state is _PENDING
         self._move_reply(reply, move)
-        if reply.state is _CLOSED:
-            self._playback_over(reply, unheard, at, out)
-            return
-        if unheard:
-            reply.audible_at = at
-            s.unanswered = ()
         if isinstance(event, PlaybackAdvanced):
             reply.heard = str(event.heard)
-
-    def _playback_over(self, reply: FloorReply, unheard: bool, at: float, out: _Signals) -> None:
-        s = self.state
-        if unheard and reply.turn is not None:
-            s.unanswered += (reply.text,)
-        if s.suspended is not None:
-            self._commit_suspended(s.suspended, at, out)
-        elif s.quiet:
-            self._start_idle(at)
+        if unheard:
+            if isinstance(event, PlaybackFinished) and event.failed:
+                self._leave_unanswered(reply)
+            else:
+                # It is heard now, or its author has answered without a sound.
+                s.unanswered = s.unanswered[reply.carried :]
+                reply.carried = 0
+        if reply.state is _CLOSED:
+            self._floor_free(at, out)
+        elif unheard:
+            reply.audible_at = at
+            if s.turn is not None and s.turn.overlap is _UNDECIDED and s.turn.text:
+                self._judge(s.turn, reply, at, out)
 
     def _on_initiate(self, s: State, event: Initiate, at: float, out: _Signals) -> None:
+        protected, waits = bool(event.protected), bool(event.wait)
         if s.quiet:
-            self._commit(None, "", "initiate", at, out, protected=bool(event.protected))
+            self._commit_initiative(protected, waits, at, out)
+        elif waits:
+            s.waiting += (protected,)
         else:
             out.append(Cancel(None, self._new_reply(), CancelReason.FLOOR_TAKEN, at=at))
+
+    def _on_interrupt(self, s: State, event: Interrupt, at: float, out: _Signals) -> None:
+        text = str(event.transcript)
+        s.idle_count = 0
+        s.idle_at = inf
+        if has_words(text):
+            self._take_typed(text, at, out)
+            return
+        reply = s.reply
+        if reply is not None and not reply.protected:
+            if reply.state is _PENDING:
+                self._leave_unanswered(reply)
+                self._cancel_pending(reply, CancelReason.INTERRUPTED, at, out)
+            else:
+                turn, words = (None, "") if s.turn is None else (s.turn.id, s.turn.text)
+                self._barge_in_on(reply, turn, words, _INTERRUPTED, at, out)
+        self._floor_free(at, out)
+
+    def _take_typed(self, text: str, at: float, out: _Signals) -> None:
+        """Text that the user typed is a turn by itself, over as it begins; one that is spoken meanwhile ends here."""
+        s = self.state
+        if s.turn is not None:
+            self._cut_short(s.turn, at, out)
+        self._supersede_suspended(at, out)
+        turn, reply = s.next_turn, s.reply
+        s.next_turn += 1
+        out.append(TurnStarted(turn, text, None if reply is None else reply.id, at=at))
+        if reply is not None and reply.protected:
+            s.suspended = SuspendedTurn(turn, text, "typed", inf)
+            return
+        if reply is not None and reply.state is _PENDING:
+            self._replace_pending(None, reply, at, out)
+        elif reply is not None:
+            self._barge_in_on(reply, turn, text, _INTERRUPTED, at, out)
+        self._commit(turn, text, "typed", at, out)
+
+    def _cut_short(self, turn: OpenTurn, at: float, out: _Signals) -> None:
+        """The open turn ends with the words it has, which come with what is typed; new words of it are a fresh turn."""
+        self._cancel_draft(CancelReason.INTERRUPTED, at, out)
+        kept = turn.overlap is _KEPT and turn.text != ""
+        if turn.text and not kept:
+            self.state.unanswered += (turn.text,)
+        reason = DropReason.OVERLAP_KEPT if kept else DropReason.SUPERSEDED if turn.text else DropReason.EMPTY
+        self._move_user(UserMove.INTERRUPT, at, out)
+        out.append(TurnDropped(turn.id, turn.text, reason, turn.why if kept else "", at=at))
+        self._close_turn(turn)
+        self.state.stalled_text = turn.text
 
     def _on_protect(self, s: State, event: Protect, at: float, out: _Signals) -> None:
         turn, reply = s.turn, s.reply
@@ -853,6 +988,7 @@ _HANDLERS: dict[type, _Handler] = {
     PlaybackAdvanced: TurnMachine._on_playback,
     PlaybackFinished: TurnMachine._on_playback,
     Initiate: TurnMachine._on_initiate,
+    Interrupt: TurnMachine._on_interrupt,
     Protect: TurnMachine._on_protect,
     DraftDiscarded: TurnMachine._on_discarded,
     Busy: TurnMachine._on_busy,

@@ -17,8 +17,9 @@ import msgspec
 
 from ..errors import LocalProtocolError
 from .chart import ReplyState, UserState
+from .events import TimedWord
 
-VERSION = 2
+VERSION = 3
 """Of snapshots: one of another version cannot be read."""
 
 NEVER = nextafter(-inf, inf)
@@ -26,7 +27,7 @@ NEVER = nextafter(-inf, inf)
 
 
 class OverlapStanding(StrEnum):
-    """How an overlap stands: the open turn began while a reply was audible."""
+    """How an overlap stands: the open turn began while a reply had the floor."""
 
     UNDECIDED = "undecided"  # the barge-in policy has not decided yet whose the floor is
     KEPT = "kept"  # the agent keeps the floor; the turn gets no answer
@@ -60,7 +61,8 @@ class OpenTurn(msgspec.Struct, gc=False):
         draft: the draft that is alive.
         overlap: how its overlap with the reply that has the floor stands; None for an ordinary turn.
         why: the barge-in policy's reason to let the agent keep the floor; empty until it does.
-        silenced: whether its beginning has cancelled a reply that was not yet heard.
+        early: whether a reply had the floor as it began that had not been heard.
+        silenced: whether it has cancelled a reply that was not yet heard.
     """
 
     id: int
@@ -74,6 +76,7 @@ class OpenTurn(msgspec.Struct, gc=False):
     draft: Draft | None = None
     overlap: OverlapStanding | None = None
     why: str = ""
+    early: bool = False
     silenced: bool = False
 
 
@@ -100,6 +103,8 @@ class FloorReply(msgspec.Struct, gc=False):
         turn: the turn that it answers; None if the agent speaks unasked.
         text: the words that it answers; empty if the agent speaks unasked.
         protected: whether it may not be interrupted.
+        waits: whether it is the agent's initiative, and is to be offered again if a turn cancels it.
+        carried: how many of the unanswered words its Commit has brought; 0 once it is heard.
         audible_at: the second it was first heard; of no use while it is pending.
         heard: what of it has been heard, as the host says.
         hold_until: the deadline at which held playback goes on.
@@ -110,6 +115,8 @@ class FloorReply(msgspec.Struct, gc=False):
     turn: int | None
     text: str
     protected: bool = False
+    waits: bool = False
+    carried: int = 0
     audible_at: float = 0.0
     heard: str = ""
     hold_until: float = inf
@@ -123,12 +130,16 @@ class SuspendedTurn(msgspec.Struct, frozen=True, gc=False):
         text: its words.
         trigger: what its Commit will say has ended it.
         until: the deadline of its Commit, for a turn whose stream was lost; `inf` for one that waits for the floor.
+        words: its words with their times, where its end had them.
+        languages: those that Flux had detected, where its end told.
     """
 
     id: int
     text: str
     trigger: str
     until: float
+    words: tuple[TimedWord, ...] = ()
+    languages: tuple[str, ...] = ()
 
 
 class State(msgspec.Struct, kw_only=True):
@@ -150,6 +161,8 @@ class State(msgspec.Struct, kw_only=True):
         reply: the reply that has the floor.
         suspended: the turn that waits for its Commit; never while one is open.
         unanswered: the words of earlier turns that never got an audible answer, oldest first.
+        waiting: of each initiative of the agent's that waits for the floor, in order, whether it is protected; empty
+            while `quiet`.
         idle_at: the deadline of UserIdle; in force only while `quiet`.
         idle_count: how many UserIdle there were since the user last spoke.
         busy: whether the host's tool holds the idle clock.
@@ -169,6 +182,7 @@ class State(msgspec.Struct, kw_only=True):
     reply: FloorReply | None = None
     suspended: SuspendedTurn | None = None
     unanswered: tuple[str, ...] = ()
+    waiting: tuple[bool, ...] = ()
     idle_at: float = inf
     idle_count: int = 0
     busy: bool = False
@@ -214,7 +228,8 @@ class State(msgspec.Struct, kw_only=True):
 
         Taken away are the numbers of turns and replies, what Flux counts (only how far an event is ahead of it
         matters) and the present second (deadlines count from it); what is only handed on, to policies or signals;
-        and what only grows, which whoever compares must bound: `unanswered`, `idle_at` and `idle_count`.
+        and what only grows, which whoever compares must bound: `unanswered` (and how many of them are `carried`),
+        `idle_at` and `idle_count`.
 
         Args:
             alike: gives one text for all texts with the same words.
@@ -235,8 +250,11 @@ class State(msgspec.Struct, kw_only=True):
             if unannounced is None
             else (unannounced.index - self.ended_index, alike(unannounced.text), unannounced.since),
             None if turn is None else _turn_essence(turn, now, alike),
-            None if reply is None else (reply.state, reply.turn is None, reply.protected, reply.hold_until - now),
+            None
+            if reply is None
+            else (reply.state, reply.turn is None, reply.protected, reply.waits, reply.hold_until - now),
             None if suspended is None else suspended.until - now,
+            self.waiting,
         )
 
     # Snapshots ----------------------------------------------------------------------------------------------------
@@ -278,6 +296,7 @@ def _turn_essence(turn: OpenTurn, now: float, alike: Callable[[str], str]) -> tu
         turn.stalled,
         None if turn.draft is None else turn.draft.protected,
         turn.overlap,
+        turn.early and turn.overlap is OverlapStanding.UNDECIDED,
         turn.silenced,
     )
 

@@ -38,6 +38,7 @@ def canonical_form(
         max(state.idle_at - state.now, -idle),
         min(state.idle_count, 2),
         min(len(state.unanswered), unanswered),
+        0 if state.reply is None else min(len(state.unanswered) - state.reply.carried, unanswered),
         # Of the referee's memory, what is not compared with the machine after every step.
         alike(memory.words),
         alike(memory.draft_text),

@@ -25,6 +25,7 @@ class Configuration(msgspec.Struct, frozen=True):
         late_events: whether every event is tried at a deadline that nobody woke the machine for, and a tick after it.
         exact: whether states that differ only in texts that are handed on are different ones.
         unanswered: how many unanswered texts are told apart. Default 1.
+        waiting: how many initiatives may wait at once. Default 0.
         most: no more states than that are expanded. Default 10 million: all of them.
     """
 
@@ -40,6 +41,7 @@ class Configuration(msgspec.Struct, frozen=True):
     late_events: bool = False
     exact: bool = False
     unanswered: int = 1
+    waiting: int = 0
     most: int = 10_000_000
 
     @property
@@ -66,6 +68,7 @@ _MANY_TEXTS = ("", " ?!", "tea", "Tea.", "sea", "tea 3.5", "tea 35", "हाँ"
 
 _QUICK = (
     Configuration("quick", texts=_TWO_TEXTS, most=330),
+    Configuration("quick, with initiatives that wait", texts=("", "tea"), waiting=1, most=200),
     Configuration("quick, with an idle timeout", texts=("", "tea"), idle_timeout=1.0, late_events=True, most=120),
 )
 
@@ -73,7 +76,7 @@ _QUICK = (
 _DEFAULT = (
     Configuration("every text a state of its own", stall_grace=0.0, texts=_TWO_TEXTS, exact=True),
     Configuration("events at and after deadlines", idle_timeout=1.0, texts=_TWO_TEXTS, late_events=True),
-    Configuration("a hold ends before a stall", stall_timeout=2.0, ahead=True),
+    Configuration("a hold ends before a stall", stall_timeout=2.0, texts=_TWO_TEXTS, ahead=True),
     Configuration(
         "no grace, and an idle timeout",
         lost_turn_grace=0.0,
@@ -84,6 +87,7 @@ _DEFAULT = (
     ),
     Configuration("texts that are hard to compare", lost_turn_grace=0.0, stall_grace=0.0, texts=_ODD_TEXTS),
     Configuration("a stall comes before a hold ends", hold_timeout=3.0, lost_turn_grace=2.0, late=True),
+    Configuration("initiatives that wait", idle_timeout=1.0, texts=("", "tea"), stall_grace=0.0, waiting=2),
 )
 
 _DEEP = (

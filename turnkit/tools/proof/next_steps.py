@@ -13,6 +13,7 @@ from ...turns.events import (
     EndOfTurn,
     Event,
     Initiate,
+    Interrupt,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -92,6 +93,7 @@ def host_events(state: State, configuration: Configuration) -> Iterator[Event]:
         yield PlaybackStarted(reply)
         yield PlaybackAdvanced(reply, "so")
         yield PlaybackFinished(reply)
+        yield PlaybackFinished(reply, failed=True)
         yield Protect(reply, True)
         yield Protect(reply, False)
         yield DraftDiscarded(reply, "failed")
@@ -99,6 +101,11 @@ def host_events(state: State, configuration: Configuration) -> Iterator[Event]:
     yield DraftDiscarded(-1 if draft is None else draft.id, "?")
     yield Initiate()
     yield Initiate(True)
+    if len(state.waiting) + (floor is not None and floor.waits) < configuration.waiting:
+        yield Initiate(wait=True)
+        yield Initiate(True, wait=True)
+    for text in configuration.texts[:2]:
+        yield Interrupt(text)
     yield Busy(True)
     yield Busy(False)
     yield StreamLost("gone")

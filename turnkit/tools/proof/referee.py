@@ -20,6 +20,7 @@ from ...turns.events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     PlaybackAdvanced,
@@ -41,7 +42,18 @@ from ...turns.events import (
 )
 from ...turns.machine import TurnMachine
 from ...turns.words import has_words, same_words
-from .invariants import CAUSES, DRAFT_CANCELS, DROPS, INVARIANTS, ON_CLOSING, PLAYBACK, RESUMES, TURN_EVENTS, Violation
+from .invariants import (
+    CAUSES,
+    DRAFT_CANCELS,
+    DROPS,
+    FIRST_SOUND,
+    INVARIANTS,
+    ON_CLOSING,
+    PLAYBACK,
+    RESUMES,
+    TURN_EVENTS,
+    Violation,
+)
 from .referee_memory import NONE, Fate, RefereeMemory
 
 
@@ -63,7 +75,7 @@ class Referee:
         judged: how many times each invariant was judged, by its number.
     """
 
-    __slots__ = ("_due", "_event", "_heard", "_maybe", "_owed", "_signals", "judged", "machine", "memory")
+    __slots__ = ("_asked", "_due", "_event", "_heard", "_maybe", "_owed", "_signals", "judged", "machine", "memory")
 
     def __init__(
         self,
@@ -84,6 +96,7 @@ class Referee:
         self._signals: tuple[Signal, ...] = ()
         self._due = False
         self._heard = True  # the event's own report has been taken
+        self._asked = False  # an initiative has not been answered yet
         self._owed = False  # what a turn of nothing kept from being answered must be answered in this step
         self._maybe: str | None = None  # words of which only the policy knows whether they ask for an answer
 
@@ -180,6 +193,7 @@ class Referee:
         self._due = due = memory.due <= at
         self._event, self._signals, self._maybe, self._owed = event, signals, None, False
         self._heard = kind not in PLAYBACK
+        self._asked = kind is Initiate
         if kind is Protect and not due:
             self._protect()
         discarded = isinstance(event, DraftDiscarded) and event.reply == memory.draft
@@ -196,6 +210,11 @@ class Referee:
             self._report()
         if kind is Protect and due:
             self._protect()
+        if isinstance(event, Initiate) and self._asked:
+            self._need(9, bool(event.wait), "Initiate got no answer")
+            memory.waiting += (bool(event.protected),)
+        if isinstance(event, Interrupt):
+            memory.idle = 0
         memory.at = at
         memory.closed = self.machine.closed
         self._need(1, not discarded or memory.draft == NONE, "a draft outlives its being discarded")
@@ -209,8 +228,10 @@ class Referee:
     def _heeded(self) -> None:
         """Judge that what the event says is so now, whatever was so before, unless it was noted as stale."""
         event, machine, need = self._event, self.machine, self._need
-        if isinstance(event, Initiate):
-            need(4, any(isinstance(one, (Commit, Cancel)) for one in self._signals), "Initiate got no answer")
+        if isinstance(event, Interrupt):
+            left = self.memory.floor == NONE or self.memory.protected or self.memory.fate is Fate.PENDING
+            need(4, left, "Interrupt, and the agent is still heard")
+            need(4, machine.turn is None or not has_words(event.transcript), "a turn outlives what was typed after it")
         elif isinstance(event, StreamLost):
             need(5, machine.turn is None, "a turn outlives its stream")
         elif type(event) not in TURN_EVENTS or self._noted(NoteKind.STALE_TURN) or self._stalls():
@@ -247,20 +268,31 @@ class Referee:
         if event.reply != memory.floor or memory.floor == NONE:
             return
         pending = memory.fate is Fate.PENDING
-        if isinstance(event, PlaybackFinished):
-            if pending and memory.floor_turn != NONE:
-                memory.unanswered += (memory.floor_text,)
-            self._free_floor()
+        if pending and isinstance(event, PlaybackFinished) and event.failed:
+            self._unheard()
         elif pending:
+            # It is heard, or has answered without a sound.
             memory.fate = Fate.AUDIBLE
-            memory.unanswered = ()
+            memory.unanswered = memory.unanswered[memory.carried :]
+            memory.carried = 0
+        if isinstance(event, PlaybackFinished):
+            self._free_floor()
+
+    def _unheard(self) -> None:
+        """The reply that has the floor was not heard: what it was to answer follows what its Commit has brought."""
+        memory = self.memory
+        if memory.floor_turn != NONE:
+            words = list(memory.unanswered)
+            words.insert(memory.carried, memory.floor_text)
+            memory.unanswered = tuple(words)
 
     def _free_floor(self) -> None:
         memory = self.memory
         memory.floor = memory.floor_turn = NONE
         memory.fate = Fate.OVER
         memory.floor_text = ""
-        memory.protected = False
+        memory.protected = memory.floor_waits = False
+        memory.carried = 0
 
     # The user's turn ------------------------------------------------------------------------------------------------
 
@@ -271,6 +303,8 @@ class Referee:
         memory.next_turn += 1
         memory.turn, memory.words, memory.waits, memory.stalled = signal.turn, signal.transcript, False, False
         memory.silenced = False
+        floor = None if memory.floor == NONE else memory.floor
+        self._need(4, signal.overlaps == floor, "TurnStarted overlaps another reply than the one that has the floor")
 
     def _updated(self, signal: TurnUpdated) -> None:
         memory = self.memory
@@ -287,7 +321,7 @@ class Referee:
         memory.stalled = True
 
     def _dropped(self, signal: TurnDropped) -> None:
-        memory, reason, kind = self.memory, signal.reason, type(self._event)
+        memory, reason, event, kind = self.memory, signal.reason, self._event, type(self._event)
         self._need(5, signal.turn == memory.turn != NONE, "TurnDropped of a turn that is not alive")
         words = self._final_words(5, signal.transcript)
         if reason is DropReason.CLOSED:
@@ -295,22 +329,23 @@ class Referee:
         else:
             self._need(5, self._due or kind in DROPS[reason], f"TurnDropped {reason} after {kind.__name__}")
         if reason is DropReason.EMPTY and words:
-            blank = isinstance(self._event, EndOfTurn) and not has_words(self._event.transcript)
+            blank = isinstance(event, EndOfTurn) and not has_words(event.transcript)
             self._need(5, blank, "TurnDropped empty of a turn that had words")
         elif reason is DropReason.STALLED:
             self._need(5, not words, "TurnDropped stalled of a turn that had words")
             self._need(6, memory.stalled, "TurnDropped stalled without TurnStalled before it")
         elif reason is DropReason.OVERLAP_KEPT:
-            kept = memory.fate is Fate.AUDIBLE and not memory.waits
+            kept = memory.fate in (Fate.AUDIBLE, Fate.PENDING) and not memory.waits
             self._need(5, kept and words, "TurnDropped overlap_kept without an overlap, or without words")
         elif reason is DropReason.SUPERSEDED or (reason is DropReason.STREAM_LOST and memory.waits):
-            self._need(5, words, f"TurnDropped {reason} of a turn that waited and had no words")
+            self._need(5, words, f"TurnDropped {reason} of a turn that had no words")
             memory.unanswered += (signal.transcript,)
         elif reason is DropReason.STREAM_LOST:
             self._need(5, not words or memory.floor != NONE, "TurnDropped stream_lost of words that can be answered")
             self._maybe = signal.transcript if words else None
         # Nobody else would answer what a turn of nothing kept from being answered.
-        self._owed = memory.silenced and not memory.waits and bool(memory.unanswered) and not self.machine.closed
+        owed = memory.silenced and not memory.waits and bool(memory.unanswered) and not self.machine.closed
+        self._owed = owed and not isinstance(event, Interrupt)
         memory.turn, memory.words, memory.waits, memory.stalled = NONE, "", False, False
 
     def _final_words(self, invariant: int, transcript: str) -> bool:
@@ -349,8 +384,14 @@ class Referee:
         memory, reason, event = self.memory, signal.reason, self._event
         turn = NONE if signal.turn is None else signal.turn
         if reason is CancelReason.FLOOR_TAKEN:
-            self._need(2, turn == NONE and isinstance(event, Initiate), "Cancel floor_taken without Initiate")
-            self._need(4, memory.turn != NONE or memory.floor != NONE, "Cancel floor_taken while the floor is free")
+            asked = isinstance(event, Initiate) and not event.wait
+            self._need(9, turn == NONE and asked, "Cancel floor_taken without an Initiate that does not wait")
+            self._asked = False
+            self._need(9, memory.turn != NONE or memory.floor != NONE, "Cancel floor_taken while the floor is free")
+            self._new(signal.reply)
+        elif reason is CancelReason.CLOSED and turn == NONE and signal.reply == memory.next_reply:
+            self._need(9, bool(memory.waiting) and self.machine.closed, "Cancel closed of nothing that waited")
+            memory.waiting = memory.waiting[1:]
             self._new(signal.reply)
         elif signal.reply == memory.draft != NONE:
             self._need(1, turn == memory.draft_turn, "Cancel of a draft names another turn")
@@ -369,15 +410,28 @@ class Referee:
             pending = signal.reply == memory.floor != NONE and memory.fate is Fate.PENDING
             self._need(2, pending, "Cancel of a reply that is neither a draft nor pending")
             self._need(2, turn == memory.floor_turn, "Cancel of a pending reply names another turn")
-            if reason is CancelReason.NEW_TURN:
-                self._need(4, memory.turn != NONE and not memory.waits, "Cancel new_turn without a new turn")
-                if turn != NONE:
-                    memory.unanswered += (memory.floor_text,)
-                memory.silenced = True
+            if reason in (CancelReason.NEW_TURN, CancelReason.INTERRUPTED):
+                self._need(4, not memory.protected, f"Cancel {reason} of a protected reply")
+                self._unheard()
+                if reason is CancelReason.NEW_TURN:
+                    self._replaced()
+                else:
+                    bare = isinstance(event, Interrupt) and not has_words(event.transcript)
+                    self._need(4, bare, "Cancel interrupted without an Interrupt")
             else:
                 fits = reason is CancelReason.CLOSED and self.machine.closed
                 self._need(2, fits, f"Cancel {reason} of a pending reply")
             self._free_floor()
+
+    def _replaced(self) -> None:
+        """A turn is to be answered in place of a reply that was not heard yet."""
+        memory, event = self.memory, self._event
+        self._need(4, memory.turn != NONE and not memory.waits, "Cancel new_turn without a new turn")
+        late = event.transcript if isinstance(event, (EndOfTurn, Interrupt)) else ""
+        self._need(4, has_words(memory.words) or has_words(late), "Cancel new_turn for a noise")
+        if memory.floor_waits:
+            memory.waiting = (memory.protected, *memory.waiting)
+        memory.silenced = True
 
     def _commit(self, signal: Commit) -> None:
         memory, event = self.memory, self._event
@@ -387,7 +441,7 @@ class Referee:
         self._need(4, memory.floor == NONE, "Commit while another reply has the floor")
         self._need(5, signal.unanswered == memory.unanswered, "Commit does not bring what is unanswered")
         turn = NONE if signal.turn is None else signal.turn
-        protected = False
+        protected = waits = False
         if signal.speculative:
             self._need(1, signal.reply == memory.draft != NONE, "Commit of a draft that is not alive")
             self._need(3, turn == memory.draft_turn, "Commit of a draft for another turn")
@@ -401,11 +455,13 @@ class Referee:
             self._new(signal.reply)
         if turn == NONE:
             self._need(4, memory.turn == NONE, "the agent begins while the user has a turn")
-            asked = isinstance(event, Initiate) and signal.trigger == "initiate"
             owed, self._owed = self._owed and signal.trigger == "unanswered", False
             bare = not (signal.transcript or signal.speculative)
-            self._need(3, (asked or owed) and bare, "Commit without a turn that nothing asked for")
-            protected = asked and isinstance(event, Initiate) and bool(event.protected)
+            if signal.trigger == "initiate":
+                protected, waits = self._initiated()
+            self._need(
+                3, (owed or signal.trigger == "initiate") and bare, "Commit without a turn that nothing asked for"
+            )
         else:
             self._need(3, turn == memory.turn, "Commit of a turn that is not alive")
             self._need(3, self._final_words(3, signal.transcript), "Commit of a turn without words")
@@ -414,6 +470,18 @@ class Referee:
             memory.turn, memory.words, memory.waits, memory.stalled, memory.idle = NONE, "", False, False, 0
         memory.floor, memory.fate, memory.protected = signal.reply, Fate.PENDING, protected
         memory.floor_turn, memory.floor_text = turn, signal.transcript
+        memory.floor_waits, memory.carried = waits, len(signal.unanswered)
+
+    def _initiated(self) -> tuple[bool, bool]:
+        """Whether the initiative that is committed is protected, and whether it waits again if a turn cancels it."""
+        memory, event = self.memory, self._event
+        if memory.waiting:
+            protected, *others = memory.waiting
+            memory.waiting = tuple(others)
+            return protected, True
+        self._need(9, self._asked, "Commit initiate that nobody has asked for")
+        self._asked = False
+        return (bool(event.protected), bool(event.wait)) if isinstance(event, Initiate) else (False, False)
 
     # The overlap ----------------------------------------------------------------------------------------------------
 
@@ -421,14 +489,26 @@ class Referee:
         memory, name = self.memory, type(signal).__name__
         self._need(2, signal.reply == memory.floor != NONE, f"{name} of a reply that has not the floor")
         self._need(4, memory.fate in fates, f"{name} of a reply that is {memory.fate}")
-        self._need(4, signal.turn == memory.turn and not memory.waits, f"{name} by a turn that is not open")
+        if signal.turn is None:
+            # (A turn that is open may have been ended, and be waiting, in this very step.)
+            self._need(4, isinstance(self._event, Interrupt), f"{name} without a turn")
+            self._need(4, memory.waits or self._due or memory.turn == NONE, f"{name} by nobody while a turn is open")
+        else:
+            self._need(4, signal.turn == memory.turn and not memory.waits, f"{name} by a turn that is not open")
+
+    def _first_sound(self) -> None:
+        """What is judged at the first sound is judged after its report."""
+        if self.memory.fate is Fate.PENDING and type(self._event) in FIRST_SOUND and not self._heard:
+            self._report()
 
     def _barge_in(self, signal: BargeIn) -> None:
+        self._first_sound()
         self._overlap(signal, Fate.AUDIBLE, Fate.HELD)
         self._need(4, not self.memory.protected, "BargeIn of a protected reply")
         self._free_floor()
 
     def _hold(self, signal: Hold) -> None:
+        self._first_sound()
         self._overlap(signal, Fate.AUDIBLE)
         self._need(4, not self.memory.protected, "Hold of a protected reply")
         self.memory.fate = Fate.HELD
@@ -465,8 +545,6 @@ class Referee:
         need(5, memory.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
         need(4, (machine.user is UserState.LISTENING) == (turn is None), "the user's state is not that of the turn")
         self._compare_words(waits is not None)
-        if turn is not None:
-            need(4, memory.fate is not Fate.PENDING, "a reply is about to be heard while the user has a turn")
         if draft is not None:
             need(
                 1,
@@ -474,6 +552,9 @@ class Referee:
                 "a draft outlives the end it was made for",
             )
             need(3, same_words(memory.draft_text, memory.words), "a draft outlives the words it was made for")
+        free = turn is None and waits is None and floor is None
+        need(9, machine.waiting == len(memory.waiting), "another number of initiatives waits than was announced")
+        need(9, not (free and memory.waiting), "an initiative waits though nobody has the floor")
         deadline = machine.deadline
         need(6, deadline is None or deadline > memory.at, "a deadline lies in the past")
         if not memory.closed:

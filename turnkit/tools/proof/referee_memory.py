@@ -32,7 +32,7 @@ class RefereeMemory(msgspec.Struct):
         words: its words.
         waits: whether it is suspended.
         stalled: whether TurnStalled was said of it, and it has got no new words since.
-        silenced: whether a reply that was not heard yet was cancelled when it began.
+        silenced: whether a reply that was not heard yet was cancelled for it.
         draft: the reply that is drafted.
         draft_turn: the turn that the draft is for.
         draft_text: the words that the draft is made for.
@@ -42,6 +42,9 @@ class RefereeMemory(msgspec.Struct):
         floor_turn: the turn that it answers.
         floor_text: the words that it answers.
         protected: whether it may not be interrupted.
+        floor_waits: whether it is an initiative that waits again if a turn cancels it.
+        carried: how many unanswered texts its Commit has brought, as long as it is not heard.
+        waiting: of each initiative that waits for the floor, whether it is protected.
         unanswered: the words of earlier turns that never got an audible answer, oldest first.
         idle: how many UserIdle there were since a turn with words.
     """
@@ -65,5 +68,8 @@ class RefereeMemory(msgspec.Struct):
     floor_turn: int = NONE
     floor_text: str = ""
     protected: bool = False
+    floor_waits: bool = False
+    carried: int = 0
+    waiting: tuple[bool, ...] = ()
     unanswered: tuple[str, ...] = ()
     idle: int = 0

@@ -23,15 +23,18 @@ class Verdict(StrEnum):
 
 
 class Overlap(msgspec.Struct, frozen=True):
-    """The user speaks while the agent is heard: what a barge-in policy is asked at each event until it decides.
+    """The user speaks while the agent has the floor: what a barge-in policy is asked at each event until it decides.
 
     Attributes:
         transcript: The user's words so far.
         elapsed: Seconds since that turn began.
-        playing: Seconds since the agent's reply was first heard.
+        playing: Seconds since the agent's reply was first heard; 0 if it has not been.
         heard: What of the reply has been heard, as reported.
         held: Whether the playback is paused for this overlap.
-        final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP.
+        final: Whether the turn has ended, and this is the last time of asking: WAIT and HOLD mean KEEP, or if the turn
+            began before the reply was heard, that it is answered.
+        pending: Whether nothing of the reply has been heard yet: YIELD has this turn answered in its place, and there
+            is nothing to HOLD. False by default. Asked only about words; a noise leaves such a reply alone.
     """
 
     transcript: str
@@ -40,6 +43,7 @@ class Overlap(msgspec.Struct, frozen=True):
     heard: str
     held: bool
     final: bool
+    pending: bool = False
 
 
 class Pause(msgspec.Struct, frozen=True):

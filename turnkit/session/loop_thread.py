@@ -1,0 +1,97 @@
+"""The thread in which a session runs: calls from another one are refused, or passed on to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from inspect import iscoroutine, iscoroutinefunction
+from threading import Lock
+from typing import Any, TypeVar, TypeVarTuple
+
+from ..errors import ConfigError, LocalProtocolError
+from ..timers import call_in_loop, in_loop, loop_token
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+_NOT_ASYNC = "call_from_thread(): the function must not be async: nobody would wait for it"
+_LOCK = Lock()  # one for all: it is held for moments, and a process may hold thousands of sessions
+
+
+class LoopThread:
+    """The thread of the event loop that runs a session; before the run and after it there is none."""
+
+    __slots__ = ("_calls", "_token")
+
+    def __init__(self) -> None:
+        self._token: object = None
+        self._calls: set[Future[Any]] | None = None
+
+    def begin(self) -> None:
+        """The conversation begins in this thread."""
+        self._token = loop_token()
+
+    def end(self) -> None:
+        """The conversation is over; who still waits to be passed on is refused."""
+        with _LOCK:
+            self._token = None
+            calls, self._calls = self._calls, None
+        for call in calls or ():
+            call.cancel()
+
+    def check(self, what: str) -> None:
+        """Refuse a call that comes from another thread while the conversation runs.
+
+        Args:
+            what: the name of what was called.
+
+        Raises:
+            LocalProtocolError: if it does.
+        """
+        if self._token is not None and not in_loop(self._token):
+            raise LocalProtocolError(
+                f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
+                "Give it to session.call_from_thread"
+            )
+
+    def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Call the function in this thread, and wait for what it returns; see `Session.call_from_thread`."""
+        if iscoroutinefunction(function):
+            raise ConfigError(_NOT_ASYNC)
+        if self._token is not None and in_loop(self._token):
+            return _called(function, *arguments)
+        call: Future[T] = Future()
+        with _LOCK:
+            token = self._token
+            if token is None:
+                raise LocalProtocolError("call_from_thread(): the session is not running; nothing was called")
+            self._calls = self._calls or set()
+            self._calls.add(call)
+        call_in_loop(token, lambda: self._carry_out(call, lambda: _called(function, *arguments)))
+        try:
+            return call.result()
+        except CancelledError:
+            raise LocalProtocolError("call_from_thread(): the session has ended; nothing was called") from None
+
+    def _carry_out(self, call: Future[T], work: Callable[[], T]) -> None:
+        if not call.set_running_or_notify_cancel():
+            return
+        with _LOCK:
+            if self._calls is not None:
+                self._calls.discard(call)
+        try:
+            result = work()
+        except BaseException as error:
+            call.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            call.set_result(result)
+
+
+def _called(function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+    result = function(*arguments)
+    if iscoroutine(result):
+        result.close()
+        raise ConfigError(_NOT_ASYNC)
+    return result
