@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from tests.support.sessions import script, turn
 from tests.support.voices import Voice, echo
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Reply, Session
-from turnkit.turns.events import BargeIn, StartOfTurn
+from turnkit.speaking import Playback
+from turnkit.turns.chart import ReplyState
+from turnkit.turns.events import BargeIn, Commit, StartOfTurn
+from turnkit.turns.machine import TurnMachine
+from turnkit.turns.policy import HoldThenDecide, Overlap, Verdict
 
 pytestmark = pytest.mark.anyio
 
@@ -59,3 +66,89 @@ async def test_the_host_may_report_late_and_initiate_only_while_running() -> Non
         session.initiate()
     with pytest.raises(LocalProtocolError, match="runs once"):
         await session.run(script())
+
+
+class Entered:
+    """What connect(...) gives before it is entered."""
+
+    async def __aenter__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ([], r"run\(list\): must be an async iterable .* or a Feed$"),
+        (None, r"run\(NoneType\): must be an async iterable"),
+        (Entered(), r"run\(Entered\): .*enter it first, with `async with"),
+    ],
+)
+async def test_what_is_no_source_is_refused_and_begins_nothing(source: Any, why: str) -> None:
+    """The session can still be run."""
+    session = Session()
+    with pytest.raises(ConfigError, match=why):
+        await session.run(source)
+    assert session.began_at is None
+    await session.run(script())
+
+
+async def test_a_report_of_the_wrong_type_changes_nothing() -> None:
+    """A signal in place of its reply's number; what was heard as a number; from callbacks and from a voice."""
+    session = Session()
+    wrong: list[str] = []
+
+    def expect(function: Callable[..., object], *given: object) -> None:
+        with pytest.raises(LocalProtocolError) as caught:
+            function(*given)
+        wrong.append(str(caught.value))
+
+    def answer(commit: Commit) -> None:
+        for function in (session.playback_started, session.playback_finished, session.protect, session.discard_draft):
+            expect(function, commit)
+        expect(session.playback_advanced, commit, "private words")
+        expect(session.playback_advanced, commit.reply, None)
+        assert session.floor == (commit.reply, ReplyState.PENDING)
+        session.playback_finished(commit.reply)
+
+    session.on(Commit, answer)
+    await session.run(script(*turn(0, "a")))
+    rule = "(Commit): must be the number of a reply, such as `commit.reply`; nothing was changed"
+    assert wrong == [
+        f"playback_started{rule}",
+        f"playback_finished{rule}",
+        f"protect{rule}",
+        f"discard_draft{rule}",
+        f"playback_advanced{rule}",
+        "playback_advanced: heard=NoneType: must be text; nothing was changed",
+    ]
+
+    async def speak(reply: Reply, chunks: object, playback: Playback) -> None:
+        expect(playback.advance, 3)
+        assert reply.heard == ""
+
+    voiced = Session(respond=echo, speak=speak)
+    await voiced.run(script(*turn(0, "a")))
+    assert wrong[-1] == "playback.advance: heard=int: must be text; nothing was changed"
+
+
+async def test_each_refusal_names_what_was_called() -> None:
+    """signals() is not on(), and what initiate() takes is told without quoting it."""
+    session = Session(respond=echo, speak=Voice().speak)
+    with pytest.raises(ConfigError, match=r"^signals\('StartOfTurn'\): must be one of the signals TurnStarted"):
+        session.signals(BargeIn, StartOfTurn)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"^initiate\(bytes\): must be the text to say, or an async function$"):
+        session.initiate(b"private words")  # type: ignore[arg-type]
+
+
+async def asks_somebody(overlap: Overlap) -> Verdict:
+    return Verdict.YIELD
+
+
+@pytest.mark.parametrize("setting", ["barge_in", "speculation"])
+async def test_a_policy_cannot_be_async(setting: str) -> None:
+    """It would give no verdict, and be overruled at every event; within another policy too."""
+    wrong: Any = {setting: asks_somebody}
+    for make in (Session, TurnMachine):
+        with pytest.raises(ConfigError, match=rf"^{setting}=<function .*: must be a plain function, not async"):
+            make(**wrong)
+    with pytest.raises(ConfigError, match=r"^HoldThenDecide\(then=.*not async"):
+        HoldThenDecide(asks_somebody)  # type: ignore[arg-type]

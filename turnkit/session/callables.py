@@ -141,4 +141,4 @@ def _check_arguments(setting: str, function: Callable[..., Any], *given: str) ->
         signature.bind(*given)
     except TypeError as error:
         takes = ", ".join(given)
-        raise ConfigError(f"{setting}: {function!r} must take ({takes}), and {error}") from None
+        raise ConfigError(f"{setting}: {function!r} must take ({takes}): {error}") from None

@@ -21,6 +21,17 @@ KINDS: tuple[type[Signal | ReplyEnded], ...] = (*SIGNALS, ReplyEnded)
 """What there are callbacks for."""
 
 
+def check_kind(asked: str, kind: object) -> None:
+    """Check that what `on` or `signals` was asked for is a type of signal.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if kind not in KINDS:
+        names = ", ".join(known.__name__ for known in KINDS)
+        raise ConfigError(f"{asked}({getattr(kind, '__name__', kind)!r}): must be one of the signals {names}")
+
+
 class Callbacks:
     """The callbacks of one session.
 
@@ -51,9 +62,7 @@ class Callbacks:
 
     def on(self, signal: Any, callback: Any = None) -> Any:
         """Register a callback, as `Session.on` does."""
-        if signal not in KINDS:
-            names = ", ".join(kind.__name__ for kind in KINDS)
-            raise ConfigError(f"on({getattr(signal, '__name__', signal)!r}): must be one of the signals {names}")
+        check_kind("on", signal)
         if callback is None:
             return lambda function: self.on(signal, function)
         check_callback(f"on({signal.__name__}, ...)", callback)

@@ -89,6 +89,8 @@ class Reply:
     async def say(self, chunk: Chunk) -> bool:
         """Say something. Before the commit it is held back, and beyond 256 chunks this waits.
 
+        Chunks are joined as they are, as the tokens of an LLM are: a second sentence begins with its blank.
+
         Args:
             chunk: text for a TTS, or the bytes of audio.
 
@@ -174,6 +176,27 @@ class Reply:
         await anyio.lowlevel.checkpoint()
 
 
+def check_reply(name: str, reply: object) -> None:
+    """Check that the host's call `name` is about the number of a reply.
+
+    Raises:
+        LocalProtocolError: it is not.
+    """
+    if type(reply) is not int:
+        rule = "must be the number of a reply, such as `commit.reply`; nothing was changed"
+        raise LocalProtocolError(f"{name}({type(reply).__name__}): {rule}")
+
+
+def check_heard(name: str, heard: object) -> None:
+    """Check that what the host's call `name` says was heard is text.
+
+    Raises:
+        LocalProtocolError: it is not.
+    """
+    if not isinstance(heard, str):
+        raise LocalProtocolError(f"{name}: heard={type(heard).__name__}: must be text; nothing was changed")
+
+
 class ReplyPlayback:
     """Where `speak` reports what is heard, and learns whether it is to pause."""
 
@@ -192,6 +215,7 @@ class ReplyPlayback:
 
     def advance(self, text: str) -> None:
         """`text` is all that has been heard so far."""
+        check_heard("playback.advance", text)
         self._on_advance(text)
         self.has_advanced = True
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..errors import FluxError, LocalProtocolError, TurnkitError, sole_error
+from ..errors import ConfigError, FluxError, LocalProtocolError, TurnkitError, sole_error
 from ..logs import logger
 from ..turns.events import Busy, Initiate
 from ..wire import TurnInfo
@@ -64,6 +64,10 @@ class Run:
         dispatcher = self.dispatcher
         if dispatcher.tasks is not None:
             raise LocalProtocolError("run(): a session runs once; make a new one for the next conversation")
+        if not hasattr(source, "__aiter__"):
+            enter = "; enter it first, with `async with ... as stream`" if hasattr(source, "__aenter__") else ""
+            rule = "must be an async iterable of messages, such as the stream of connect(...) or a Feed"
+            raise ConfigError(f"run({type(source).__name__}): {rule}{enter}")
         dispatcher.begin(source)
         try:
             async with anyio.create_task_group() as tasks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import iscoroutinefunction
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
@@ -33,12 +34,12 @@ from ..turns.policy import BargeInPolicy, Immediate, OnEager, SpeculationPolicy
 from ..turns.words import has_words
 from ..wire import FluxOptions
 from .callables import check_async
-from .callbacks import KINDS, Callback, S
+from .callbacks import KINDS, Callback, S, check_kind
 from .dispatcher import Dispatcher
 from .failures import HostFailure, ReportedPolicy
 from .history import Message as ChatMessage
 from .observers import Observer
-from .reply import Respond, saying
+from .reply import Respond, check_heard, check_reply, saying
 from .run import Run
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Session:
             for name, policy in policies.items()
             # What is no policy the machine refuses.
             if policy is not _IMMEDIATE and policy is not _ON_EAGER
-            if callable(policy) and not isinstance(policy, type)
+            if callable(policy) and not isinstance(policy, type) and not iscoroutinefunction(policy)
         }
 
     def _policy_failed(self, policy: object, error: Exception) -> None:
@@ -233,8 +234,8 @@ class Session:
         self._thread.check("signals")
         if type(limit) is not int or limit < 1:
             raise ConfigError(f"limit={limit!r}: must be a whole number above zero")
-        if not set(kinds) <= set(KINDS):
-            self._callbacks.on(next(kind for kind in kinds if kind not in KINDS))  # which says what is right
+        for kind in kinds:
+            check_kind("signals", kind)
         return self._dispatcher.stream(frozenset(kinds or KINDS), limit)
 
     def on_error(self, callback: Callable[[HostFailure], object]) -> Callable[[HostFailure], object]:
@@ -280,6 +281,7 @@ class Session:
                 still run are cancelled.
 
         Raises:
+            ConfigError: for a source that is no async iterable; nothing was begun.
             FluxError: if the last that `source` had to tell was an Error of Flux.
             LocalProtocolError: if the session has been run before.
         """
@@ -292,7 +294,8 @@ class Session:
         """Say that the caller is gone, so that `run` returns, although its source goes on.
 
         No more answers are begun: drafts and replies that wait for their first sound are cancelled, turns are dropped.
-        A reply that is heard ends here, `interrupted`. `respond`, `speak` and async callbacks are cancelled where they
+        A reply that is heard ends here, `interrupted`; for last words that are to be `finished`, call its `end_speech`
+        and await its `heard_so_far` before. `respond`, `speak` and async callbacks are cancelled where they
         stand, whoever calls this among them; what stands in `must_finish` ends, in its own time. The source is read no
         further, and closed if it is an async generator.
 
@@ -306,11 +309,19 @@ class Session:
         self._run.hang_up()
 
     def playback_started(self, reply: int) -> None:
-        """Report that the first sound of `reply` was heard. Late reports, of a reply that is over, change nothing."""
+        """Report that the first sound of `reply` was heard. Late reports, of a reply that is over, change nothing.
+
+        Raises:
+            LocalProtocolError: if it is no number of a reply, or if called from another thread, as for all reports.
+        """
         self._report(PlaybackStarted(reply))
 
     def playback_advanced(self, reply: int, heard: str) -> None:
-        """Report what of `reply` has been heard so far."""
+        """Report what of `reply` has been heard so far.
+
+        Raises:
+            LocalProtocolError: if it is no number of a reply, or `heard` no text.
+        """
         self._report(PlaybackAdvanced(reply, heard))
 
     def playback_finished(self, reply: int) -> None:
@@ -320,11 +331,13 @@ class Session:
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
         self._thread.check("protect")
+        check_reply("protect", reply)
         self._dispatcher.feed_if_running(Protect(reply, on))
 
     def discard_draft(self, reply: int, reason: str = "failed") -> None:
         """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
         self._thread.check("discard_draft")
+        check_reply("discard_draft", reply)
         self._dispatcher.feed_if_running(DraftDiscarded(reply, reason))
 
     def context_changed(self) -> None:
@@ -382,6 +395,8 @@ class Session:
         """
         self._thread.check("initiate")
         if what is not None and not isinstance(what, str):
+            if not callable(what):
+                raise ConfigError(f"initiate({type(what).__name__}): must be the text to say, or an async function")
             check_async("what", what, "reply")
         if not self._dispatcher.running:
             raise LocalProtocolError("initiate(): the session is not running; call it while run() is under way")
@@ -456,7 +471,7 @@ class Session:
 
         Args:
             function: what to call; not async.
-            arguments: what to call it with.
+            arguments: what to call it with, by position; for names, give a lambda.
 
         Returns:
             What it returns; what it raises is raised.
@@ -480,7 +495,11 @@ class Session:
         self._replies.history.add(message)
 
     def _report(self, event: PlaybackStarted | PlaybackAdvanced | PlaybackFinished) -> None:
-        self._thread.check(_REPORTS[type(event)])
+        name = _REPORTS[type(event)]
+        self._thread.check(name)
+        check_reply(name, event.reply)
+        if isinstance(event, PlaybackAdvanced):
+            check_heard(name, event.heard)
         if self._interceptor is not None:
             self._interceptor.reported(event)
         if self._dispatcher.running:

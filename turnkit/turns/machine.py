@@ -21,7 +21,7 @@ from math import inf, nextafter
 from typing import Any, TypeAlias
 
 from ..checks import check_seconds
-from ..errors import ConfigError, LocalProtocolError
+from ..errors import LocalProtocolError
 from .chart import REPLY_TABLE, USER_TABLE, ReplyMove, ReplyState, UserMove, UserState
 from .events import (
     BargeIn,
@@ -61,6 +61,7 @@ from .events import (
 )
 from .policy import BargeInPolicy, Immediate, OnEager, Overlap, Pause, SpeculationPolicy, Verdict
 from .policy.asking import ask_barge_in, ask_speculation
+from .policy.settings import check_callable
 from .state import (
     NEVER,
     VERSION,
@@ -137,8 +138,7 @@ class TurnMachine:
         idle_timeout: float | None = None,
     ) -> None:
         for name, policy in (("barge_in", barge_in), ("speculation", speculation)):
-            if not callable(policy) or isinstance(policy, type):
-                raise ConfigError(f"{name}={policy!r}: must be a policy, that is a callable such as Immediate()")
+            check_callable(f"{name}={policy!r}", policy)
         self._barge_in = barge_in
         self._speculation = speculation
         self._hold_timeout = check_seconds("hold_timeout", hold_timeout, zero=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
+
 from ... import checks
 from ...errors import ConfigError
 
@@ -35,6 +37,13 @@ def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> 
 
 
 def check_policy(policy: str, name: str, value: object) -> None:
-    """Raise ConfigError unless the value is a callable and no class, which is the likely slip for an instance."""
+    """Raise ConfigError unless the value is a callable that can be a policy."""
+    check_callable(f"{policy}({name}={value!r})", value)
+
+
+def check_callable(shown: str, value: object) -> None:
+    """Raise ConfigError for no callable, a class, the likely slip for an instance, and an async function."""
     if isinstance(value, type) or not callable(value):
-        raise ConfigError(f"{policy}({name}={value!r}): must be a policy, that is a callable such as Immediate()")
+        raise ConfigError(f"{shown}: must be a policy, that is a callable such as Immediate()")
+    if iscoroutinefunction(value):
+        raise ConfigError(f"{shown}: must be a plain function, not async: a policy decides at once")
