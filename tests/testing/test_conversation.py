@@ -32,6 +32,31 @@ def test_what_was_heard_and_what_was_not() -> None:
         call.assert_never_heard("?!")
 
 
+@pytest.mark.parametrize("name", ["assert_heard", "assert_never_heard"])
+def test_an_assertion_that_could_not_fail_is_refused(name: str) -> None:
+    """Without a text, with one that has no words, or with what is none."""
+    judge = getattr(rehearse(bot(), "1.0 When?"), name)
+    with pytest.raises(ConfigError, match=rf"^{name}\(\): must have a text"):
+        judge()
+    with pytest.raises(ConfigError, match=rf"^{name}\('...'\): must have words"):
+        judge("open", "...")
+    with pytest.raises(ConfigError, match=rf"^{name}\(3\): must be text"):
+        judge(3)
+
+
+def test_sentences_said_without_a_blank_between_them_are_two() -> None:
+    """As by a bot that says one, uses a tool, and says the next; what is one word stays one."""
+
+    async def respond(reply: Reply) -> None:
+        await reply.say("One moment.")
+        await reply.committed()
+        await reply.say("The U.S.A. has it, at example.com, for 3.5.")
+
+    call = rehearse(Session(respond=respond, speak=ScriptedVoice()), "1.0 When?")
+    call.assert_heard("One moment.", "one moment the", "The USA has it", "example.com", "moment. The U.S.A.")
+    call.assert_never_heard("example", "com", "35")
+
+
 @pytest.mark.parametrize(
     ("says", "heard", "not_heard"),
     [

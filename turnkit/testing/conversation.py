@@ -70,15 +70,25 @@ class Conversation(ConversationRecord):
         return RehearsalFailed(f"{why}\n\n{self}\n{stacks}")
 
     def assert_heard(self, *texts: str) -> None:
-        """Assert that each of these was heard, in one reply; case and punctuation aside."""
+        """Assert that each of these was heard, in one reply; case and punctuation aside.
+
+        Raises:
+            ConfigError: There is no text, or one without words.
+        """
         __tracebackhide__ = True
+        _check_texts("assert_heard", texts)
         for text in texts:
             if not self._was_heard(text):
                 raise self.failed(f"“{text}” was never heard")
 
     def assert_never_heard(self, *texts: str) -> None:
-        """Assert that none of these was heard, not even as a part of a reply."""
+        """Assert that none of these was heard, not even as a part of a reply.
+
+        Raises:
+            ConfigError: There is no text, or one without words.
+        """
         __tracebackhide__ = True
+        _check_texts("assert_never_heard", texts)
         for text in texts:
             if self._was_heard(text):
                 raise self.failed(f"“{text}” was heard, and should never have been")
@@ -191,8 +201,6 @@ class Conversation(ConversationRecord):
             raise self.failed(rule) from next(iter(self.errors), None)
 
     def _was_heard(self, text: str) -> bool:
-        if not has_words(text):
-            raise ConfigError(f"{text!r}: must have words, or nobody could hear it")
         return any(contains_words(heard, text) for heard in self.heard_of.values())
 
     def _is_heard(self, reply: int) -> bool:
@@ -231,3 +239,13 @@ class Conversation(ConversationRecord):
 
 def _asked(commit: Commit) -> tuple[str, ...]:
     return (*commit.unanswered, commit.transcript)
+
+
+def _check_texts(assertion: str, texts: tuple[object, ...]) -> None:
+    if not texts:
+        raise ConfigError(f"{assertion}(): must have a text; without one it could not fail")
+    for text in texts:
+        if not isinstance(text, str):
+            raise ConfigError(f"{assertion}({text!r}): must be text")
+        if not has_words(text):
+            raise ConfigError(f"{assertion}({text!r}): must have words, or nobody could hear it")
