@@ -160,3 +160,15 @@ def test_a_silent_sink_needs_a_rate(setting: dict[str, int]) -> None:
     """The error names the setting."""
     with pytest.raises(ConfigError, match=f"{next(iter(setting))}=.*: must be a whole number, 1 or more"):
         ClockSink(**setting)
+
+
+async def whole(text: str) -> bytes:
+    return b"\0" * 500
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tts", [whole, lambda text: b"\0" * 500])
+async def test_a_tts_that_returns_its_sound_is_told_to_yield_it(tts: Any) -> None:
+    """Async or not; it is the TTS that is named, not a line of the speaker's."""
+    with pytest.raises(LocalProtocolError, match=r"^the TTS gave bytes; must be an async iterable of bytes or Sound"):
+        await run(make(tts, Loudspeaker()), PlaybackLog(), "Hello.")

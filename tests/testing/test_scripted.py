@@ -169,3 +169,11 @@ async def test_stand_ins_work_outside_of_a_rehearsal() -> None:
     await session.run(source())
     assert [word for _, _, word in voice.sounds] == ["Hello."]
     assert [call.reply for call in llm.calls] == [None]
+
+
+@pytest.mark.parametrize("pace", [3, None, [], [3], "slow"])
+def test_what_is_no_pace_is_refused(pace: Any) -> None:
+    """A number of seconds is the likely slip."""
+    for make in (lambda: ScriptedLLM("x", pace=pace), lambda: ScriptedTool("x", pace=pace)):
+        with pytest.raises(ConfigError, match=r"^pace=.*: must be a Pace, or at least one in a list$"):
+            make()

@@ -294,7 +294,7 @@ async def serve(
             covered it, or where the audio itself says so (`marked_silence`). Default False.
 
     Yields:
-        The simulator; point clients at its `url`.
+        The simulator; point clients at its `url`, others than turnkit's at that with `/v2/listen` and a query.
 
     Raises:
         ConfigError: if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not

@@ -266,6 +266,11 @@ class _Utterance:
         if has_words(spoken):
             made = self._tts(spoken.strip())
             synthesis = await made if isawaitable(made) else made
+            if not hasattr(synthesis, "__aiter__"):
+                raise LocalProtocolError(
+                    f"the TTS gave {type(synthesis).__name__}; must be an async iterable of bytes or Sound, as an "
+                    "`async def` that yields them is"
+                )
             async with _closing(synthesis):
                 async for sound in synthesis:
                     if isinstance(sound, Sound):

@@ -62,7 +62,7 @@ class Paces:
     """The paces of all calls of a stand-in: the n-th call goes at the n-th, and all further ones at the last."""
 
     def __init__(self, paces: Pace | Sequence[Pace]) -> None:
-        self._paces = [paces] if isinstance(paces, Pace) else list(paces)
+        self._paces = list(paces) if isinstance(paces, Sequence) else [paces]
         if not self._paces or not all(isinstance(pace, Pace) for pace in self._paces):
             raise ConfigError(f"pace={paces!r}: must be a Pace, or at least one in a list")
 
