@@ -138,3 +138,22 @@ async def test_a_host_that_runs_the_replies_may_be_silent_on_purpose() -> None:
     await session.run(script(*turn(0, "a"), *turn(1, "b")))
     assert ends == [(0, "finished", ""), (1, "finished", "")]
     assert [commit.unanswered for commit in commits] == [(), ()]
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_a_host_that_runs_the_replies_says_when_one_has_failed(heard: bool) -> None:
+    """Its TTS died: the reply has failed, and if nothing of it was heard, its words come with the next turn."""
+    session = Session()
+    commits: list[Commit] = []
+
+    def fail(commit: Commit) -> None:
+        commits.append(commit)
+        if heard:
+            session.playback_advanced(commit.reply, "We open")
+        session.playback_finished(commit.reply, failed=True)
+
+    session.on(Commit, fail)
+    ends = outcomes(session)
+    await session.run(script(*turn(0, "a"), *turn(1, "b")))
+    assert ends == [(0, "failed", "We open" if heard else ""), (1, "failed", "We open" if heard else "")]
+    assert [commit.unanswered for commit in commits] == [(), () if heard else ("a",)]

@@ -324,9 +324,18 @@ class Session:
         """
         self._report(PlaybackAdvanced(reply, heard))
 
-    def playback_finished(self, reply: int) -> None:
-        """Report that the last sound of `reply` was heard, or that it had nothing to say."""
-        self._report(PlaybackFinished(reply))
+    def playback_finished(self, reply: int, *, failed: bool = False) -> None:
+        """Report that the last sound of `reply` was heard, or that its answer is silence.
+
+        Args:
+            reply: its number, as Commit gave it.
+            failed: whether it ended because something failed, such as your TTS: its outcome is `failed`, and what it
+                was to answer is still unanswered if nothing of it was heard. Default False.
+
+        Raises:
+            LocalProtocolError: for what is no number of a reply, or if called from another thread.
+        """
+        self._report(PlaybackFinished(reply, bool(failed)))
 
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""

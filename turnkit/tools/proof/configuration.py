@@ -76,7 +76,7 @@ _QUICK = (
 _DEFAULT = (
     Configuration("every text a state of its own", stall_grace=0.0, texts=_TWO_TEXTS, exact=True),
     Configuration("events at and after deadlines", idle_timeout=1.0, texts=_TWO_TEXTS, late_events=True),
-    Configuration("a hold ends before a stall", stall_timeout=2.0, texts=_TWO_TEXTS, ahead=True),
+    Configuration("a hold ends before a stall", stall_timeout=2.0, texts=_TWO_TEXTS),
     Configuration(
         "no grace, and an idle timeout",
         lost_turn_grace=0.0,
@@ -87,7 +87,7 @@ _DEFAULT = (
     ),
     Configuration("texts that are hard to compare", lost_turn_grace=0.0, stall_grace=0.0, texts=_ODD_TEXTS),
     Configuration("a stall comes before a hold ends", hold_timeout=3.0, lost_turn_grace=2.0, late=True),
-    Configuration("initiatives that wait", idle_timeout=1.0, texts=("", "tea"), stall_grace=0.0, waiting=2),
+    Configuration("initiatives that wait", texts=("", "tea"), stall_grace=0.0, waiting=1),
 )
 
 _DEEP = (
