@@ -306,7 +306,7 @@ class Replies:
                 if event.failed and floor is not None and floor[1] is ReplyState.PENDING:
                     self._owe(running.reply)
                 # Before the machine goes on to whoever has been waiting for the floor.
-                self._end(event.reply, Outcome.FINISHED)
+                self._end(event.reply, Outcome.FAILED if event.failed else Outcome.FINISHED)
             else:
                 running.gate.sign()
         self._feed(event)

@@ -316,9 +316,15 @@ class Session:
         """Report what of `reply` has been heard so far, a text; LocalProtocolError if it is none."""
         self._report(PlaybackAdvanced(reply, heard))
 
-    def playback_finished(self, reply: int) -> None:
-        """Report that the last sound of `reply` was heard, or that it had nothing to say."""
-        self._report(PlaybackFinished(reply))
+    def playback_finished(self, reply: int, *, failed: bool = False) -> None:
+        """Report that the last sound of `reply` was heard, or that it had nothing to say.
+
+        Args:
+            reply: its number.
+            failed: whether it ended because something failed, by default not: then what it was to answer is still
+                unanswered if nothing of it was heard. For the replies that your callbacks run.
+        """
+        self._report(PlaybackFinished(reply, failed))
 
     def protect(self, reply: int, on: bool = True) -> None:
         """Forbid (or, not `on`, allow again) that `reply` is interrupted; what is said over it is answered after it."""
