@@ -26,6 +26,14 @@ def on_trio() -> bool:
     return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
+def is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that asks; if not, a cancellation that it sees came from elsewhere."""
+    if anyio.current_effective_deadline() == -inf:
+        return True
+    task = None if on_trio() else asyncio.current_task()
+    return task is not None and task.cancelling() > 0  # by other means than anyio's, which it does not know of
+
+
 def clock() -> Callable[[], float]:
     """The running library's clock, in monotonic seconds."""
     if on_trio():

@@ -13,7 +13,7 @@ import pytest
 from tests.support.sessions import outcomes, script, turn
 from tests.support.voices import Voice, echo
 from turnkit.errors import ConnectionFailed
-from turnkit.session import Reply, Session
+from turnkit.session import HostFailure, Reply, Session
 from turnkit.testing import virtual_time
 from turnkit.timers import on_trio
 from turnkit.turns.events import Commit, NoteKind, TurnStarted
@@ -232,3 +232,27 @@ def test_a_run_that_asyncio_cancels_is_cancelled() -> None:
     backend, options = virtual_time("asyncio")
     with pytest.raises(TimeoutError):
         anyio.run(call, session, backend=backend, backend_options=options)
+
+
+class Raised(BaseException):
+    """What a policy raises that is no Exception."""
+
+
+@pytest.mark.parametrize("setting", ["barge_in", "speculation"])
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Raised()], ids=["CancelledError", "BaseException"])
+async def test_a_policy_fails_alone(setting: str, error: BaseException) -> None:
+    """It is told, the machine goes by its default, and the source is not said to have failed."""
+
+    def policy(situation: object) -> Any:
+        raise error
+
+    voice = Voice()
+    policies: dict[str, Any] = {setting: policy}
+    session = Session(respond=echo, speak=voice.speak, **policies)
+    ends, failures = outcomes(session), list[HostFailure]()
+    session.on_error(failures.append)
+    with anyio.fail_after(BOUND):
+        await session.run(script(*turn(0, "one"), 0.5, *turn(1, "two"), 1.0))
+    assert [(reply, outcome) for reply, outcome, _ in ends] == [(0, "interrupted"), (1, "finished")]
+    assert {failed.error for failed in failures} == {error}
+    assert session.notes[NoteKind.POLICY_FAILED] == len(failures)

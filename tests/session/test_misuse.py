@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from tests.support.sessions import script, turn
+from tests.support.sessions import outcomes, script, turn
 from tests.support.voices import Voice, echo
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Reply, Session
@@ -49,6 +49,30 @@ async def test_a_wrong_registration_says_what_is_right() -> None:
         session.on(StartOfTurn, print)  # type: ignore[type-var]
     with pytest.raises(ConfigError, match="must be callable"):
         session.on(BargeIn, "stop")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("heard", [None, b"You", 3])
+async def test_what_was_heard_is_text(heard: Any) -> None:
+    """Anything else is refused before it stands anywhere: not in the history, nor in the end of the reply."""
+    refused: list[str] = []
+
+    def report(call: Any, *given: Any) -> None:
+        with pytest.raises(LocalProtocolError, match="must be text") as caught:
+            call(*given)
+        refused.append(str(caught.value))
+
+    async def speak(reply: Reply, chunks: AsyncIterator[Any], playback: Any) -> None:
+        async for _ in chunks:
+            playback.advance("You")
+            report(playback.advance, heard)
+            report(session.playback_advanced, reply.id, heard)
+
+    session = Session(respond=echo, speak=speak)
+    ends = outcomes(session)
+    await session.run(script(*turn(0, "a"), 2.0))
+    assert len(refused) == 4
+    assert ends == [(0, "finished", "You")]
+    assert session.history[-1] == {"role": "assistant", "content": "You"}
 
 
 async def test_the_host_may_report_late_and_initiate_only_while_running() -> None:

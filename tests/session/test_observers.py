@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from turnkit.errors import LocalProtocolError
+from turnkit.session.loop_thread import LoopThread
 from turnkit.session.observers import Observers
 from turnkit.turns.events import Note, NoteKind, Update
 
@@ -73,7 +74,7 @@ WHAT = [
 def test_the_recording_is_told_first() -> None:
     """Then the others, in the order in which they came; all of them everything."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(Witness("recording", told), ignore)
+    observers = Observers(Witness("recording", told), ignore, LoopThread())
     observers.add(Witness("a", told))
     observers.add(Witness("b", told))
     tell_all(observers)
@@ -92,7 +93,7 @@ def test_what_one_raises_the_next_is_spared() -> None:
     ) -> None:
         failures.append((function, at, error, noted))
 
-    observers = Observers(None, failed)
+    observers = Observers(None, failed, LoopThread())
     observers.add(failing)
     observers.add(Witness("b", told))
     tell_all(observers)
@@ -103,7 +104,7 @@ def test_what_one_raises_the_next_is_spared() -> None:
 def test_what_the_recording_raises_is_the_callers() -> None:
     """A fact that cannot be recorded is refused, and nobody is told of it."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(Witness("recording", told, LocalProtocolError("no")), ignore)
+    observers = Observers(Witness("recording", told, LocalProtocolError("no")), ignore, LoopThread())
     observers.add(Witness("a", told))
     observers.begin(lambda: 7.0)
     with pytest.raises(LocalProtocolError, match=r"^no$"):
@@ -114,11 +115,11 @@ def test_what_the_recording_raises_is_the_callers() -> None:
 def test_facts_outside_of_the_conversation_are_nobodys() -> None:
     """Before its beginning and after its end; and it is asked for no time where nobody is there."""
     told: list[tuple[Any, ...]] = []
-    observers = Observers(None, ignore)
+    observers = Observers(None, ignore, LoopThread())
     assert not observers.present
     observers.begin(lambda: pytest.fail("nobody wants to know the time"))
     observers.fact("Paid", {})
-    observers = Observers(None, ignore)
+    observers = Observers(None, ignore, LoopThread())
     observers.add(Witness("a", told))
     assert observers.present
     observers.fact("Paid", {})

@@ -140,20 +140,22 @@ async def test_a_host_that_runs_the_replies_may_be_silent_on_purpose() -> None:
     assert [commit.unanswered for commit in commits] == [(), ()]
 
 
-@pytest.mark.parametrize("heard", [False, True])
-async def test_a_host_that_runs_the_replies_says_when_one_has_failed(heard: bool) -> None:
-    """Its TTS died: the reply has failed, and if nothing of it was heard, its words come with the next turn."""
+@pytest.mark.parametrize("heard", ["", "some"])
+@pytest.mark.parametrize("failed", [False, True])
+async def test_callbacks_say_whether_their_reply_has_failed(failed: bool, heard: str) -> None:
+    """Who runs the replies may have no voice for one: its words come again, unless something was heard."""
     session = Session()
+    ends = outcomes(session)
     commits: list[Commit] = []
 
-    def fail(commit: Commit) -> None:
+    @session.on(Commit)
+    def answer(commit: Commit) -> None:
         commits.append(commit)
         if heard:
-            session.playback_advanced(commit.reply, "We open")
-        session.playback_finished(commit.reply, failed=True)
+            session.playback_advanced(commit.reply, heard)
+        session.playback_finished(commit.reply, failed=failed)
 
-    session.on(Commit, fail)
-    ends = outcomes(session)
-    await session.run(script(*turn(0, "a"), *turn(1, "b")))
-    assert ends == [(0, "failed", "We open" if heard else ""), (1, "failed", "We open" if heard else "")]
-    assert [commit.unanswered for commit in commits] == [(), () if heard else ("a",)]
+    await session.run(script(*turn(0, "lights on"), 1.0, *turn(1, "louder"), 1.0))
+    outcome = "failed" if failed else "finished"
+    assert ends == [(0, outcome, heard), (1, outcome, heard)]
+    assert commits[1].unanswered == (("lights on",) if failed and not heard else ())

@@ -11,7 +11,7 @@ import pytest
 from anyio import to_thread
 
 from tests.support.sessions import TURN, listen, outcomes, script
-from tests.support.voices import echo
+from tests.support.voices import Voice, echo
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Reply, Session
 from turnkit.session.loop_thread import LoopThread
@@ -104,6 +104,24 @@ async def test_a_voice_that_reports_from_a_thread_fails_and_ends_its_reply() -> 
     await session.run(script(*TURN, 5))
     assert [message.split(":")[0] for message in refused] == ["playback()"] * 4
     assert ends == [(0, "finished", "You")]
+
+
+@pytest.mark.parametrize("name", ["flush", "end_speech"])
+async def test_a_reply_has_the_same_thread(name: str) -> None:
+    """What its author calls from another one is refused, and the reply goes on as it was."""
+    refused: list[str] = []
+    voice = Voice()
+
+    async def respond(reply: Reply) -> None:
+        await reply.say("one ")
+        refused.append(await to_thread.run_sync(refusal, getattr(reply, name)))
+        assert await reply.say("two")
+
+    session = Session(respond=respond, speak=voice.speak)
+    ends = outcomes(session)
+    await session.run(script(*TURN, 5))
+    assert [message.split(":")[0] for message in refused] == [f"{name}()"]
+    assert ends == [(0, "finished", "one two")]
 
 
 async def test_a_report_that_was_refused_is_no_report() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -14,6 +15,7 @@ import pytest
 from tests.support.loudspeakers import WORD, Loudspeaker, PlaybackLog, make, run, voice
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.speaking import ClockSink, Sound, speaker
+from turnkit.testing import virtual_time
 
 
 @pytest.mark.anyio
@@ -172,3 +174,56 @@ async def test_a_tts_that_returns_its_sound_is_told_to_yield_it(tts: Any) -> Non
     """Async or not; it is the TTS that is named, not a line of the speaker's."""
     with pytest.raises(LocalProtocolError, match=r"^the TTS gave bytes; must be an async iterable of bytes or Sound"):
         await run(make(tts, Loudspeaker()), PlaybackLog(), "Hello.")
+
+
+class Raised(BaseException):
+    """What a client raises that is no Exception."""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), Raised()], ids=["CancelledError", "BaseException"])
+@pytest.mark.parametrize("where", ["tts", "filter", "played"])
+async def test_a_cancellation_that_nobody_asked_for_is_a_failure(where: str, error: BaseException) -> None:
+    """A task of the TTS's client was cancelled, not the reply: it is heard out, and the very error comes out."""
+    playback, sink = PlaybackLog(), Loudspeaker()
+    calls: list[str] = []
+
+    def strike(*_: object) -> Any:
+        calls.append(where)
+        if len(calls) == 2:
+            raise error
+        return *_, 0.0
+
+    async def tts(text: str) -> AsyncIterator[bytes | Sound]:
+        async with aclosing(voice(timed=False)(text)) as synthesis:
+            async for sound in synthesis:
+                yield sound
+        if where == "tts":
+            strike()
+
+    if where == "played":
+        setattr(sink, where, lambda: strike()[-1])
+    text_filter = (lambda text: strike(text)[0]) if where == "filter" else None
+    with pytest.raises(type(error)) as caught:
+        await run(make(tts, sink, text_filter=text_filter), playback, "First one. ", "Second sentence here.")
+    assert caught.value is error
+    assert playback.heard == {"tts": "First one. Second", "filter": "First one.", "played": ""}[where]
+    assert ("clear" in sink.did) == (where == "played")
+
+
+@pytest.mark.parametrize("how", ["scope", "task"])
+def test_a_real_cancellation_passes(how: str) -> None:
+    """By anyio's scopes or by Task.cancel, of which anyio knows nothing: the sink is silent, and nothing has failed."""
+    sink = Loudspeaker()
+
+    async def call() -> None:
+        if how == "task":
+            async with asyncio.timeout(0.3):
+                await run(make(voice(), sink), PlaybackLog(), "One two three four. " * 9)
+        with anyio.fail_after(0.3):
+            await run(make(voice(), sink), PlaybackLog(), "One two three four. " * 9)
+
+    backend, options = virtual_time("asyncio")
+    with pytest.raises(TimeoutError):
+        anyio.run(call, backend=backend, backend_options=options)
+    assert "clear" in sink.did

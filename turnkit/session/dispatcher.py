@@ -54,6 +54,7 @@ class Dispatcher:
         recording: the session's recording, if it has one.
         respond: what says the replies; None if the host runs them.
         speak: what plays the replies; None if the host runs them.
+        thread: the one in which the conversation will run.
         reply_timeout: seconds, as for `Session`.
         silence_timeout: seconds, as for `Session`.
         settled: is called whenever all signals are carried out, and when an async callback is over.
@@ -104,14 +105,15 @@ class Dispatcher:
         respond: Respond | None,
         speak: Speak | None,
         *,
+        thread: LoopThread,
         reply_timeout: float | None,
         silence_timeout: float | None,
         settled: Callable[[], None],
     ) -> None:
         self.notes: Counter[NoteKind] = Counter()
-        self.thread = LoopThread()
+        self.thread = thread
         failed = self._host_failed  # one, and not one each: a process may hold thousands of sessions
-        self.observers = Observers(recording, failed)
+        self.observers = Observers(recording, failed, thread)
         self.callbacks = Callbacks(failed, settled)
         self.replies = Replies(
             name,
@@ -336,7 +338,7 @@ class Dispatcher:
             else:
                 self._dispatch(())
 
-    def policy_failed(self, policy: object, error: Exception) -> None:
+    def policy_failed(self, policy: object, error: BaseException) -> None:
         """Report what a policy raised, in the log and to `on_error`; the machine, which is just asking, notes it."""
         log_failure(self._name, policy, AT_POLICY, error)
         self._queue_failure(policy, AT_POLICY, error, None)

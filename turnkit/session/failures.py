@@ -14,6 +14,7 @@ import anyio
 from ..errors import ConnectionFailed
 from ..logs import logger
 from ..timers import on_trio
+from .loop_thread import LoopThread
 
 AT_POLICY = "a policy's question"
 """Where a policy fails."""
@@ -121,13 +122,17 @@ class ReportedPolicy:
     Args:
         policy: the policy.
         failed: is told the policy and what it raised.
+        thread: knows meanwhile that nothing may be changed.
     """
 
-    __slots__ = ("_failed", "_policy")
+    __slots__ = ("_failed", "_policy", "_thread")
 
-    def __init__(self, policy: Callable[[Any], Any], failed: Callable[[object, Exception], None]) -> None:
+    def __init__(
+        self, policy: Callable[[Any], Any], failed: Callable[[object, BaseException], None], thread: LoopThread
+    ) -> None:
         self._policy = policy
         self._failed = failed
+        self._thread = thread
 
     def __repr__(self) -> str:
         return repr(self._policy)
@@ -140,11 +145,19 @@ class ReportedPolicy:
 
     def __call__(self, situation: Any) -> Any:
         """What the policy answers."""
+        self._thread.deciding = True
         try:
             return self._policy(situation)
-        except Exception as error:
+        except BaseException as error:
+            if must_pass(error):
+                raise
             self._failed(self._policy, error)
-            raise
+            if isinstance(error, Exception):
+                raise
+            # Also a CancelledError: what is not awaited is not cancelled. The machine knows Exceptions only.
+            raise RuntimeError(f"the policy raised {type(error).__name__}") from error
+        finally:
+            self._thread.deciding = False
 
 
 def must_pass(raised: BaseException) -> bool:

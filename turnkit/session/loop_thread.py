@@ -1,4 +1,8 @@
-"""The thread in which a session runs: calls from another one are refused, or passed on to it."""
+"""The thread in which a session runs: calls from another one are refused, or passed on to it.
+
+Calls from a policy or an observer are refused too: the machine is in the midst of a decision then, or its last one is
+not carried out yet, and what would come of the call would come before it.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +23,18 @@ _LOCK = Lock()  # one for all: it is held for moments, and a process may hold th
 
 
 class LoopThread:
-    """The thread of the event loop that runs a session; before the run and after it there is none."""
+    """The thread of the event loop that runs a session; before the run and after it there is none.
 
-    __slots__ = ("_calls", "_token")
+    Attributes:
+        deciding: whether a policy is being asked or an observer told, from which nothing may be changed.
+    """
+
+    __slots__ = ("_calls", "_token", "deciding")
 
     def __init__(self) -> None:
         self._token: object = None
         self._calls: set[Future[Any]] | None = None
+        self.deciding = False
 
     def begin(self) -> None:
         """The conversation begins in this thread."""
@@ -39,11 +48,12 @@ class LoopThread:
         for call in calls or ():
             call.cancel()
 
-    def check(self, what: str) -> None:
-        """Refuse a call that comes from another thread while the conversation runs.
+    def check(self, what: str, *, changes: bool = True) -> None:
+        """Refuse a call that comes from another thread while the conversation runs, or from a policy or an observer.
 
         Args:
             what: the name of what was called.
+            changes: whether it changes anything, True by default; if not, it may come from a policy or an observer.
 
         Raises:
             LocalProtocolError: if it does.
@@ -52,6 +62,11 @@ class LoopThread:
             raise LocalProtocolError(
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
                 "Give it to session.call_from_thread"
+            )
+        if self.deciding and changes:
+            raise LocalProtocolError(
+                f"{what}(): called from a policy or an observer, which only judge and watch; nothing was changed. "
+                "Call it from a callback (session.on)"
             )
 
     def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import TurnInfo
 from .failures import Failed, must_pass
+from .loop_thread import LoopThread
 
 
 class Observer(Protocol):
@@ -52,9 +53,10 @@ class Observers:
         present: whether there is any observer; asked at every message.
     """
 
-    __slots__ = ("_failed", "_now", "_observers", "_recording", "present")
+    __slots__ = ("_failed", "_now", "_observers", "_recording", "_thread", "present")
 
-    def __init__(self, recording: Observer | None, failed: Failed) -> None:
+    def __init__(self, recording: Observer | None, failed: Failed, thread: LoopThread) -> None:
+        self._thread = thread
         self._recording = recording
         self._observers: tuple[Observer, ...] = () if recording is None else (recording,)
         self._failed = failed
@@ -73,11 +75,15 @@ class Observers:
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None) -> None:
         """The machine was fed."""
         # Told at every message, so without the detour by name.
-        for observer in self._observers:
-            try:
-                observer.fed(at, event, signals, message)
-            except BaseException as error:
-                self._raised(observer, "fed", error)
+        self._thread.deciding = True
+        try:
+            for observer in self._observers:
+                try:
+                    observer.fed(at, event, signals, message)
+                except BaseException as error:
+                    self._raised(observer, "fed", error)
+        finally:
+            self._thread.deciding = False
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
         """Time passed for the machine."""
@@ -102,11 +108,15 @@ class Observers:
         self._now = None
 
     def _tell(self, verb: str, /, *given: Any, **fields: Any) -> None:
-        for observer in self._observers:
-            try:
-                getattr(observer, verb)(*given, **fields)
-            except BaseException as error:
-                self._raised(observer, verb, error)
+        before, self._thread.deciding = self._thread.deciding, True  # a fact may be told in the midst of others
+        try:
+            for observer in self._observers:
+                try:
+                    getattr(observer, verb)(*given, **fields)
+                except BaseException as error:
+                    self._raised(observer, verb, error)
+        finally:
+            self._thread.deciding = before
 
     def _raised(self, observer: Observer, verb: str, error: BaseException) -> None:
         if observer is self._recording or must_pass(error):

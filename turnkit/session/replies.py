@@ -217,6 +217,7 @@ class Replies:
             speculative=speculative,
             messages=self._messages,
             gate=gate,
+            check=self._thread.check,
         )
         return RunningReply(reply, gate, respond)
 

@@ -46,6 +46,7 @@ class Reply:
         speculative: bool,
         messages: Callable[[Reply], list[Message]],
         gate: Gate,
+        check: Callable[[str], None],
     ) -> None:
         self.id = signal.reply
         self.turn = signal.turn
@@ -57,6 +58,7 @@ class Reply:
         self.key = key
         self._messages = messages
         self._gate = gate
+        self._check = check  # that it is called in the session's thread
 
     def __repr__(self) -> str:
         # What is answered is what somebody said: it stays out of logs.
@@ -102,6 +104,7 @@ class Reply:
         """
         if not isinstance(chunk, (str, bytes)):
             raise ConfigError(f"say({type(chunk).__name__}): must be text or the bytes of audio")
+        self._check("say")
         return await self._gate.put(chunk)
 
     def flush(self) -> None:
@@ -109,6 +112,7 @@ class Reply:
 
         Before something that takes its time; `committed` and `must_finish` do it by themselves.
         """
+        self._check("flush")
         self._gate.flush()
 
     def end_speech(self) -> None:
@@ -117,6 +121,7 @@ class Reply:
         `respond` may work on, as it may in `must_finish`: a later turn does not cancel it, and the end of the call does
         so only after the drain. Its return says the same, so that only who works on has to call this.
         """
+        self._check("end_speech")
         self._gate.complete()
 
     async def heard_so_far(self) -> None:
@@ -129,6 +134,7 @@ class Reply:
         Raises:
             LocalProtocolError: if the reply is over and was not heard to its end, whoever waits.
         """
+        self._check("heard_so_far")
         await self._gate.all_heard()
         # A cancellation that came meanwhile takes effect here, not after.
         await anyio.lowlevel.checkpoint()
@@ -144,6 +150,7 @@ class Reply:
             LocalProtocolError: if the reply is over and did not finish, so that nothing of it takes effect, whoever
                 calls.
         """
+        self._check("committed")
         self._gate.flush()
         await self._gate.decided()
         # However long ago it was decided: a cancellation that came meanwhile takes effect here, not after.

@@ -38,6 +38,7 @@ from .callbacks import KINDS, Callback, S, check_kind
 from .dispatcher import Dispatcher
 from .failures import HostFailure, ReportedPolicy
 from .history import Message as ChatMessage
+from .loop_thread import LoopThread
 from .observers import Observer
 from .reply import Respond, check_heard, check_reply, saying
 from .run import Run
@@ -66,7 +67,7 @@ class Session:
     """One conversation, from `run` to its end; everything is called in the thread of the event loop that runs it.
 
     While it runs, what is called in another thread raises LocalProtocolError and changes nothing; there is
-    `call_from_thread` for that.
+    `call_from_thread` for that. So does what is called from a policy or an observer, but for `record`.
 
     `respond` and `speak`, both or neither, run the replies (see `Reply`); without them your callbacks do, and report
     the playback. Times are in seconds.
@@ -144,7 +145,8 @@ class Session:
             "stall_grace": stall_grace,
             "idle_timeout": idle_timeout,
         }
-        self._machine = TurnMachine(**{**settings, **self._reported(barge_in, speculation)})
+        thread = LoopThread()
+        self._machine = TurnMachine(**{**settings, **self._reported(thread, barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
         recording: Recording | None = None
         if record is not None:
@@ -158,13 +160,14 @@ class Session:
             recording,
             respond,
             speak,
+            thread=thread,
             reply_timeout=reply_timeout,
             silence_timeout=silence_timeout,
             settled=self._run.look_again,
         )
         self._replies = self._dispatcher.replies
         self._callbacks = self._dispatcher.callbacks
-        self._thread = self._dispatcher.thread
+        self._thread = thread
         self.notes = self._dispatcher.notes
         self._interceptor: Interceptor | None = None
 
@@ -174,18 +177,18 @@ class Session:
         floor = "nobody" if self.floor is None else f"reply {self.floor[0]} ({self.floor[1]})"
         return f"<Session {self.id} {state}: the user is {self.user}, {floor} has the floor>"
 
-    def _reported(self, barge_in: BargeInPolicy, speculation: SpeculationPolicy) -> dict[str, Any]:
+    def _reported(self, thread: LoopThread, barge_in: BargeInPolicy, speculation: SpeculationPolicy) -> dict[str, Any]:
         """The policies as the machine gets them: what those of the host raise is told, and not only noted."""
         policies: dict[str, Any] = {"barge_in": barge_in, "speculation": speculation}
         return {
-            name: ReportedPolicy(policy, self._policy_failed)
+            name: ReportedPolicy(policy, self._policy_failed, thread)
             for name, policy in policies.items()
             # What is no policy the machine refuses.
             if policy is not _IMMEDIATE and policy is not _ON_EAGER
             if callable(policy) and not isinstance(policy, type) and not iscoroutinefunction(policy)
         }
 
-    def _policy_failed(self, policy: object, error: Exception) -> None:
+    def _policy_failed(self, policy: object, error: BaseException) -> None:
         self._dispatcher.policy_failed(policy, error)
 
     # Callbacks ----------------------------------------------------------------------------------------------------
@@ -450,7 +453,7 @@ class Session:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
                 values; and if called from another thread.
         """
-        self._thread.check("record")
+        self._thread.check("record", changes=False)
         self._dispatcher.observers.fact(fact, fields)
 
     def observe(self, observer: Observer) -> None:

@@ -16,6 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from ..errors import ConfigError, LocalProtocolError
 from ..logs import logger
+from ..timers import is_cancelled
 from ..turns.words import has_words
 from .alignment import WordTiming
 from .filters import Filtering, TextFilter
@@ -168,7 +169,7 @@ class _Utterance:
         self._has_audio = anyio.Event()  # there is something to follow, or never will be
         self._complete = False
         self._over = False
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self.stopped = False
 
     async def run(self, chunks: AsyncIterator[str | bytes]) -> None:
@@ -202,13 +203,14 @@ class _Utterance:
         """Do part of the work. Whichever part learns first that all is cancelled silences the sink."""
         try:
             await work(*args)
-        except Exception as error:
+        except BaseException as error:
+            # What nobody has cancelled has failed, also if it raised what looks like a cancellation.
+            if not isinstance(error, Exception) and (_ends_the_program(error) or is_cancelled()):
+                self.stop()
+                raise
             self._failure = self._failure or error
             if fatal:
                 self.stop()
-        except BaseException:
-            self.stop()
-            raise
 
     # From text to the sink ----------------------------------------------------------------------------------------
 
@@ -402,6 +404,12 @@ async def _closing(source: object) -> AsyncIterator[None]:
     finally:
         if (close := getattr(source, "aclose", None)) is not None:
             await close()
+
+
+def _ends_the_program(raised: BaseException) -> bool:
+    if isinstance(raised, BaseExceptionGroup):
+        return any(map(_ends_the_program, raised.exceptions))
+    return isinstance(raised, (KeyboardInterrupt, SystemExit, GeneratorExit))
 
 
 def _name_of(tts: TTS) -> str:
