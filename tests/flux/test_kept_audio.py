@@ -71,12 +71,10 @@ async def test_a_window_beyond_all_seconds_does_not_spoil_the_time_of_containers
 
 @pytest.mark.parametrize("reconnect_timeout", [5, 0])
 async def test_audio_for_a_connection_that_nobody_finds_lost_is_bounded(reconnect_timeout: float) -> None:
-    """Ten minutes of it: the last replay_seconds are kept, the stream does not call itself open, the rest is counted."""
+    """Ten minutes of it: the last replay_seconds are kept, the rest is counted, and the stream is not called open."""
     minutes = 10
-    async with opened(in_turn(hanging_up_at_once, polite), reconnect_timeout=reconnect_timeout, replay_seconds=15) as (
-        stream,
-        peer,
-    ):
+    script = in_turn(hanging_up_at_once, polite)
+    async with opened(script, reconnect_timeout=reconnect_timeout, replay_seconds=15) as (stream, peer):
         await peer.links[0].gone()
         await settle()
         refused = 0

@@ -38,7 +38,7 @@ from ..errors import (
     RemoteProtocolError,
     TurnkitError,
 )
-from ..turns.events import COUNTABLE, StreamLost, StreamRestored
+from ..turns.events import StreamLost, StreamRestored
 from ..wire import (
     CloseStream,
     Configure,
@@ -59,6 +59,7 @@ from .audio_buffer import FRAME_SECONDS, new_audio_buffer
 from .bounds import Bounds
 from .configure import applied
 from .failures import UNPARSABLE, flux_error
+from .heard import Heard
 from .reconnecting import Retries, is_permanent
 from .requests import NO_TURN, Request, Requests
 from .stream_time import shifted
@@ -68,7 +69,6 @@ StreamItem: TypeAlias = Message | StreamLost | StreamRestored
 """What iterating a `FluxStream` yields."""
 
 _OURS_TO_END = (1000, 1001, 1005, 1006)  # after CloseStream, Flux closes without a code: 1005, 1006 if TCP is faster
-_OPENING = ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
 
 
 class Line(Enum):
@@ -96,16 +96,15 @@ class FluxProtocol:
     Attributes:
         options: in force, Configures included.
         request_id: of the connection.
-        missed_messages: how many messages Flux numbered that never arrived.
         line: how the stream stands with its connection.
         closing: whether `close` was called.
-        turn_open: whether the user has a turn.
         being_read: whether somebody reads what the connection brings; the caller sets it.
         given_up: why the connection is to be dropped; None if it is not.
         failure: why the stream is over, or takes nothing any more; None if it does, or was asked to end.
         deadline: when to call `wake` at the latest; `inf` if there is nothing to wait for.
         attempts: how many attempts the last connection took.
         lost_meanwhile: seconds of audio that the last outage cost.
+        heard: what Flux has told.
         audio: what was given to be sent.
         requests: the commands that Flux answers.
     """
@@ -115,21 +114,13 @@ class FluxProtocol:
         "_close_at",
         "_commands",
         "_farewell",
-        "_heard",
         "_host",
-        "_knows_force_end_turn",
-        "_last_id",
-        "_progress",
         "_retries",
         "_silence_after",
         "_silence_at",
-        "_steps",
         "_stuck",
         "_time_offset",
-        "_transcript",
-        "_unnumbered",
         "_watchdogs",
-        "_window",
         "attempts",
         "audio",
         "being_read",
@@ -137,13 +128,12 @@ class FluxProtocol:
         "deadline",
         "failure",
         "given_up",
+        "heard",
         "line",
         "lost_meanwhile",
-        "missed_messages",
         "options",
         "request_id",
         "requests",
-        "turn_open",
     )
 
     def __init__(self, host: str, options: FluxOptions, bounds: Bounds, random: Random) -> None:
@@ -151,9 +141,8 @@ class FluxProtocol:
         self._bounds = bounds
         self.options = options
         self.request_id = ""
-        self.missed_messages = 0
         self.line = _OPEN
-        self.closing = self.turn_open = self.being_read = False
+        self.closing = self.being_read = False
         self.given_up: TurnkitError | None = None
         self.failure: TurnkitError | None = None
         self.deadline = inf
@@ -164,16 +153,9 @@ class FluxProtocol:
         self._commands: deque[str] = deque()
         self._retries = Retries(bounds, random)
         self._watchdogs = Watchdogs(host, bounds)
-        self._heard = 0  # messages
-        self._last_id = -1
-        self._unnumbered = 0
-        self._window = 0.0  # the highest audio_window_end of this connection, in its own time
-        self._progress = 0.0  # the same when its turn last had anything new
-        self._steps = 0  # how often a turn had
-        self._transcript = ""
+        self.heard = Heard()
         self._stuck = False  # given up because its turn has nothing new and does not end
         self._time_offset = 0.0  # where its time begins in the stream's
-        self._knows_force_end_turn: bool | None = None
         self._silence_after = bounds.silence_after if self.audio.takes_silence else inf
         self._silence_at = inf  # when silence is due, if a turn is open
         self._farewell = False  # whether the commands that close are still to be sent
@@ -201,9 +183,8 @@ class FluxProtocol:
         self.given_up = None
         self._stuck = False
         self.request_id = connected.request_id
-        self._last_id, self._unnumbered = -1, 0
-        self._transcript = ""
-        self._count_message(connected.sequence_id)
+        self.heard.begin_connection()
+        self.heard.count(connected.sequence_id)
         self.audio.begin_connection()
         self._watchdogs.connection_made()
         if not again:
@@ -232,15 +213,17 @@ class FluxProtocol:
             message = decode(frame)
         except RemoteProtocolError as error:
             message = Unknown(type="", problem=str(error), raw=frame)
-        self._heard += 1
+        heard = self.heard
+        heard.count(-1 if isinstance(message, Unknown) else message.sequence_id)
         if type(message) is TurnInfo:
-            if message.sequence_id == self._last_id + 1 and not self._unnumbered:
-                self._last_id += 1
-            else:
-                self._count_message(message.sequence_id)
-            self._follow(message, now)
+            if heard.follow(message, self.audio.connection_seconds):
+                self.audio.cover(heard.progress)
+            if message.event != "Update":
+                if heard.turn_open:
+                    self._due(self._silence_at)
+                elif message.event == "EndOfTurn" and message.trigger == "manual":
+                    self.requests.forced_end_answered(message, now)
             return shifted(message, self._time_offset) if self._time_offset else message
-        self._count_message(-1 if isinstance(message, Unknown) else message.sequence_id)
         if isinstance(message, ConfigureSuccess):
             with suppress(ConfigError):  # the echo is Flux's; an odd one must not end the call
                 self.options = self.options.updated(message)
@@ -275,14 +258,13 @@ class FluxProtocol:
         if not self.reconnects or (is_permanent(failure) and not self._refused_force_end_turn(failure)):
             self._end(failure)
             return None
-        covered = self._progress if self._stuck else self._window
+        covered = self.heard.progress if self._stuck else self.heard.window
         self.line = _LOST
-        self.turn_open = False
+        self.heard.begin_connection()
         self._retries.lost(failure, now)
         self.lost_meanwhile = 0.0
         self._time_offset += covered
         self._lose(self.audio.rewind(covered) + self.audio.drop_excess())
-        self._window = self._progress = 0.0
         self._commands.clear()
         self.requests.connection_lost(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
         return StreamLost(str(failure))
@@ -317,7 +299,7 @@ class FluxProtocol:
         self._silence_at = now + max(self._silence_after, 2 * seconds)
         self._watchdogs.audio_given(seconds)
         audio.add(data)
-        if self.turn_open and self._silence_at < self.deadline:
+        if self.heard.turn_open and self._silence_at < self.deadline:
             self._due(self._silence_at)
         if self.line is _LOST:
             self._lose(audio.drop_excess())
@@ -361,10 +343,10 @@ class FluxProtocol:
     def force_end_turn(self, now: float) -> Request | None:
         """Send ForceEndTurn; None if there is no connection, or the host does not know it. Raises as `check_open`."""
         self.check_open()
-        if self.line is not _OPEN or self._knows_force_end_turn is False:
+        if self.line is not _OPEN or self.heard.knows_force_end_turn is False:
             return None
         self._commands.append(encode(ForceEndTurn()))
-        request = self.requests.force_end(now + self._bounds.answer_timeout, self._steps)
+        request = self.requests.force_end(now + self._bounds.answer_timeout, self.heard.steps)
         self._due(request.deadline)
         return request
 
@@ -398,7 +380,7 @@ class FluxProtocol:
             return None
         self._farewell = False
         self._close_by(now)
-        if not self.turn_open or self._knows_force_end_turn is False:
+        if not self.heard.turn_open or self.heard.knows_force_end_turn is False:
             return encode(CloseStream())
         self._commands.append(encode(CloseStream()))
         return encode(ForceEndTurn())
@@ -414,7 +396,7 @@ class FluxProtocol:
             return b""
         frame = self.audio.next_frame(short=short or self.closing)
         if frame:
-            self._watchdogs.audio_sent(self._heard, now)
+            self._watchdogs.audio_sent(self.heard.messages, now)
             if self._watchdogs.due_at < self.deadline:
                 self.deadline = self._watchdogs.due_at
         return frame
@@ -425,25 +407,25 @@ class FluxProtocol:
         """Let time pass; harmless when nothing is due. Afterwards see what is to be sent, and `given_up`."""
         unended = False
         for request in self.requests.expire(now):
-            unended = unended or request.progress == self._steps
+            unended = unended or request.progress == self.heard.steps
         if self._close_at <= now:
             self._close_at = inf
             what = f"{self._host} did not close within {self._bounds.close_timeout} s (close_timeout)"
             self._break(ConnectionFailed(what, (TimeoutError(what),)), now)
         if self.line is _OPEN and not self.closing:
-            unended = unended and self.turn_open and self.reconnects
-            cause = self._watchdogs.decide(now, heard=self._heard, being_read=self.being_read, unended=unended)
+            unended = unended and self.heard.turn_open and self.reconnects
+            cause = self._watchdogs.decide(now, heard=self.heard.messages, being_read=self.being_read, unended=unended)
             if cause is not None:
                 self._stuck = unended
                 self._break(cause, now)
-            elif self.turn_open and self._silence_at <= now:
+            elif self.heard.turn_open and self._silence_at <= now:
                 if not self.audio.waiting:
                     self.audio.add_silence()
                 self._silence_at = max(self._silence_at, now - FRAME_SECONDS) + FRAME_SECONDS
         self.deadline = min(self.requests.deadline, self._close_at)
         if self.line is _OPEN and not self.closing:
             self._due(self._watchdogs.due_at)
-            if self.turn_open:
+            if self.heard.turn_open:
                 self._due(self._silence_at)
 
     # Making connections ----------------------------------------------------------------------------------------------
@@ -491,53 +473,13 @@ class FluxProtocol:
 
     # What follows ----------------------------------------------------------------------------------------------------
 
-    def _count_message(self, sequence_id: int) -> None:
-        # Flux counts the messages of all types from 0. One that carries no number may or may not have taken one, so
-        # a gap is forgiven for each of them.
-        if sequence_id < 0:
-            self._unnumbered += 1
-            return
-        self.missed_messages += max(0, sequence_id - self._last_id - 1 - self._unnumbered)
-        self._last_id = max(sequence_id, self._last_id)
-        self._unnumbered = 0
-
-    def _follow(self, message: TurnInfo, now: float) -> None:
-        """Note what Flux has covered, and whether the turn is open and gets anywhere."""
-        window = message.audio_window_end
-        if window > self._window:
-            # Nobody covers what was not sent; and a number can be larger than any second.
-            self._window = max(self._window, min(window, self.audio.connection_seconds, COUNTABLE))
-        if message.event != "Update":
-            self._follow_turn(message, now)
-            self._transcript = message.transcript
-        elif self.turn_open:
-            if not message.transcript or message.transcript == self._transcript:
-                return
-            self._transcript = message.transcript
-        self._steps += 1
-        self._progress = self._window
-        self.audio.cover(self._progress)
-
-    def _follow_turn(self, message: TurnInfo, now: float) -> None:
-        if message.event != "EndOfTurn":
-            if message.event in _OPENING:
-                self.turn_open = True
-            if self.turn_open:
-                self._due(self._silence_at)
-            return
-        self.turn_open = False
-        # `trigger` and ForceEndTurn came to Flux together, in August 2026.
-        self._knows_force_end_turn = message.trigger != ""
-        if message.trigger == "manual":
-            self.requests.forced_end_answered(message, now)
-
     def _refused_force_end_turn(self, failure: TurnkitError) -> bool:
         """Whether Flux hung up because of a ForceEndTurn that this host does not know: it will get no other one."""
-        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self._knows_force_end_turn:
+        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self.heard.knows_force_end_turn:
             return False
         if not self.requests.forced_ends or self.requests.pending is not None:
             return False
-        self._knows_force_end_turn = False
+        self.heard.knows_force_end_turn = False
         return True
 
     def _lose(self, seconds: float) -> None:
@@ -568,10 +510,10 @@ class FluxProtocol:
         if self.line is _OVER:
             return
         if not clean:
-            self.audio.lose_rest(None if self.line is _LOST else self._window)
+            self.audio.lose_rest(None if self.line is _LOST else self.heard.window)
         self.line = _OVER
         self.failure = failure
-        self.turn_open = False
+        self.heard.turn_open = False
         self.deadline = self._close_at = inf
         self._commands.clear()
         self.requests.end()

@@ -8,11 +8,11 @@ from random import Random
 from typing import Any
 
 import anyio
-from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, TurnkitError, sole_error
 from ..logs import logger
-from ..timers import EARLY_SECONDS, Alarm, clock, on_trio
+from ..timers import EARLY_SECONDS, Alarm, clock
 from ..turns.events import StreamLost
 from ..wire import Configure, ConfigureFailure, ConfigureSuccess, FluxOptions, Thresholds, TurnInfo
 from .bounds import Bounds
@@ -21,10 +21,7 @@ from .connecting import Connector, drop
 from .failures import close_code, translate
 from .protocol import FluxProtocol, Line, StreamItem
 from .requests import Request
-from .writing import direct_writer
-
-_BREATH = 0.02  # seconds between frames of audio that are written without letting others run
-_AT_ONCE = 16  # frames that are
+from .sending import Sender
 
 
 class FluxStream:
@@ -47,40 +44,33 @@ class FluxStream:
 
     __slots__ = (
         "_alarm",
-        "_audio_lock",
         "_bounds",
         "_connector",
         "_draining",
         "_dropped",
         "_news",
         "_now",
-        "_on_trio",
         "_protocol",
         "_read_ahead",
         "_reconnecting",
         "_rings_at",
-        "_socket",
-        "_writer",
-        "_wrote_at",
+        "_sender",
     )
 
     def __init__(self, socket: Any, options: FluxOptions, connector: Connector, bounds: Bounds, random: Random) -> None:
-        self._socket = socket
-        self._writer = direct_writer(socket)
-        self._wrote_at = 0.0
         self._dropped: Any = None  # the socket that was given up
         self._connector = connector
         self._bounds = bounds
         self._protocol = FluxProtocol(connector.host, options, bounds, random)
-        self._on_trio = on_trio()
         self._now = clock()
+        self._sender = Sender(self._protocol, connector.host, bounds, self._now, self._tell)
+        self._sender.use(socket)
         self._alarm: Alarm | None = None
         self._rings_at = float("inf")
         self._read_ahead: list[StreamItem] = []  # read on behalf of a later iteration
         self._draining = False
         self._news: anyio.Event | None = None  # for whoever waits for something to become of the stream
         self._reconnecting: anyio.CancelScope | None = None
-        self._audio_lock = anyio.Lock()
 
     def __repr__(self) -> str:
         p = self._protocol
@@ -101,7 +91,7 @@ class FluxStream:
     @property
     def missed_messages(self) -> int:
         """How many messages Flux numbered that never arrived."""
-        return self._protocol.missed_messages
+        return self._protocol.heard.missed
 
     @property
     def connected(self) -> bool:
@@ -121,7 +111,7 @@ class FluxStream:
     @property
     def turn_open(self) -> bool:
         """Whether the user has a turn."""
-        return self._protocol.turn_open
+        return self._protocol.heard.turn_open
 
     @property
     def audio_sent(self) -> float | None:
@@ -149,8 +139,8 @@ class FluxStream:
         if self._news is not None:
             self._news.set()
             self._news = None
-        if p.given_up is not None and self._dropped is not self._socket:
-            socket = self._dropped = self._socket
+        if p.given_up is not None and self._dropped is not self._sender.socket:
+            socket = self._dropped = self._sender.socket
             self._connector.background.start(lambda: drop(socket))
         if p.line is Line.OVER:
             if self._alarm is not None:
@@ -171,8 +161,8 @@ class FluxStream:
         self._rings_at = float("inf")
         p.wake(self._now() + EARLY_SECONDS)
         self._tell()
-        if p.audio.waiting and p.line is Line.OPEN and not self._audio_lock.locked():
-            self._connector.background.start(self._send_what_waits)
+        if p.audio.waiting and p.line is Line.OPEN and self._sender.idle:
+            self._connector.background.start(self._sender.send_what_waits)
 
     async def _until(self, condition: Callable[[], object]) -> None:
         """Wait until it holds; the protocol's deadlines see that it does."""
@@ -213,7 +203,7 @@ class FluxStream:
         item: StreamItem | None
         try:
             # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
-            frame = await self._socket.recv(False)
+            frame = await self._sender.socket.recv(False)
         except Exception as error:
             cause = error
             failure = translate(error, self._connector.host)
@@ -233,7 +223,7 @@ class FluxStream:
         p.seek(self._now())
         with anyio.CancelScope(deadline=p.attempts_until) as self._reconnecting:
             try:
-                await drop(self._socket)
+                await drop(self._sender.socket)
                 while p.line is Line.LOST:
                     await anyio.sleep_until(p.attempt_at)
                     await self._try_to_connect()
@@ -242,7 +232,7 @@ class FluxStream:
         if p.line is Line.LOST:
             p.attempts_timed_out(self._now())
         if p.line is Line.OPEN:
-            self._connector.background.start(self._send_what_waits)
+            self._connector.background.start(self._sender.send_what_waits)
         self._tell()
         if p.failure is not None:
             raise p.failure
@@ -256,7 +246,7 @@ class FluxStream:
             return p.attempt_failed(failure, self._now())
         if p.line is not Line.LOST:
             return await drop(socket)
-        self._socket, self._writer = socket, direct_writer(socket)
+        self._sender.use(socket)
         self._read_ahead += p.connection_made(connected, self._now())
         lost = p.lost_meanwhile
         logger().debug("flux_connected", request_id=p.request_id)
@@ -288,29 +278,10 @@ class FluxStream:
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")
         p, now = self._protocol, self._now()
         p.add_audio(data, now)
-        if self._writer is None or now - self._wrote_at < _BREATH or not self._write_waiting_audio(now):
-            await self._send_waiting_audio()
+        if not self._sender.write_audio(now):
+            await self._sender.send_audio()
         if p.deadline < self._rings_at:
             self._set_alarm(p.deadline)
-
-    def _write_waiting_audio(self, now: float) -> bool:
-        """Write the audio that waits without waiting; whether all is written: not if others do, or it would wait."""
-        p, writer = self._protocol, self._writer
-        if writer is None or self._audio_lock.locked():
-            return False
-        for _ in range(_AT_ONCE):
-            if not writer.ready:
-                return False
-            frame = p.next_audio(now)
-            if not frame:
-                return True
-            self._wrote_at = now
-            try:
-                writer.write(frame)
-            except Exception as error:
-                p.send_failed(translate(error, self._connector.host), now)
-                return False
-        return False
 
     async def flush(self) -> None:
         """Send what is left over of the audio as one short frame; bytes of an unfinished sample stay.
@@ -318,56 +289,7 @@ class FluxStream:
         Raises as `send_audio` does.
         """
         self._protocol.check_open()
-        await self._send_waiting_audio(short=True)
-
-    async def _send_waiting_audio(self, *, short: bool = False) -> None:
-        """Send the audio that waits, in its order, whoever calls."""
-        p = self._protocol
-        async with self._audio_lock:
-            while p.line is Line.OPEN:
-                await checkpoint_if_cancelled()
-                frame = p.next_audio(self._now(), short=short)
-                if not frame:
-                    return
-                await self._send(frame)
-                # However much there is, the reader gets its turn.
-                await checkpoint()
-
-    async def _send_commands(self) -> None:
-        while (command := self._protocol.next_command(self._now())) is not None:
-            await self._send(command)
-
-    async def _send_what_waits(self) -> None:
-        """Send what waits on nobody's behalf; whoever reads meets its failure, and tells it better."""
-        with suppress(TurnkitError):
-            await self._send_commands()
-            await self._send_waiting_audio()
-        self._tell()
-
-    async def _send(self, frame: str | bytes) -> None:
-        """Send a frame. If it does not leave, whoever reads finds the connection lost; raises if that is the end."""
-        p, socket, failure = self._protocol, self._socket, None
-        # On trio, a send that is cut off leaves half a frame behind, after which nothing can be read: it is shielded.
-        # asyncio has the frame in its buffer before it waits, so cancelling is harmless.
-        with anyio.move_on_after(self._bounds.send_timeout, shield=self._on_trio):
-            try:
-                await socket.send(frame)
-                return
-            except Exception as error:
-                failure = error
-        if failure is None:
-            bound = self._bounds.send_timeout
-            what = f"{self._connector.host} took no data for {bound} s (send_timeout): the connection was dropped"
-            cause: TurnkitError = ConnectionFailed(what, (TimeoutError(what),))
-        else:
-            # Cancelling everything also takes the connection from under a blocked send: that is no news.
-            await checkpoint_if_cancelled()
-            cause = translate(failure, self._connector.host)
-        if socket is self._socket:
-            p.send_failed(cause, self._now(), stuck=failure is None)
-            self._tell()
-        if not p.reconnects:
-            raise cause from failure
+        await self._sender.send_audio(short=True)
 
     # Settings -----------------------------------------------------------------------------------------------------
 
@@ -415,7 +337,7 @@ class FluxStream:
                     await checkpoint_if_cancelled()
                     p.start_configure(request, self._now())
                     self._tell()
-                    await self._send_commands()
+                    await self._sender.send_commands()
         finally:
             p.withdraw_configure(request, ticket)
         return request
@@ -521,7 +443,7 @@ class FluxStream:
         await checkpoint_if_cancelled()
         request = self._protocol.force_end_turn(self._now())
         self._tell()
-        await self._send_commands()
+        await self._sender.send_commands()
         return request
 
     def _unanswered(self, what: str, request: Request) -> ConnectionFailed:
@@ -553,8 +475,8 @@ class FluxStream:
         self._protocol.close(self._now())
         self._tell()
         try:
-            await self._send_waiting_audio(short=True)
-            await self._send_commands()
+            await self._sender.send_audio(short=True)
+            await self._sender.send_commands()
         except TurnkitError as error:
             logger().debug("flux_close_failed", request_id=self.request_id, error=type(error).__name__)
         self._tell()
@@ -601,7 +523,7 @@ async def open_stream(
         finally:
             stream._protocol.end()
             stream._tell()
-            await drop(stream._socket)
+            await drop(stream._sender.socket)
             logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
     finally:
         await connector.background.stop()
