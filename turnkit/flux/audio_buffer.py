@@ -128,7 +128,6 @@ class AudioBuffer:
         """Begin again after what was covered; returns the seconds after it that are not here any more."""
         place = self._place(covered)
         self._drop_before(place)
-        self._next = 0
         self.sent = max(place, self.first)
         self.lost += self.sent - place
         return (self.sent - place) / self.rate
@@ -161,8 +160,9 @@ class AudioBuffer:
         return excess / self.rate
 
     def lose_rest(self, covered: float | None = None) -> None:
-        """Count as lost what waits, or comes after `covered`: no connection will come."""
-        self.lost += self.end - (self.sent if covered is None else self._place(covered))
+        """Count as lost what waits, or comes after `covered`: no connection will come. An unfinished sample is none."""
+        place = self.sent if covered is None else self._place(covered)
+        self.lost += self.end - self.end % self._sample - place
         self._frames.clear()
         self._rest.clear()
         self._next = 0

@@ -68,7 +68,7 @@ class Heard:
         window = message.audio_window_end
         if window > self.window:
             # Nobody covers what was not sent; and a number can be larger than any second.
-            self.window = max(self.window, min(window, sent, COUNTABLE))
+            self.window = min(window, sent, COUNTABLE)
         if message.event != "Update":
             self._transcript = message.transcript
             if message.event in _OPENING:

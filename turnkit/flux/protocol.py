@@ -41,6 +41,7 @@ from ..errors import (
 from ..turns.events import StreamLost, StreamRestored
 from ..wire import (
     CloseStream,
+    Command,
     Configure,
     ConfigureFailure,
     ConfigureSuccess,
@@ -115,6 +116,7 @@ class FluxProtocol:
         "_commands",
         "_farewell",
         "_host",
+        "_last_end_forced",
         "_retries",
         "_silence_after",
         "_silence_at",
@@ -150,7 +152,7 @@ class FluxProtocol:
         self.lost_meanwhile = 0.0
         self.audio = new_audio_buffer(options, bounds.replay_seconds)
         self.requests = Requests()
-        self._commands: deque[str] = deque()
+        self._commands: deque[tuple[Command, Request]] = deque()
         self._retries = Retries(bounds, random)
         self._watchdogs = Watchdogs(host, bounds)
         self.heard = Heard()
@@ -159,6 +161,7 @@ class FluxProtocol:
         self._silence_after = bounds.silence_after if self.audio.takes_silence else inf
         self._silence_at = inf  # when silence is due, if a turn is open
         self._farewell = False  # whether the commands that close are still to be sent
+        self._last_end_forced = False
         self._close_at = inf
 
     @property
@@ -193,7 +196,7 @@ class FluxProtocol:
         self.attempts = self._retries.tries
         pending = self.requests.pending
         if pending is not None and pending.sent is not None:
-            self._commands.append(encode(pending.sent))
+            self._commands.append((pending.sent, pending))
             pending.deadline = now + self._bounds.answer_timeout
             self._due(pending.deadline)
         reason = f"connected again ({self.attempts} attempt{'s' if self.attempts > 1 else ''})"
@@ -334,7 +337,7 @@ class FluxProtocol:
         command = self.requests.start(request, now + outage + self._bounds.answer_timeout)
         self._due(request.deadline)
         if self.line is _OPEN:
-            self._commands.append(encode(command))
+            self._commands.append((command, request))
 
     def withdraw_configure(self, request: Request, ticket: object) -> None:
         """Take a Configure out again, unless it was sent."""
@@ -345,8 +348,8 @@ class FluxProtocol:
         self.check_open()
         if self.line is not _OPEN or self.heard.knows_force_end_turn is False:
             return None
-        self._commands.append(encode(ForceEndTurn()))
         request = self.requests.force_end(now + self._bounds.answer_timeout, self.heard.steps)
+        self._commands.append((ForceEndTurn(), request))
         self._due(request.deadline)
         return request
 
@@ -374,16 +377,18 @@ class FluxProtocol:
 
     def next_command(self, now: float) -> str | None:
         """The next command, which then counts as sent; None if there is none."""
-        if self._commands:
-            return self._commands.popleft()
+        while self._commands:
+            command, request = self._commands.popleft()
+            if not request.settled:  # what was given up before it left does not go
+                return encode(command)
         if not self._farewell or self.line is not _OPEN or self.audio.waiting:
             return None
+        if self.heard.turn_open and self.heard.knows_force_end_turn is not False and not self._last_end_forced:
+            self._last_end_forced = True
+            return encode(ForceEndTurn())
         self._farewell = False
         self._close_by(now)
-        if not self.heard.turn_open or self.heard.knows_force_end_turn is False:
-            return encode(CloseStream())
-        self._commands.append(encode(CloseStream()))
-        return encode(ForceEndTurn())
+        return encode(CloseStream())
 
     def next_audio(self, now: float, *, short: bool = False) -> bytes:
         """The next frame of audio, which then counts as sent; empty if there is none.
@@ -421,7 +426,9 @@ class FluxProtocol:
             elif self.heard.turn_open and self._silence_at <= now:
                 if not self.audio.waiting:
                     self.audio.add_silence()
-                self._silence_at = max(self._silence_at, now - FRAME_SECONDS) + FRAME_SECONDS
+                self._silence_at += FRAME_SECONDS
+                if self._silence_at <= now:  # late; what was missed of it is not made up for
+                    self._silence_at = now + FRAME_SECONDS
         self.deadline = min(self.requests.deadline, self._close_at)
         if self.line is _OPEN and not self.closing:
             self._due(self._watchdogs.due_at)
@@ -506,11 +513,10 @@ class FluxProtocol:
             self.deadline = at
 
     def _end(self, failure: TurnkitError | None, *, clean: bool = False) -> None:
-        """The stream is over; `clean`: Flux has decoded all it was sent."""
+        """The stream is over; `clean`: Flux has covered all that it was sent."""
         if self.line is _OVER:
             return
-        if not clean:
-            self.audio.lose_rest(None if self.line is _LOST else self.heard.window)
+        self.audio.lose_rest(None if clean or self.line is _LOST else self.heard.window)
         self.line = _OVER
         self.failure = failure
         self.heard.turn_open = False
