@@ -23,7 +23,6 @@ from ..wire import (
 from .bounds import Bounds
 from .configure import applied, undo
 from .connecting import Connector, drop
-from .failures import translate
 from .requests import Request, Requests
 
 
@@ -91,7 +90,7 @@ class StreamCommands:
         if failure is not None:
             # Cancelling everything also takes the connection from under a blocked send: that is no news.
             await checkpoint_if_cancelled()
-            raise translate(failure, self._connector.host) from failure
+            raise self._connector.failure(failure) from failure
         bound = self._bounds.send_timeout
         what = f"{self._connector.host} took no data for {bound} s (send_timeout): the connection was dropped"
         stuck = ConnectionFailed(what, (TimeoutError(what),))

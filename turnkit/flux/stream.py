@@ -41,7 +41,7 @@ from .audio_buffer import new_audio_buffer
 from .bounds import Bounds
 from .commands import StreamCommands
 from .connecting import Connector, drop
-from .failures import UNPARSABLE, close_code, flux_error, translate
+from .failures import UNPARSABLE, close_code, flux_error
 from .reconnecting import Retries, is_permanent
 from .requests import NO_TURN, Requests
 from .stream_time import shifted
@@ -173,15 +173,18 @@ class FluxStream(StreamCommands):
             if self.closing and close_code(error) in _OURS_TO_END:
                 self._end(None)
                 return None
-            return self._connection_failed(self._drop_reason or translate(error, self._connector.host), error)
-        return self._handle_frame(frame)
-
-    def _handle_frame(self, frame: bytes) -> StreamItem | None:
-        """Decode, keep the books and wake who waits for this message; None if it is not for the consumer."""
+            return self._connection_failed(self._drop_reason or self._connector.failure(error), error)
         try:
             message = decode(frame)
         except RemoteProtocolError as error:
             message = Unknown(type="", problem=str(error), raw=frame)
+        del frame  # which may quote the credential, and would be seen in a traceback
+        if type(message) is not TurnInfo:
+            message = self._connector.credential.hide_in_message(message)
+        return self._handle_message(message)
+
+    def _handle_message(self, message: Message) -> StreamItem | None:
+        """Keep the books and wake who waits for this message; None if it is not for the consumer."""
         if type(message) is TurnInfo:
             if message.sequence_id == self._last_id + 1 and not self._unnumbered:
                 self._last_id += 1
@@ -190,6 +193,7 @@ class FluxStream(StreamCommands):
             if message.audio_window_end > self._window:
                 self._window = message.audio_window_end
             if message.event != "Update":
+                message = self._connector.credential.hide_in_message(message)
                 self._follow_turn(message)
                 self._progress_window, self._transcript = self._window, message.transcript
             elif not self.turn_open:
