@@ -127,15 +127,18 @@ class Connector:
 
 def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
     """A WebSocket connection of the running library, which opens when the context is entered."""
-    client: Any
+    connect: Any
+    kinds: dict[str, Any] = {}
     if on_trio():
-        from websockets.trio import client
+        from websockets.trio.client import connect
     else:
-        from websockets.asyncio import client
+        from websockets.asyncio.client import ClientConnection, connect
+
+        kinds["create_connection"] = _ready(ClientConnection)
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
-    opening: AbstractAsyncContextManager[Any] = _staying(client.connect)(
+    opening: AbstractAsyncContextManager[Any] = _staying(connect)(
         uri,
         compression=None,  # audio does not compress, and the windows cost 50 KiB a connection
         user_agent_header=f"turnkit/{installed_version() or 'unknown'}",
@@ -144,20 +147,36 @@ def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager
         max_size=_MAX_SIZE,
         max_queue=_MAX_QUEUE,
         logger=quiet,
+        **kinds,
         **settings,
     )
     return opening
+
+
+# Classes made where the library runs that they stand on: the other one is not loaded.
 
 
 @cache
 def _staying(connect: type[Any]) -> type[Any]:
     """The same, where nobody is sent elsewhere: by itself websockets follows a redirect to any host."""
 
-    class Staying(connect):  # type: ignore[misc]  # one of two, and each is loaded only where it runs
+    class Staying(connect):  # type: ignore[misc]
         def process_redirect(self, refusal: Exception) -> Exception:
             return refusal
 
     return Staying
+
+
+@cache
+def _ready(connection: type[Any]) -> type[Any]:
+    """The same, where TLS may fail inside a proxy's tunnel: by itself it then raises an AttributeError in the loop."""
+
+    class Ready(connection):  # type: ignore[misc]
+        def connection_lost(self, error: Exception | None) -> None:
+            if hasattr(self, "transport"):  # else it is told the end of what it was never told the beginning of
+                super().connection_lost(error)
+
+    return Ready
 
 
 async def drop(socket: Any) -> None:
