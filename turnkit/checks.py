@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import sys
 from math import inf
+from typing import TypeGuard
 
 from .errors import ConfigError
+
+LATEST = sys.float_info.max
+"""The largest finite number: some whole numbers are larger than any float, and reckoned with they raise."""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that can be reckoned with: no boolean, not infinite, no NaN, and no larger than floats."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LATEST <= value <= LATEST
+
+
+def shown(value: object) -> str:
+    """The value in a message: as its repr, but for whole numbers that Python does not print, or only at length."""
+    if isinstance(value, int) and not -LATEST <= value <= LATEST:
+        return f"<a whole number of {value.bit_length()} bits>"
+    return repr(value)
 
 
 def check_seconds(setting: str, value: object, *, zero: bool = True, most: float = inf) -> float:
@@ -23,13 +39,8 @@ def check_seconds(setting: str, value: object, *, zero: bool = True, most: float
     Raises:
         ConfigError: it is not such a number.
     """
-    if (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value <= min(most, sys.float_info.max)  # some whole numbers are larger than any float
-        and (zero or value != 0)
-    ):
+    if is_number(value) and 0 <= value <= most and (zero or value != 0):
         return float(value)
     rule = "0 or more" if zero else "more than 0"
     bound = "" if most == inf else f", up to {most:g}"
-    raise ConfigError(f"{setting}={value!r}: must be a number of seconds, {rule}{bound}")
+    raise ConfigError(f"{setting}={shown(value)}: must be a number of seconds, {rule}{bound}")
