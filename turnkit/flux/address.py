@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
+
+
+_NAME = re.compile(r"[a-z0-9._-]+")
 
 
 class Address(NamedTuple):
@@ -35,7 +39,7 @@ def checked_address(url: object, *, allow_unencrypted: bool) -> Address:
             raise ValueError
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna").decode()
-        if not host or parts.port == 0 or not _spelt_out(parts.netloc.rpartition("@")[2]):
+        if not host or parts.port == 0 or not _spelt_out(parts.netloc.rpartition("@")[2], host):
             raise ValueError
     except ValueError:
         raise ConfigError("url: must be a scheme and a host, such as wss://api.eu.deepgram.com") from None
@@ -57,13 +61,13 @@ def checked_address(url: object, *, allow_unencrypted: bool) -> Address:
     return Address(parts.scheme, parts.netloc, host, loopback)
 
 
-def _spelt_out(netloc: str) -> bool:
-    """Whether nothing but a port follows the host, and a host in brackets is an address: urlsplit drops the rest."""
+def _spelt_out(netloc: str, host: str) -> bool:
+    """Whether there are a host and perhaps a port, and no more: urlsplit drops what it does not understand."""
     if not netloc.startswith("["):
-        return not netloc.endswith(":") and "[" not in netloc and "]" not in netloc
+        return _NAME.fullmatch(host) is not None and re.fullmatch(r"[^:\[\]]+(:[0-9]+)?", netloc) is not None
     inside, _, after = netloc[1:].partition("]")
     ip_address(inside)  # raises ValueError
-    return after == "" or (after.startswith(":") and after[1:].isdecimal())
+    return re.fullmatch("(:[0-9]+)?", after) is not None
 
 
 def _is_loopback(host: str) -> bool:
