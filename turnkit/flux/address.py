@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from ..errors import ConfigError
 
-
 _NAME = re.compile(r"[a-z0-9._-]+")
 
 
