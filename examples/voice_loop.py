@@ -30,7 +30,7 @@ import httpx
 from turnkit import Commit, FluxOptions, FluxStream, ReplyEnded, Session, TurnkitError, connect
 from turnkit.cli.wav import read_wav
 from turnkit.session import Reply
-from turnkit.speaking import AudioSink, ClockSink, speaker
+from turnkit.speaking import AudioSink, ClockSink, speakable, speaker
 
 MICROPHONE_RATE = 16000  # Hz
 VOICE_RATE = 24000  # Hz
@@ -305,7 +305,9 @@ def make_session(llm: Llm, voice: Voice, sink: AudioSink) -> Session:
             print(f"[{error}]")
             await reply.say(gap + APOLOGY)
 
-    session = Session(respond=respond, speak=speaker(voice.synthesise, sink, sample_rate=VOICE_RATE))
+    # Whatever the instructions say: some models write markdown, which Aura would read out.
+    speak = speaker(voice.synthesise, sink, sample_rate=VOICE_RATE, text_filter=speakable)
+    session = Session(respond=respond, speak=speak)
     session.on(Commit, lambda turn: print(f"you: {turn.transcript}"))
     session.on(ReplyEnded, lambda end: print(f"bot {end.outcome}: {end.heard}"))
     return session

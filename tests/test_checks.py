@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from turnkit.checks import check_seconds
+from turnkit.checks import check_seconds, check_strings
 from turnkit.errors import ConfigError
 
 
@@ -50,3 +50,26 @@ def test_a_bound_is_part_of_the_rule() -> None:
     for value in (60.1, 61, inf, 10**400):
         with pytest.raises(ConfigError, match=r"must be a number of seconds, 0 or more, up to 60$"):
             check_seconds("seconds", value, most=60.0)
+
+
+def test_strings_are_one_or_any_iterable_of_them() -> None:
+    """One string is one, and a set is in the order of the alphabet, so that every run of a program is the same."""
+    given: list[Any] = ["tea", ["tea"], ("tea",), {"tea": 1}, {"tea": 1}.keys(), iter(["tea"]), {"tea"}]
+    assert [check_strings("terms", value) for value in given] == [("tea",)] * len(given)
+    assert check_strings("terms", {"c", "a", "b"}) == ("a", "b", "c")
+    assert check_strings("terms", {"c": 1, "a": 2}.keys()) == ("c", "a")
+    assert check_strings("terms", "") == ("",)
+    assert check_strings("terms", []) == ()
+
+
+@pytest.mark.parametrize("value", [None, 7, b"tea", bytearray(b"tea"), memoryview(b"tea"), object])
+def test_what_is_no_iterable_of_strings_is_refused(value: Any) -> None:
+    """Bytes are iterable, and yet none."""
+    with pytest.raises(ConfigError, match=re.escape(f"terms={value!r}: must be a string, or an iterable of strings")):
+        check_strings("terms", value)
+
+
+def test_one_that_is_no_string_is_named() -> None:
+    """Not the others, of which there may be many."""
+    with pytest.raises(ConfigError, match=r"^terms: must be a string, or an iterable of strings, and holds 7$"):
+        check_strings("terms", ["tea", 7, "milk"])

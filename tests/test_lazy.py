@@ -14,7 +14,7 @@ from turnkit.lazy import on_first_use
 
 def test_names_and_modules_are_found() -> None:
     """A name is what its module has by it; one that is its module's own is the module."""
-    get = on_first_use("turnkit.trace", {"read": "reader", "records": "records"})
+    get, _ = on_first_use("turnkit.trace", {"read": "reader", "records": "records"})
     assert get("read") is turnkit.trace.reader.read
     assert get("records") is turnkit.trace.records
 
@@ -22,7 +22,7 @@ def test_names_and_modules_are_found() -> None:
 def test_an_unknown_name_is_said_to_be_missing() -> None:
     """As for any module."""
     with pytest.raises(AttributeError, match=r"^module 'turnkit.trace' has no attribute 'raed'$"):
-        on_first_use("turnkit.trace", {})("raed")
+        on_first_use("turnkit.trace", {})[0]("raed")
     with pytest.raises(ImportError, match="raed"):
         exec("from turnkit.trace import raed")
 
@@ -38,3 +38,19 @@ def test_a_package_loads_only_what_is_asked_for() -> None:
     code = "import sys; from turnkit.trace import Recorder; print('turnkit.trace.replayer' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("package", ["turnkit", "turnkit.trace", "turnkit.testing"])
+def test_completion_shows_what_is_not_loaded_yet(package: str) -> None:
+    """`dir` has every name that the package gives, before any of them is loaded, and loads none."""
+    code = (
+        f"import sys, {package} as package; before = set(sys.modules); names = dir(package); "
+        "print(sorted(set(package.__all__) - set(names)), names == sorted(set(names)), before == set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == ["[]", "True", "True"]
+
+
+def test_completion_shows_the_names_of_the_module_too() -> None:
+    """What a module shows without being asked for anything special is not lost."""
+    assert {"__version__", "trace", "Session", "TurnMachine", "connect"} <= set(dir(turnkit))

@@ -81,10 +81,10 @@ from .wire import FluxOptions, decode, encode, to_event
 
 if TYPE_CHECKING:
     from .flux import FluxStream, connect
-    from .session import Reply, Session
+    from .session import HostFailure, Reply, Session
     from .session.feed import Feed
     from .session.signal_stream import SignalStream
-    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speaker
+    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speakable, speaker
 
 __version__ = "0.1.0"
 
@@ -93,6 +93,7 @@ _ON_FIRST_USE = {
     "ClockSink": "speaking",
     "Feed": "session.feed",
     "FluxStream": "flux",
+    "HostFailure": "session",
     "Playback": "speaking",
     "Reply": "session",
     "Session": "session",
@@ -100,6 +101,7 @@ _ON_FIRST_USE = {
     "Sound": "speaking",
     "Timeline": "speaking",
     "connect": "flux",
+    "speakable": "speaking",
     "speaker": "speaking",
 }
 
@@ -123,6 +125,7 @@ __all__ = [
     "FluxOptions",
     "FluxStream",
     "Hold",
+    "HostFailure",
     "Initiate",
     "Interrupt",
     "LocalProtocolError",
@@ -168,10 +171,11 @@ __all__ = [
     "connect",
     "decode",
     "encode",
+    "speakable",
     "speaker",
     "to_event",
 ]
 __all__ += _barge_in.__all__
 __all__ += _speculation.__all__
 
-__getattr__ = on_first_use(__name__, _ON_FIRST_USE)
+__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, KeysView, Set
 from math import inf
 from typing import TypeGuard
 
@@ -44,3 +45,28 @@ def check_seconds(setting: str, value: object, *, zero: bool = True, most: float
     rule = "0 or more" if zero else "more than 0"
     bound = "" if most == inf else f", up to {most:g}"
     raise ConfigError(f"{setting}={shown(value)}: must be a number of seconds, {rule}{bound}")
+
+
+def check_strings(setting: str, value: object) -> tuple[str, ...]:
+    """Check one string, or any iterable of them.
+
+    Args:
+        setting: its name, as the caller of the setting knows it.
+        value: what was given.
+
+    Returns:
+        The strings; of a set, in the order of the alphabet.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if isinstance(value, str):
+        return (str.__str__(value),)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, memoryview)):
+        raise ConfigError(f"{setting}={value!r}: must be a string, or an iterable of strings")
+    strings = []
+    for string in value:
+        if not isinstance(string, str):
+            raise ConfigError(f"{setting}: must be a string, or an iterable of strings, and holds {string!r}")
+        strings.append(str.__str__(string))
+    return tuple(sorted(strings) if isinstance(value, Set) and not isinstance(value, KeysView) else strings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
 
-def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
-    """The `__getattr__` of a package whose names are loaded on first use.
+def on_first_use(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """The `__getattr__` and the `__dir__` of a package whose names are loaded on first use.
 
     Args:
         package: its `__name__`.
@@ -15,7 +16,8 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], ob
             for the module itself. No other name may be that of a module: once loaded, the module would go by it.
 
     Returns:
-        The function, which raises AttributeError for any other name.
+        The function that loads a name, which raises AttributeError for any other; and the one that lists the names of
+        the package, loaded or not, so that completion shows them.
     """
 
     def load(name: str) -> object:
@@ -25,4 +27,7 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> Callable[[str], ob
         loaded = import_module(f".{module}", package)
         return loaded if name == module else getattr(loaded, name)
 
-    return load
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules})
+
+    return load, names

@@ -27,6 +27,7 @@ from .turns.events import (
     Commit,
     Event,
     Hold,
+    Interrupt,
     Note,
     Outcome,
     PlaybackAdvanced,
@@ -130,7 +131,7 @@ def instrument(
     """Report the session to OpenTelemetry; call it before `run`.
 
     Metrics: histograms `turnkit.turn.<duration>` (s), for each duration of `TurnMetrics`; counters `turnkit.turns`,
-    `turnkit.drafts`, `turnkit.barge_ins`, `turnkit.replies`, `turnkit.tokens`, `turnkit.stalls`,
+    `turnkit.drafts`, `turnkit.barge_ins`, `turnkit.interrupts`, `turnkit.replies`, `turnkit.tokens`, `turnkit.stalls`,
     `turnkit.stream_losses`, `turnkit.idles`, `turnkit.notes`. None has the session's id as an attribute.
 
     Spans: `turnkit.conversation`, a child of whatever is current now; in it a `turnkit.turn` from the beginning of
@@ -212,10 +213,10 @@ class Telemetry(Watch):
         finally:
             self._spans.end()
 
-    def _take(self, item: Event | Signal | ReplyEnded, at: float, last_word: float | None = None) -> None:
+    def _take(self, item: Event | Signal | ReplyEnded, at: float) -> None:
         self._spans.take(item, at)
         self._instruments.take(item)
-        super()._take(item, at, last_word)
+        super()._take(item, at)
 
     def _pass_time(self, at: float) -> None:
         self._spans.pass_time(at)
@@ -257,6 +258,8 @@ class _Instruments:
                 self._count("stream_losses", 1)
             case UserIdle():
                 self._count("idles", 1)
+            case Interrupt():
+                self._count("interrupts", 1)
             case Note(kind=kind):
                 self._count("notes", 1, {"turnkit.note.kind": str(kind)})
             case _:
@@ -327,8 +330,11 @@ class _Spans:
             case Cancel():
                 self._mark(self._replies, item.reply, "turnkit.cancel", {"turnkit.cancel.reason": str(item.reason)})
             case BargeIn():
+                about = {} if item.turn is None else {"turnkit.turn.id": item.turn}
                 for spans, key in ((self._turns, item.turn), (self._replies, item.reply)):
-                    self._mark(spans, key, "turnkit.barge_in", {"turnkit.turn.id": item.turn})
+                    self._mark(spans, key, "turnkit.barge_in", about)
+            case Interrupt():
+                conversation.add_event("turnkit.interrupt", timestamp=self._now())
             case Hold() | Resume():
                 name = "turnkit.hold" if isinstance(item, Hold) else "turnkit.resume"
                 self._mark(self._turns, item.turn, name, {"turnkit.reply.id": item.reply})
@@ -418,25 +424,33 @@ class _Spans:
         self._tokens.pop(ended.reply, None)
         if span is not None:
             span.set_attribute("turnkit.reply.outcome", str(ended.outcome))
+            span.set_attribute("turnkit.reply.reported", ended.reported)
             self._say(span, "reply.heard", ended.heard)
             if ended.outcome is Outcome.FAILED:
                 from opentelemetry.trace import Status, StatusCode
 
-                # What was raised is in the log; which of many things it was, is not for the session to know.
-                span.set_attribute("error.type", "_OTHER")
+                # Its name only: what it says may quote what was said.
+                span.set_attribute("error.type", "_OTHER" if ended.error is None else _kind(ended.error))
                 span.set_status(Status(StatusCode.ERROR))
             span.end(self._now())
         waiting = self._waiting.pop(ended.reply, None)
         if waiting is not None:
             waiting.end(self._now())
 
-    def _mark(self, spans: dict[int, Span], key: int, name: str, attributes: dict[str, Any] | None = None) -> None:
-        if key in spans:
+    def _mark(
+        self, spans: dict[int, Span], key: int | None, name: str, attributes: dict[str, Any] | None = None
+    ) -> None:
+        if key is not None and key in spans:
             spans[key].add_event(name, attributes, self._now())
 
     def _say(self, span: Span | None, name: str, text: str) -> None:
         if self._transcripts and span is not None and text:
             span.set_attribute(f"turnkit.{name}", text)
+
+
+def _kind(error: BaseException) -> str:
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 _DESCRIPTIONS = {
@@ -458,6 +472,7 @@ _COUNTERS = {
     "turns": ("{turn}", "Turns of the user that are over."),
     "drafts": ("{draft}", "Replies begun on speculation."),
     "barge_ins": ("{barge_in}", "Turns that took the floor from the agent."),
+    "interrupts": ("{interrupt}", "Times that the host took the floor for the user."),
     "replies": ("{reply}", "Replies and drafts that are over."),
     "tokens": ("{token}", "Tokens that the bot reported for replies to turns that are over."),
     "stalls": ("{stall}", "Turns that made no progress."),

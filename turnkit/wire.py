@@ -6,14 +6,15 @@ unknown types, events, triggers and fields, numbers in quotes, absent fields. It
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
+from .checks import check_strings
 from .errors import ConfigError, RemoteProtocolError
-from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnEvent, TurnResumed, Update
+from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, TimedWord, TurnEvent, TurnResumed, Update
 
 # Messages from Flux -----------------------------------------------------------------------------------------------
 
@@ -100,7 +101,7 @@ class ConfigureSuccess(_Message, frozen=True, gc=False, tag="ConfigureSuccess"):
 
     thresholds: Thresholds = Thresholds()
     keyterms: tuple[str, ...] | str = ()
-    language_hints: tuple[str, ...] | None = None
+    language_hints: tuple[str, ...] | str | None = None
     profanity_filter: bool | None = None
     numerals: bool | None = None
 
@@ -274,16 +275,18 @@ def _nested_fields(value: object) -> Mapping[str, Any]:
 _encode_nested = msgspec.json.Encoder(enc_hook=_nested_fields).encode
 
 
-_EVENTS: dict[str, type[StartOfTurn | Update | EagerEndOfTurn | TurnResumed]] = {
+_EVENTS: dict[str, type[StartOfTurn | Update | TurnResumed]] = {
     "Update": Update,
     "StartOfTurn": StartOfTurn,
-    "EagerEndOfTurn": EagerEndOfTurn,
     "TurnResumed": TurnResumed,
 }
 
 
 def to_event(message: Message) -> TurnEvent | None:
-    """The turn event that a message reports; None for all else, also for an event that turnkit does not know."""
+    """The turn event that a message reports; None for all else, also for an event that turnkit does not know.
+
+    The words of an eager end and of an end are decoded, those of other events are not: they come again with the end.
+    """
     if type(message) is not TurnInfo:
         return None
     event = _EVENTS.get(message.event)
@@ -296,11 +299,36 @@ def to_event(message: Message) -> TurnEvent | None:
             message.end_of_turn_confidence,
             message.audio_window_end,
             message.trigger,
+            _timed(message.words),
+            message.languages or (),
+        )
+    if message.event == "EagerEndOfTurn":
+        return EagerEndOfTurn(
+            message.turn_index,
+            message.transcript,
+            message.end_of_turn_confidence,
+            message.audio_window_end,
+            _timed(message.words),
+            message.languages or (),
         )
     return None
 
 
+def _timed(words: tuple[Word, ...]) -> tuple[TimedWord, ...]:
+    return tuple(
+        TimedWord(word.word, _second(word.start), _second(word.end), _second(word.confidence) or 0.0) for word in words
+    )
+
+
+def _second(value: float | None) -> float | None:
+    # Strings such as "NaN" are read as numbers too.
+    return value if value is not None and isfinite(value) else None
+
+
 # Commands to Flux -------------------------------------------------------------------------------------------------
+
+Strings: TypeAlias = str | Iterable[str]
+"""What settings of several strings take: one, or any iterable of them."""
 
 
 class CloseStream(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=True):
@@ -317,8 +345,8 @@ class Configure(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=Tru
     Attributes:
         thresholds: Flux checks `eager_eot_threshold` against `eot_threshold` if both are given; eager mode cannot be
             switched off again.
-        keyterms: at most 100, of 1 to 100 characters each.
-        language_hints: codes such as "en" or "en-GB" (multilingual model).
+        keyterms: at most 100, of 1 to 100 characters each; one, or any iterable of them, kept as a tuple.
+        language_hints: codes such as "en" or "en-GB" (multilingual model); one, or any iterable of them likewise.
         numerals: whether numbers come as digits.
 
     Raises:
@@ -330,15 +358,25 @@ class Configure(msgspec.Struct, frozen=True, gc=False, tag_field="type", tag=Tru
     language_hints: tuple[str, ...] | None = None
     numerals: bool | None = None
 
+    if TYPE_CHECKING:  # more is taken than is kept
+
+        def __init__(
+            self,
+            thresholds: Thresholds | None = None,
+            keyterms: Strings | None = None,
+            language_hints: Strings | None = None,
+            numerals: bool | None = None,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         if self.thresholds is not None:
             if not isinstance(self.thresholds, Thresholds):
                 raise ConfigError(f"thresholds={self.thresholds!r}: must be Thresholds(...)")
             _check_thresholds(self.thresholds)
         if self.keyterms is not None:
-            _check_keyterms("keyterms", self.keyterms)
+            _check_keyterms("keyterms", _kept(self, "keyterms"))
         if self.language_hints is not None:
-            _check_languages("language_hints", self.language_hints)
+            _check_languages("language_hints", _kept(self, "language_hints"))
         if self.numerals is not None:
             _check_flag("numerals", self.numerals)
 
@@ -376,7 +414,8 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
         eot_threshold: 0.5 to 1.0. Default None: 0.7.
         eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`. Default None: eager mode is off.
         eot_timeout_ms: 500 to 60000 milliseconds. Default None: 5000.
-        keyterm: words to expect, at most 100 of 1 to 100 characters. Default none.
+        keyterm: words to expect, at most 100 of 1 to 100 characters; here as for `language_hint` and `tag`, one string
+            or any iterable of them, kept as a tuple (a set in the order of the alphabet). Default none.
         language_hint: codes such as "en" or "en-GB" (flux-general-multi only). Default none.
         profanity_filter: whether profanity is filtered. Default None.
         numerals: whether numbers come as digits. Default None.
@@ -402,13 +441,33 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
     mip_opt_out: bool | None = None
     tag: tuple[str, ...] = ()
 
+    if TYPE_CHECKING:  # more is taken than is kept
+
+        def __init__(
+            self,
+            *,
+            model: str = "flux-general-en",
+            encoding: str | None = "linear16",
+            sample_rate: int | None = 16000,
+            eot_threshold: float | None = None,
+            eager_eot_threshold: float | None = None,
+            eot_timeout_ms: int | None = None,
+            keyterm: Strings = (),
+            language_hint: Strings = (),
+            profanity_filter: bool | None = None,
+            numerals: bool | None = None,
+            redact: str | None = None,
+            mip_opt_out: bool | None = None,
+            tag: Strings = (),
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         if not isinstance(self.model, str) or not self.model.strip():
             raise ConfigError(f"model={self.model!r}: must be the name of a Flux model, such as {MODELS[0]!r}")
         self._check_audio()
         _check_thresholds(Thresholds(self.eot_threshold, self.eager_eot_threshold, self.eot_timeout_ms), default=True)
-        _check_keyterms("keyterm", self.keyterm)
-        _check_languages("language_hint", self.language_hint)
+        _check_keyterms("keyterm", _kept(self, "keyterm"))
+        _check_languages("language_hint", _kept(self, "language_hint"))
         if self.language_hint and self.model == "flux-general-en":
             raise ConfigError(
                 f"language_hint={self.language_hint!r}: only flux-general-multi takes hints, not {self.model!r}"
@@ -417,8 +476,7 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
             _check_flag(name, getattr(self, name))
         if self.redact is not None and self.redact not in REDACTIONS:
             raise ConfigError(f"redact={self.redact!r}: must be one of {', '.join(REDACTIONS)}")
-        _check_strings("tag", self.tag)
-        for tag in self.tag:
+        for tag in _kept(self, "tag"):
             if not 1 <= len(tag) <= 128:
                 raise ConfigError(f"tag={tag!r}: must have 1 to 128 characters, has {len(tag)}")
 
@@ -455,8 +513,7 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
         changes: dict[str, Any] = {
             name: value for name, value in msgspec.structs.asdict(configured.thresholds).items() if value is not None
         }
-        keyterms = configured.keyterms
-        changes["keyterm"] = (keyterms,) if isinstance(keyterms, str) else keyterms
+        changes["keyterm"] = configured.keyterms
         if configured.language_hints is not None:
             changes["language_hint"] = configured.language_hints
         for name in ("profanity_filter", "numerals"):
@@ -492,13 +549,14 @@ def _check_flag(name: str, value: object) -> None:
         raise ConfigError(f"{name}={value!r}: must be True or False")
 
 
-def _check_strings(name: str, values: object) -> None:
-    if not isinstance(values, tuple) or not all(isinstance(value, str) for value in values):
-        raise ConfigError(f"{name}={values!r}: must be a tuple of strings")
+def _kept(options: msgspec.Struct, name: str) -> tuple[str, ...]:
+    """The strings that were given for a field, which keeps them as a tuple from now on."""
+    strings = check_strings(name, getattr(options, name))
+    msgspec.structs.force_setattr(options, name, strings)
+    return strings
 
 
 def _check_keyterms(name: str, terms: tuple[str, ...]) -> None:
-    _check_strings(name, terms)
     if len(terms) > 100:
         raise ConfigError(f"{name}: must be at most 100 terms, got {len(terms)}")
     for term in terms:
@@ -507,7 +565,6 @@ def _check_keyterms(name: str, terms: tuple[str, ...]) -> None:
 
 
 def _check_languages(name: str, codes: tuple[str, ...]) -> None:
-    _check_strings(name, codes)
     for code in codes:
         if code.split("-")[0].lower() not in LANGUAGES:
             raise ConfigError(

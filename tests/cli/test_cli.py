@@ -83,7 +83,14 @@ def test_the_demo_for_programs_and_for_people() -> None:
     assert {"TurnStarted", "TurnUpdated", "Speculate", "Commit", "BargeIn", "TurnDropped", "ReplyEnded"} <= {
         entry["signal"] for entry in signals
     }
-    assert [entry["at"] for entry in signals] == sorted(entry["at"] for entry in signals)
+    # Beside the clock's own second, that of the conversation, which runs as fast as it is asked to.
+    for name in ("at", "seconds"):
+        assert [entry[name] for entry in signals] == sorted(entry[name] for entry in signals)
+    for entry in signals:
+        assert entry["seconds"] == pytest.approx(
+            30 * (entry["at"] - signals[0]["at"]) + signals[0]["seconds"], abs=0.01
+        )
+    assert 0 <= signals[0]["seconds"] < 10 < signals[-1]["seconds"] < 60
     text = turnkit("demo", "--speed", "30").stdout
     assert "\x1b" not in text
     assert "barge-ins" in text
@@ -157,6 +164,7 @@ def test_run_against_a_simulator_in_real_time(simulator: tuple[str, subprocess.P
         "Commit",
     ]
     assert list(signals[-1])[-1] == "audio_end"
+    assert 0.3 < signals[0]["seconds"] < signals[-1]["seconds"] < 10
     ends = [entry["audio_end"] for entry in signals]
     assert ends == sorted(ends)
     assert 0.3 < ends[0] < ends[-1] < 4

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.console import Console
 
 from turnkit.cli.live_view import View, describe
+from turnkit.cli.output import JsonLines
 from turnkit.turns.events import (
     SIGNALS,
     BargeIn,
@@ -24,6 +26,7 @@ from turnkit.turns.events import (
     ResumeReason,
     Signal,
     Speculate,
+    TimedWord,
     TurnDropped,
     TurnStalled,
     TurnStarted,
@@ -47,6 +50,12 @@ ONE_OF_EACH: list[Signal | ReplyEnded] = [
     Note(NoteKind.STALE_TURN, "Update of turn_index 0, which is over", at=31.0),
     Commit(None, 2, "", False, "initiate", at=32.0),
     ReplyEnded(0, 1, Outcome.INTERRUPTED, "Good day", at=33.0),
+    TurnStarted(2, "stop it", 3, at=34.0),
+    BargeIn(2, 3, "stop it", "the host interrupted", "Good", at=34.0),
+    Commit(2, 4, "stop it", False, "typed", at=34.0),
+    BargeIn(None, 4, "", "the host interrupted", at=35.0),
+    ReplyEnded(2, 4, Outcome.FAILED, "", error=TimeoutError("stop it"), at=36.0),
+    ReplyEnded(2, 5, Outcome.FINISHED, "Good day", reported=False, at=37.0),
 ]
 
 
@@ -67,6 +76,35 @@ def test_every_signal_has_words() -> None:
     texts = [describe(signal) for signal in ONE_OF_EACH]
     assert all(texts)
     assert len(set(texts)) == len(texts)
+
+
+def test_what_the_host_does_is_said_as_such() -> None:
+    """Nobody's turn stops the agent, a turn was typed, a turn began over a reply; an error is its kind."""
+    told = [describe(signal) for signal in ONE_OF_EACH[-6:]]
+    assert told == [
+        "turn 2  over reply 3  “stop it”",
+        "turn 2  stops reply 3: the host interrupted",
+        "turn 2  reply 4 begins, typed  “stop it”",
+        "nobody  stops reply 4: the host interrupted",
+        "turn 2  reply 4 failed: TimeoutError, nothing heard",
+        "turn 2  reply 5 finished, nobody reported what was heard",
+    ]
+
+
+def test_programs_get_the_kind_of_an_error_and_both_times(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it says may be about anything; `seconds` are those of the call, `at` is the clock's."""
+    lines = JsonLines(lambda: 2.5)
+    lines.show(ReplyEnded(0, 1, Outcome.FAILED, "", error=TimeoutError("x"), at=812.25), 1.23456)
+    lines.show(Commit(0, 1, "tea", False, "model", (), (TimedWord("tea", 0.5),), ("en",), at=812.5), 1.5)
+    failed, commit = map(json.loads, capsys.readouterr().out.splitlines())
+    assert list(failed)[:3] == ["signal", "seconds", "at"]
+    assert (failed["seconds"], failed["at"], failed["error"], failed["audio_end"]) == (
+        1.235,
+        812.25,
+        "TimeoutError",
+        2.5,
+    )
+    assert (commit["words"], commit["languages"]) == ([["tea", 0.5, None, 0.0]], ["en"])
 
 
 def test_without_a_terminal_it_is_plain_lines() -> None:

@@ -14,6 +14,7 @@ TESTS = Path(__file__).resolve().parent
 MODULES = (
     "test_pains_turns",
     "test_pains_replies",
+    "test_pains_life",
     "test_pains_tools",
     "test_pains_speculation",
     "test_production_failures",
@@ -22,7 +23,7 @@ MODULES = (
     "test_hazards_events",
 )
 IDS = {
-    *(f"P{number}" for number in range(1, 26)),
+    *(f"P{number}" for number in range(1, 36)),
     *(f"S{number}" for number in (1, 2, 3, 4, 6, 8, 10, 13)),
     *"abcdefghi",
     *"ABCDEFGHIJKLMNOPQRSTUVWXYZ",

@@ -46,6 +46,18 @@ async def test_settings_for_one_question_go_back_afterwards() -> None:
     assert peer.commands[1] == {"type": "Configure", "thresholds": restored, "keyterms": [], "numerals": False}
 
 
+async def test_terms_and_hints_are_given_in_any_form() -> None:
+    """One string, or any iterable, read once: what is sent, what is in force, and what goes back."""
+    options = FluxOptions(model="flux-general-multi", language_hint={"nl", "de"}, keyterm="kept")
+    async with opened(echo, options) as (stream, peer), read_by_another(stream):
+        async with stream.configured(keyterms=(term for term in ("a", "b")), language_hints="en"):
+            inside = stream.options
+        await stream.configure(Configure(keyterms="one", language_hints={"it": 1, "en": 2}.keys()))
+        assert (inside.keyterm, stream.options.keyterm) == (("a", "b"), ("one",))
+    sent = [(command.get("keyterms"), command.get("language_hints")) for command in peer.commands[:3]]
+    assert sent == [(["a", "b"], ["en"]), (["kept"], ["de", "nl"]), (["one"], ["it", "en"])]
+
+
 async def test_only_what_was_changed_goes_back_and_nested_ones_go_back_in_order() -> None:
     """A keyterm list is left alone by a question about thresholds, and eager mode keeps its own."""
     options = FluxOptions(eot_threshold=0.8, eager_eot_threshold=0.5, keyterm=("kept",))

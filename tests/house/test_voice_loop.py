@@ -23,6 +23,7 @@ from tests.support.voice_services import (
     aura,
     chat,
     event,
+    stream_words,
 )
 from turnkit.errors import ConnectionFailed, FluxError
 from turnkit.session import Session
@@ -146,6 +147,17 @@ async def test_the_voice_loop_speaks_the_protocols_of_its_services(
     written = capsys.readouterr()
     shown = written.out + written.err + repr(call.module.parse([]))
     assert not [key for key in KEYS.values() if key in shown]
+
+
+@pytest.mark.anyio
+@half_read
+async def test_the_voice_loop_reads_no_markup_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aura gets the words; the LLM will find its message as it wrote it."""
+    written = "On **Sundays** we are [closed](https://example.com). 😀"
+    call = Call(tmp_path, monkeypatch, llm=lambda request: stream_words(written))
+    history = await call.hold("1.0 And on Sundays?")
+    assert [request.body["text"] for request in call.tts.requests] == [SUNDAYS]
+    assert history[-1] == {"role": "assistant", "content": written}
 
 
 @pytest.mark.anyio

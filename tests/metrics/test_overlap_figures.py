@@ -12,6 +12,7 @@ from turnkit import (
     EndOfTurn,
     HoldThenDecide,
     IgnoreBackchannels,
+    Interrupt,
     MinWords,
     Outcome,
     PlaybackFinished,
@@ -159,3 +160,82 @@ def test_a_hold_that_ends_with_the_reply() -> None:
     call.feed(2.5, PlaybackFinished(0))
     figures = call.close(4.0)
     assert (figures.holds, figures.held.values, figures.resumes) == (1, [0.5], {})
+
+
+# The host takes the floor ---------------------------------------------------------------------------------------------
+
+
+def test_what_the_host_stops_is_no_barge_in() -> None:
+    """A key press is nobody's turn: neither right nor wrong, and how fast the player was is known all the same."""
+    call = talking()
+    call.feed(2.0, Interrupt())
+    call.feed(2.25, PlaybackFinished(0))
+    figures = call.close(3.0)
+    assert [type(signal) for signal in call.signals[-1:]] == [BargeIn]
+    assert (figures.interrupts, figures.barge_ins, figures.judged, figures.reaction.count) == (1, 0, 0, 0)
+    assert figures.silence.values == [0.25]
+    assert figures.replies == {Outcome.INTERRUPTED: 1}
+    assert [turn.turn for turn in call.turns] == [0]
+
+
+def test_what_is_typed_is_no_false_barge_in_and_has_no_times_of_flux() -> None:
+    """ "Yes" that was typed over the agent means it; and no message of Flux is about it."""
+    call = MeasuredCall()
+    call.feed(0.0, EndOfTurn(0, "Tea", audio_end=1.0), last_word=0.5)
+    call.feed(1.0, PlaybackStarted(0))
+    call.feed(2.0, Interrupt("Yes."))
+    call.feed(2.5, PlaybackStarted(1))
+    call.feed(3.0, PlaybackFinished(1))
+    call.feed(3.5, EndOfTurn(1, "Milk", audio_end=2.0), last_word=1.5)
+    figures = call.close(4.0)
+    spoken, typed, next_ = call.turns
+    assert (typed.trigger, typed.reply, typed.response_gap) == ("typed", 1, 0.5)
+    assert (typed.words_to_commit, typed.news_to_commit, typed.end_to_commit, typed.words_to_sound) == (None,) * 4
+    assert (typed.barged_in, typed.reaction, typed.judged, typed.false_barge_in) == (None, None, False, None)
+    assert (spoken.words_to_commit, next_.words_to_commit) == (0.5, 0.5)
+    assert (figures.interrupts, figures.barge_ins, figures.triggers["typed"], figures.triggers["other"]) == (1, 0, 1, 0)
+
+
+def test_a_turn_that_the_host_stopped_the_agent_for_is_not_judged() -> None:
+    """The user says "mm-hm", the host interrupts: it was not the policy."""
+    call = talking(barge_in=MinWords(2))
+    call.feed(2.0, StartOfTurn(1, "Mm-hm"))
+    call.feed(2.25, Interrupt())
+    call.feed(2.5, EndOfTurn(1, "Mm-hm"))
+    figures = call.close(3.0)
+    assert (call.turns[-1].barged_in, call.turns[-1].judged) == (None, False)
+    assert (figures.interrupts, figures.barge_ins, figures.false_barge_ins.total()) == (1, 0, 0)
+
+
+def test_from_signals_alone_a_typed_turn_is_not_judged() -> None:
+    """Without the event, its Commit tells."""
+    metrics = Metrics()
+    signals = [TurnStarted(0, "yes", 7, at=1.0), BargeIn(0, 7, "yes", "the host interrupted", "Tea", at=1.0)]
+    for signal in (*signals, Commit(0, 8, "yes", False, "typed", at=1.0)):
+        metrics.take(signal)
+    metrics.close()
+    assert (metrics.call.judged, metrics.call.false_barge_ins.total()) == (0, 0)
+
+
+def test_an_echo_is_told_from_what_the_barge_in_says_was_heard() -> None:
+    """Also where the reports of the playback are not in the record."""
+    metrics = Metrics()
+    said = "We have green tea"
+    for signal in (TurnStarted(1, said, 0, at=1.0), BargeIn(1, 0, said, "", said, at=1.0)):
+        metrics.take(signal)
+    metrics.take(Commit(1, 1, said, False, "model", at=2.0))
+    assert metrics.call.false_barge_ins == {FalseBargeIn.ECHO: 1}
+
+
+def test_a_turn_over_a_reply_that_nobody_heard() -> None:
+    """Kept, it is a turn that was dropped, and the reply comes after all; there is no barge-in."""
+    call = MeasuredCall(barge_in=IgnoreBackchannels())
+    call.feed(0.0, EndOfTurn(0, "Tea"))
+    call.feed(0.5, StartOfTurn(1, "Mm-hm"))
+    call.feed(1.0, EndOfTurn(1, "Mm-hm"))
+    call.feed(1.5, PlaybackStarted(0))
+    call.feed(2.0, PlaybackFinished(0))
+    figures = call.close(3.0)
+    assert figures.dropped == {DropReason.OVERLAP_KEPT: 1}
+    assert (figures.barge_ins, figures.replies) == (0, {Outcome.FINISHED: 1})
+    assert figures.response_gap.values == [1.5]

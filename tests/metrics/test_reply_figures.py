@@ -7,12 +7,14 @@ import pytest
 from tests.support.measured_call import MeasuredCall
 from turnkit import (
     CancelReason,
+    Commit,
     DraftDiscarded,
     EagerEndOfTurn,
     EndOfTurn,
     Initiate,
     NoteKind,
     Outcome,
+    PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
     ReplyEnded,
@@ -122,3 +124,58 @@ def test_idle_and_notes() -> None:
     call.feed(2.5, TurnResumed(0, ""))
     figures = call.close(3.0)
     assert (figures.idles, figures.notes) == (2, {NoteKind.STRAY_RESUME: 1})
+
+
+def test_a_reply_that_wanted_no_sound_has_answered() -> None:
+    """It finished, without a gap; one that failed before its first sound has failed."""
+    call = MeasuredCall()
+    for index, failed in enumerate((False, True)):
+        call.feed(index, EndOfTurn(index, "Tea"))
+        call.feed(index + 0.5, PlaybackFinished(index, failed))
+    figures = call.close(3.0)
+    assert [turn.outcome for turn in call.turns] == [Outcome.FINISHED, Outcome.FAILED]
+    assert figures.replies == {Outcome.FINISHED: 1, Outcome.FAILED: 1}
+    assert (figures.silent, figures.response_gap.count) == (1, 0)
+    assert dict(figures.rows())["replies"] == "2: 1 failed, 1 finished (1 without a sound)"
+
+
+def test_what_nobody_reported_has_no_first_sound() -> None:
+    """The session takes what it gave the voice for heard, at its end: no figure of when can be made from that."""
+    call = MeasuredCall()
+    call.feed(0.0, EndOfTurn(0, "Tea", audio_end=1.0), last_word=0.5)
+    call.feed(5.0, PlaybackAdvanced(0, "With milk?"))
+    call.turns += call.metrics.take(ReplyEnded(0, 0, Outcome.FINISHED, "With milk?", reported=False, at=5.0))
+    call.feed(5.0, PlaybackFinished(0))
+    figures = call.close(6.0)
+    (turn,) = call.turns
+    assert (turn.outcome, turn.response_gap, turn.words_to_sound, turn.words_to_commit) == (
+        *(Outcome.FINISHED, None, None),
+        0.5,
+    )
+    assert (figures.unreported, figures.silent, figures.response_gap.count) == (1, 0, 0)
+    assert dict(figures.rows())["replies"] == "1: 1 finished (1 whose playback nobody reported)"
+
+
+def test_an_initiative_offered_again_is_another_reply() -> None:
+    """What a turn cancelled before it was heard, and what was said in the end, are counted; the waiting is not."""
+    call = MeasuredCall()
+    call.feed(0.0, Initiate(wait=True))
+    call.feed(0.5, StartOfTurn(0, "Tea"))
+    call.feed(1.0, EndOfTurn(0, "Tea"))
+    call.feed(2.0, Initiate(wait=True))
+    call.feed(2.5, PlaybackStarted(1))
+    call.feed(3.0, PlaybackFinished(1))
+    figures = call.close(4.0)
+    assert (figures.initiated, figures.refused) == (2, 0)
+    assert figures.replies == {Outcome.CANCELLED: 2, Outcome.FINISHED: 1}
+
+
+def test_an_answer_given_anew_is_no_initiative() -> None:
+    """A turn of nothing had cost it: it is the user who waits for it."""
+    call = MeasuredCall()
+    call.feed(0.0, EndOfTurn(0, "Tea"))
+    call.feed(0.5, StartOfTurn(1, "Er"))
+    call.feed(1.0, EndOfTurn(1, ""))
+    figures = call.close(2.0)
+    assert [signal.trigger for signal in call.signals if isinstance(signal, Commit)] == ["", "unanswered"]
+    assert figures.initiated == 0

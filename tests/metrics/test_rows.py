@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.measured_call import MeasuredCall, exchange, talking
 from turnkit import (
+    BargeIn,
+    Commit,
+    ConfigError,
     EndOfTurn,
     Event,
     HoldThenDecide,
@@ -19,7 +22,7 @@ from turnkit import (
     StreamLost,
     StreamRestored,
 )
-from turnkit.metrics import CallMetrics, seconds
+from turnkit.metrics import CallMetrics, FalseBargeIn, Metrics, seconds
 from turnkit.metrics.collector import _HANDLERS
 from turnkit.turns.events import SIGNALS
 
@@ -51,6 +54,7 @@ def test_rows_of_a_call() -> None:
         ("barge-ins", "0"),
         ("start of turn to barge-in", "–"),
         ("barge-in to silence", "–"),
+        ("interrupts by the host", "0"),
         ("holds", "1: 1 resumed (1 backchannel), 500 ms in all"),
         ("stalls", "0"),
         ("stream losses", "1, 2.50 s without a stream"),
@@ -130,3 +134,14 @@ def test_nothing_quotes_what_was_said() -> None:
 def test_every_kind_of_item_is_known() -> None:
     """No signal or event of turnkit is refused, so that a new one cannot be forgotten here."""
     assert {*SIGNALS, ReplyEnded, *get_args(Event)} == set(_HANDLERS)
+
+
+def test_backchannels_are_one_phrase_or_several() -> None:
+    """A string is a phrase, not its letters; what is no phrase is refused."""
+    for phrases in ("genau", ["genau"], {"genau"}):
+        metrics = Metrics(backchannels=phrases)
+        for signal in (BargeIn(1, 0, "genau", at=1.0), Commit(1, 1, "Genau.", False, "model", at=2.0)):
+            metrics.take(signal)
+        assert metrics.call.false_barge_ins == {FalseBargeIn.BACKCHANNEL: 1}
+    with pytest.raises(ConfigError, match="backchannels"):
+        Metrics(backchannels=[7])  # type: ignore[list-item]

@@ -167,7 +167,7 @@ def test_word_times_go_stale_with_new_words() -> None:
 def test_a_stalled_turn_is_measured_from_its_last_message() -> None:
     """Without EndOfTurn, audio time runs to the end of the last message and engine time from its arrival."""
     call = MeasuredCall(stall_timeout=1.0, stall_grace=1.0)
-    call.feed(0.0, StartOfTurn(0, "Tea", audio_end=2.0), last_word=1.5)
+    call.feed(0.0, EagerEndOfTurn(0, "Tea", audio_end=2.0), last_word=1.5)
     call.feed(0.5, Update(0, "Tea", audio_end=2.5))
     call.wake(1.0)
     call.wake(2.0)
@@ -213,7 +213,7 @@ def test_a_deferred_turn_waits_in_engine_time() -> None:
 def test_a_lost_stream_parts_what_has_the_same_index() -> None:
     """Flux counts from 0 again after a loss: messages of the new turn 0 say nothing about the suspended one."""
     call = MeasuredCall(lost_turn_grace=2.0)
-    call.feed(0.0, StartOfTurn(0, "Tea", audio_end=1.0), last_word=0.75)
+    call.feed(0.0, EagerEndOfTurn(0, "Tea", audio_end=1.0), last_word=0.75)
     call.feed(1.0, StreamLost("gone"))
     call.feed(2.5, Update(0, "", audio_end=0.25))
     call.wake(3.0)

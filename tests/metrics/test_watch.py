@@ -18,11 +18,12 @@ from turnkit import (
     PlaybackStarted,
     ReplyEnded,
     StartOfTurn,
+    TimedWord,
     TurnMachine,
     Update,
     wire,
 )
-from turnkit.metrics import CallMetrics, Metrics, TurnMetrics, Watch, end_of_words, measure
+from turnkit.metrics import CallMetrics, Metrics, TurnMetrics, Watch, measure
 
 # A recorded trace ---------------------------------------------------------------------------------------------------
 
@@ -32,7 +33,6 @@ class Fed(msgspec.Struct):
 
     at: float
     event: Event
-    words: tuple[wire.Word, ...] = ()
 
 
 class Fact(msgspec.Struct):
@@ -56,12 +56,12 @@ def test_a_recorded_call_has_the_figures_of_the_live_one() -> None:
     live.wake(6.0)
     figures = live.close(6.0)
     machine = TurnMachine()
-    words = (wire.Word("A", 0.9, 0.25, 0.5), wire.Word("two.", 0.9, 1.0, 1.1875))
+    words = (TimedWord("A", 0.25, 0.5), TimedWord("two.", 1.0, 1.1875))
     fed: list[tuple[float, Event]] = [
         (0.0, StartOfTurn(0, "A table", audio_end=1.0)),
         (0.25, Update(0, "A table for two", audio_end=1.25)),
         (1.0, EagerEndOfTurn(0, "A table for two", 0.5, audio_end=2.0)),
-        (1.5, EndOfTurn(0, "A table for two.", 0.8, audio_end=2.5)),
+        (1.5, EndOfTurn(0, "A table for two.", 0.8, audio_end=2.5, words=words)),
         (1.75, PlaybackStarted(0)),
         (3.75, PlaybackFinished(0)),
     ]
@@ -69,7 +69,7 @@ def test_a_recorded_call_has_the_figures_of_the_live_one() -> None:
     for at, event in fed:
         if at == 1.5:
             records.append(Fact(1.125, "FirstChunk", {"reply": 0}))
-        records += [Fed(at, event, words if at == 1.5 else ()), *machine.feed(event, at)]
+        records += [Fed(at, event), *machine.feed(event, at)]
     assert measure([*records, Woken(6.0)]) == (figures, live.turns)
 
 
@@ -80,8 +80,8 @@ def test_the_recorded_session(preamble: Path) -> None:
     for line in preamble.read_bytes().splitlines():
         message = wire.decode(line)
         event = wire.to_event(message)
-        if event is not None and isinstance(message, wire.TurnInfo):
-            turns += metrics.take(event, event.audio_end, last_word=end_of_words(message.words))
+        if event is not None:
+            turns += metrics.take(event, event.audio_end)
             for signal in machine.feed(event, event.audio_end):
                 turns += metrics.take(signal)
     turns += metrics.close()
@@ -102,17 +102,18 @@ def test_the_recorded_session(preamble: Path) -> None:
     ("words", "end"),
     [
         ((), None),
-        (None, None),
-        ("words", None),
-        ((wire.Word("a"),), None),
-        ((wire.Word("a", 0.9, 0.0, 0.5), wire.Word("b")), None),
-        ((wire.Word("a", 0.9, 0.0, 0.75), wire.Word("b", 0.9, 0.5, 0.5)), 0.75),
-        ((wire.Word("a"), wire.Word("b", 0.9, 0.5, 0.5)), 0.5),
+        ((TimedWord("a"),), None),
+        ((TimedWord("a", 0.0, 0.5), TimedWord("b")), None),
+        ((TimedWord("a", 0.0, 0.75), TimedWord("b", 0.5, 0.5)), 0.75),
+        ((TimedWord("a"), TimedWord("b", 0.5, 0.5)), 0.5),
     ],
 )
-def test_end_of_words(words: object, end: float | None) -> None:
+def test_end_of_words(words: tuple[TimedWord, ...], end: float | None) -> None:
     """The last word's end, or that of a neighbour that Flux lets overlap it; none without times."""
-    assert end_of_words(words) == end
+    call = MeasuredCall()
+    call.feed(0.0, EndOfTurn(0, "a b", audio_end=1.0, words=words))
+    call.close(0.0)
+    assert call.turns[0].words_to_commit == (None if end is None else 1.0 - end)
 
 
 # Watching a session -------------------------------------------------------------------------------------------------
@@ -126,17 +127,16 @@ def test_a_watch_measures_what_it_is_told() -> None:
     calls: list[CallMetrics] = []
     watch, machine = Watch(turns.append, calls.append), TurnMachine()
 
-    def feed(at: float, event: Event, message: wire.TurnInfo | None = None) -> None:
-        watch.fed(at, event, machine.feed(event, at), message)
+    def feed(at: float, event: Event) -> None:
+        watch.fed(at, event, machine.feed(event, at))
 
     watch.woken(0.0, machine.wake(0.0))
     feed(0.0, StartOfTurn(0, "A table", audio_end=1.0))
     feed(0.25, Update(0, "A table for two", audio_end=1.25))
     feed(1.0, EagerEndOfTurn(0, "A table for two", 0.5, audio_end=2.0))
     watch.fact(1.125, "FirstChunk", reply=0)
-    words = msgspec.Raw(b'[{"word": "two.", "confidence": 0.9, "start": 1.0, "end": 1.1875}]')
-    message = wire.TurnInfo("EndOfTurn", 0, raw_words=words)
-    feed(1.5, EndOfTurn(0, "A table for two.", 0.8, audio_end=2.5), message)
+    words = (TimedWord("two.", 1.0, 1.1875, 0.9),)
+    feed(1.5, EndOfTurn(0, "A table for two.", 0.8, audio_end=2.5, words=words))
     feed(1.75, PlaybackStarted(0))
     watch.told(ReplyEnded(0, 0, Outcome.FINISHED, "", at=3.75))
     assert turns == live.turns

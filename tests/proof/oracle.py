@@ -798,7 +798,7 @@ class Oracle:
         self.floor = None
         self.deadlines.pop("hold", None)
         if self.turn is not None:
-            self.turn.overlap, self.turn.early = None, False
+            self.turn.overlap = None
 
     def playback(self, event: Any, name: str) -> None:
         """Reports about a closed reply change nothing."""

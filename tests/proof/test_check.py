@@ -197,7 +197,7 @@ def test_states_that_are_taken_for_one_go_the_same_ways() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "invariant", "steps"),
-    [(Talkative, 5, 3), (Forgetful, 7, 3), (Sleepless, 6, 2), (Fragile, 8, 3), (Careless, 8, 1)],
+    [(Talkative, 5, 3), (Forgetful, 7, 2), (Sleepless, 6, 2), (Fragile, 8, 3), (Careless, 8, 1)],
 )
 def test_a_broken_machine_is_found_and_shown_by_the_shortest_way(
     machine: type[TurnMachine], invariant: int, steps: int
@@ -229,7 +229,7 @@ def mutant(name: str, old: str, new: str) -> type[TurnMachine]:
 MUTANTS: list[tuple[str, str, int]] = [
     ("self._cancel_draft(CancelReason.SUPERSEDED, at, out)", "pass", 1),
     ("turn.stall_at = at + self._stall_grace", "turn.stall_at = inf", 6),
-    ("            s.unanswered = ()\n", "            pass\n", 5),
+    ("s.unanswered = s.unanswered[reply.carried :]\n", "pass\n", 5),
     ("if turn.text and turn.overlap is None:", "if turn.text:", 6),
 ]
 

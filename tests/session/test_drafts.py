@@ -9,7 +9,15 @@ from tests.support.sessions import outcomes, script, turn
 from tests.support.voices import Voice, echo
 from turnkit.session import Reply, Session
 from turnkit.session.gate import HELD_BACK
-from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, NoteKind, ReplyEnded, StartOfTurn, TurnResumed
+from turnkit.turns.events import (
+    EagerEndOfTurn,
+    EndOfTurn,
+    NoteKind,
+    ReplyEnded,
+    StartOfTurn,
+    TimedWord,
+    TurnResumed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -186,3 +194,20 @@ async def test_a_changed_context_discards_the_draft_made_from_the_old() -> None:
     )
     assert voice.heard == "new"
     assert [end[1] for end in ends] == ["cancelled", "finished"]
+
+
+async def test_a_reply_knows_the_languages_and_the_words_with_their_times() -> None:
+    """As a draft and as the answer, each as Flux gave them last; so a bot can choose its voice."""
+    voice = Voice()
+    known: list[tuple[tuple[TimedWord, ...], tuple[str, ...]]] = []
+
+    async def respond(reply: Reply) -> None:
+        known.append((reply.words, reply.languages))
+        await reply.committed()
+        known.append((reply.words, reply.languages))
+
+    session = Session(respond=respond, speak=voice.speak)
+    early, late = (TimedWord("hola", 0.1, 0.4, 0.7),), (TimedWord("Hola", 0.1, 0.5, 0.9),)
+    eager = EagerEndOfTurn(0, "hola", 0.6, words=early, languages=("es", "en"))
+    await session.run(script(StartOfTurn(0, "hola"), eager, 0.5, EndOfTurn(0, "Hola", words=late, languages=("es",))))
+    assert known == [(early, ("es", "en")), (late, ("es",))]

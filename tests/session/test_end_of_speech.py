@@ -136,6 +136,27 @@ async def test_the_watch_leaves_a_reply_that_is_over_alone() -> None:
     assert "Note" not in kinds(signals)
 
 
+async def test_the_end_of_speech_without_a_word_frees_the_floor_at_once() -> None:
+    """A silent tool turn: its work holds up nobody, its turn is answered, and the next one is an ordinary turn."""
+    voice = Voice()
+    done: list[int | None] = []
+
+    async def respond(reply: Reply) -> None:
+        if reply.turn == 0:
+            reply.end_speech()
+            await anyio.sleep(4)
+            done.append(reply.turn)
+        else:
+            assert reply.unanswered == ()
+            await reply.say("Yes?")
+
+    session = Session(respond=respond, speak=voice.speak, barge_in=MinWords(2), reply_timeout=2.0)
+    ends = outcomes(session)
+    await session.run(script(*turn(0, "lights on"), 0.5, *turn(1, "Hey."), 1.0, lambda: done.append(None), 4.0))
+    assert ends == [(0, "finished", ""), (1, "finished", "Yes?")]
+    assert done == [None, 0]
+
+
 # Flush --------------------------------------------------------------------------------------------------------------
 
 

@@ -135,6 +135,18 @@ async def test_the_end_of_the_session_closes_the_feed(hangs_up: bool) -> None:
     assert [signal.reason for signal in dropped] == [DropReason.CLOSED]
 
 
+async def test_a_burst_lets_the_others_run() -> None:
+    """Of many that wait, the session takes one after the other: who hangs up meanwhile is heard."""
+    feed, session = Feed(), Session()
+    for index in range(100):
+        feed.push(StartOfTurn(index, "tea"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(session.run, feed)
+        await settle()
+        session.hang_up()
+    assert 0 < session.notes[NoteKind.MISSED_END] < 90
+
+
 async def test_a_full_feed_refuses_and_loses_nothing_that_it_had_taken() -> None:
     """Who pushes is told what is wrong; the gap in the numbers is noted."""
     feed, session = Feed(limit=2), Session()

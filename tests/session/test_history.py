@@ -11,7 +11,7 @@ from tests.support.sessions import outcomes, script, turn
 from tests.support.voices import Voice
 from turnkit.errors import LocalProtocolError
 from turnkit.session import Reply, Session
-from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnResumed
+from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, ReplyEnded, StartOfTurn, TurnResumed
 from turnkit.turns.policy import Never
 
 pytestmark = pytest.mark.anyio
@@ -213,3 +213,17 @@ async def test_what_is_no_chat_message_is_refused(wrong: Any) -> None:
         session.remember(wrong)
     assert "booked" not in str(caught.value)
     assert session.history == []
+
+
+async def test_words_that_the_agents_initiative_makes_up_for_are_in_the_history() -> None:
+    """They waited for a reply to end, another turn began over it, and then the agent spoke first."""
+    voice = Voice()
+
+    async def respond(reply: Reply) -> None:
+        await reply.say("one two three four")
+
+    session = Session(respond=respond, speak=voice.speak, barge_in=Never())
+    session.on(ReplyEnded, lambda end: session.initiate("So?") if end.turn == 0 else None)
+    over = [*turn(1, "and tea", eager=False), 0.05, StartOfTurn(2, "hm"), 0.05, EndOfTurn(2, "")]
+    await session.run(script(*turn(0, "count"), 0.05, *over, 2.0))
+    assert shown(session.history) == ["count", "one two three four", "and tea", "So?"]

@@ -36,7 +36,7 @@ def test_a_recorded_session_loads_a_recorder_besides(tmp_path: Path) -> None:
     modules = loaded(f"from turnkit import Session\nSession(record={str(tmp_path / 'call.jsonl')!r})")
     assert rooms(modules) == SESSION | {"trace", "version"}
     assert {module for module in modules if module.startswith("turnkit.trace.")} == {
-        f"turnkit.trace.{module}" for module in ("policy_text", "raw_frames", "recorder", "records", "redaction")
+        f"turnkit.trace.{module}" for module in ("encoding", "lines", "policy_text", "recorder", "records", "redaction")
     }
 
 

@@ -213,6 +213,16 @@ async def test_what_cannot_be_called_so_is_refused() -> None:
     assert session.on_error(print) is print
 
 
+@pytest.mark.parametrize(("policy", "name"), [(raises_at_once, "raises_at_once"), (all_of(raises_at_once), "AllOf")])
+async def test_a_note_names_the_policy_that_was_given(policy: Any, name: str) -> None:
+    """And nothing of turnkit's that stands around it."""
+    session = voiced(barge_in=policy)
+    notes: list[Note] = []
+    session.on(Note, notes.append)
+    await spoken_over(session)
+    assert [note.detail for note in notes] == [f"barge-in policy {name}: Oops"]
+
+
 def test_the_policy_given_is_the_one_that_is_shown() -> None:
     """Wherever the machine's policy is printed."""
 

@@ -126,8 +126,9 @@ async def test_a_hold_pauses_the_voice() -> None:
     assert "mm-hm" not in str(session.history), "a backchannel is not a turn"
 
 
-async def test_a_noise_over_a_pending_reply_does_not_cost_the_answer() -> None:
-    """A turn of nothing leaves the reply that is about to be heard alone; the question is answered once."""
+@pytest.mark.parametrize("heard", ["", "uh"])
+async def test_a_noise_over_a_pending_reply_does_not_cost_the_answer(heard: str) -> None:
+    """A turn of nothing leaves the reply alone that is about to be heard; words taken back have it made again."""
     voice, keys = Voice(), set[str]()
 
     async def respond(reply: Reply) -> None:
@@ -137,9 +138,10 @@ async def test_a_noise_over_a_pending_reply_does_not_cost_the_answer() -> None:
 
     session = Session(respond=respond, speak=voice.speak)
     ends = outcomes(session)
-    noise = [StartOfTurn(1, ""), 0.5, EndOfTurn(1, "", 0.8, trigger="timeout")]
+    noise = [StartOfTurn(1, heard), 0.5, EndOfTurn(1, "", 0.8, trigger="timeout")]
     await session.run(script(*turn(0, "What time do you open?", eager=False), 0.1, *noise, 5.0))
-    assert ends == [(0, "finished", "What time do you open?")]
+    cancelled = [(0, "cancelled", "")] if heard else []
+    assert ends == [*cancelled, (len(cancelled), "finished", "What time do you open?")]
     assert session.history == [
         {"role": "user", "content": "What time do you open?"},
         {"role": "assistant", "content": "What time do you open?"},

@@ -106,6 +106,19 @@ async def test_a_voice_that_reports_from_a_thread_fails_and_ends_its_reply() -> 
     assert ends == [(0, "finished", "You")]
 
 
+async def test_a_report_that_was_refused_is_no_report() -> None:
+    """The session says that it does not know what was heard."""
+
+    async def speak(reply: Reply, chunks: AsyncIterator[Any], playback: Any) -> None:
+        async for _ in chunks:
+            await to_thread.run_sync(refusal, playback.started)
+
+    session = Session(respond=echo, speak=speak)
+    await session.run(script(*TURN, 5))
+    assert session.last_reply is not None
+    assert not session.last_reply.reported
+
+
 async def test_a_thread_may_have_its_calls_made() -> None:
     """In the session's thread, in order, with what they return and what they raise."""
     session = Session()

@@ -40,7 +40,7 @@ async def test_after_its_end_nobody_has_the_floor(drain: bool) -> None:
     session = Session()
     told: list[object] = []
     session.on(ReplyEnded, lambda _: told.append(session.floor))
-    await session.run(script(*TURN, lambda: session.playback_started(0), StartOfTurn(1, "wait")), drain=drain)
+    await session.run(script(*TURN, lambda: session.playback_started(0)), drain=drain)
     assert session.floor is None
     assert session.user == "listening"
     assert told == [None]

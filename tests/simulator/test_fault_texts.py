@@ -86,3 +86,11 @@ def test_typed_faults_are_checked_alike() -> None:
         Fault("close", True)
     with pytest.raises(ConfigError, match="at least one"):
         RandomFaults(0.1, ())
+
+
+def test_kinds_of_random_faults_are_one_or_several() -> None:
+    """A string is a kind, not its letters; any iterable is kept as a tuple."""
+    assert RandomFaults(0.1, "drop") == RandomFaults(0.1, ["drop"]) == RandomFaults(0.1, ("drop",))
+    assert RandomFaults(0.1, {"stall", "drop"}).kinds == ("drop", "stall")
+    with pytest.raises(ConfigError, match="random faults, kinds: must be a string, or an iterable of strings"):
+        RandomFaults(0.1, [7])  # type: ignore[list-item]

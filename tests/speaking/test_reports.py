@@ -58,19 +58,6 @@ async def test_an_empty_reply_is_over_at_once() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_tts_without_a_sound_is_over_at_once() -> None:
-    """Nothing was heard, whatever was to be said."""
-    playback = PlaybackLog()
-
-    async def mute(text: str) -> AsyncIterator[bytes]:
-        for _ in range(0):
-            yield b""
-
-    await run(make(mute, Loudspeaker()), playback, "Hello. ", "You!")
-    assert playback.log == []
-
-
-@pytest.mark.anyio
 async def test_audio_goes_straight_to_the_sink() -> None:
     """Between texts, in order; text before it is not held back for the rest of its sentence."""
     playback, sink, asked = PlaybackLog(), Loudspeaker(), list[str]()
@@ -134,3 +121,11 @@ async def test_the_tts_may_give_any_async_iterator() -> None:
     playback = PlaybackLog()
     await run(make(lambda text: Tape(), Loudspeaker()), playback, "four sixes")
     assert [text for _, text in playback.log] == ["<started>", "four", "four sixes"]
+
+
+@pytest.mark.anyio
+async def test_what_was_told_is_not_taken_back() -> None:
+    """A chunk turns out to be the beginning of a word only when it has been heard."""
+    playback = PlaybackLog()
+    await run(make(voice(), Loudspeaker(), sentence=False), playback, "So he", 2.0, "lps")
+    assert [text for _, text in playback.log] == ["<started>", "So", "So he", "So helps"]

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turnkit.errors import ConfigError, LocalProtocolError
-from turnkit.speaking.timeline import Timeline, WordTiming
+from turnkit.speaking.alignment import WordTiming
+from turnkit.speaking.timeline import Timeline
 
 WORDS = [("Hello", 0.0, 0.3), ("there", 0.4, 0.8)]
 
@@ -56,7 +57,8 @@ def test_pieces_follow_each_other() -> None:
     [
         ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("three", 0.2, 0.4), ("km", 1, 1.2)], 1.2, "It is 3.5 km"),
         ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("three", 0.2, 0.4), ("km", 1, 1.2)], 0.2, "It is"),
-        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 0.95, "It is 3.5"),
+        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 0.95, "It is"),
+        ("It is 3.5 km", [("It", 0, 0.1), ("is", 0.1, 0.2), ("km", 1, 1.2)], 1.0, "It is 3.5"),
         ("HELLO — you", [("hello,", 0, 0.3), ("you", 0.5, 0.8)], 0.3, "HELLO"),
         ("a well-known man", [("a", 0, 0.1), ("well", 0.1, 0.3), ("known", 0.3, 0.6), ("man", 0.6, 1)], 0.5, "a"),
         (
@@ -145,6 +147,15 @@ def test_a_piece_may_start_within_a_word() -> None:
     assert [line.heard(at) for at in (0.3, 0.49, 0.5, 0.9)] == ["", "", " hello", " hello you"]
 
 
+def test_a_word_ends_where_it_is_told_to() -> None:
+    """And is heard with its piece, whatever letter comes next; the end may be told twice."""
+    line = timeline(("to be", 1.0))
+    line.end_word()
+    line.end_word()
+    line.add("gin.", 1.0)
+    assert [line.heard(at) for at in (0.9, 1.0, 1.9, 2.0)] == ["to", "to be", "to be", "to begin."]
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "at", "heard"),
     [
@@ -225,6 +236,8 @@ def test_only_an_open_piece_can_grow() -> None:
             line.extend(1.0)
         with pytest.raises(LocalProtocolError, match="length is open"):
             line.settle()
+        with pytest.raises(LocalProtocolError, match=r"drop\(\): .* length is open"):
+            line.drop()
 
 
 # What always holds ------------------------------------------------------------------------------------------------
@@ -249,12 +262,16 @@ def timelines(draw: st.DrawFn) -> Timeline:
         text = draw(TEXTS)
         how = draw(st.sampled_from(["length", "words", "both", "open", "grown", "settled"]))
         length = draw(LENGTHS) if how in ("length", "both") else None
-        line.add(text, length, draw(timings(text)) if how in ("words", "both") else None)
+        spoken = draw(st.none() | TEXTS)
+        line.add(text, length, draw(timings(text)) if how in ("words", "both") else None, spoken=spoken)
         if how in ("grown", "settled"):
             for _ in range(draw(st.integers(0, 3))):
                 line.extend(draw(LENGTHS), draw(timings(text)))
         if how == "settled":
             line.settle(draw(st.none() | LENGTHS))
+        if draw(st.booleans()):
+            line.add("\n")
+            line.end_word()
     return line
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from turnkit import (
     EagerEndOfTurn,
     EndOfTurn,
@@ -13,6 +15,7 @@ from turnkit import (
     PlaybackStarted,
     Signal,
     StartOfTurn,
+    TimedWord,
     TurnMachine,
     Update,
 )
@@ -29,7 +32,9 @@ class MeasuredCall:
         self.turns: list[TurnMetrics] = []
 
     def feed(self, at: float, event: Event, last_word: float | None = None) -> None:
-        self.turns += self.metrics.take(event, at, last_word=last_word)
+        if last_word is not None and isinstance(event, (EagerEndOfTurn, EndOfTurn)):
+            event = msgspec.structs.replace(event, words=(TimedWord("last", None, last_word),))
+        self.turns += self.metrics.take(event, at)
         self._answered(self.machine.feed(event, at))
 
     def wake(self, at: float) -> None:

@@ -11,6 +11,7 @@ from tests.support.session_world import Seen, World
 from turnkit.turns.events import (
     BargeIn,
     Cancel,
+    CancelReason,
     Commit,
     Hold,
     Note,
@@ -58,12 +59,17 @@ class Judge:
         self.what_must_finish_does()
         self.who_waits_until_it_is_heard_waits_for_it()
         self.whose_sound_is_over_works_on()
+        self.who_waits_for_the_floor_gets_it_in_order()
+        self.after_the_caller_has_gone_nothing_begins()
         self.keys_are_of_what_is_owed()
         self.history_is_what_was_heard()
         self.who_failed_is_told_and_nobody_else()
 
     def who_failed_is_told_and_nobody_else(self) -> None:
-        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(self.seen("failed"))
+        hung = {seen.reply for _, seen in self.seen("hung")}
+        late = [end.reply for end in self.log if isinstance(end, ReplyEnded) and isinstance(end.error, TimeoutError)]
+        assert set(late) <= hung, "only who hangs is too late"
+        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(self.seen("failed")) + len(late)
 
     def nothing_is_heard_or_done_out_of_its_time(self) -> None:
         for place, seen in self.seen("given", "sound", "effect", "must begin"):
@@ -141,9 +147,27 @@ class Judge:
             if seen.reply not in gave_up:
                 assert self.text("sound", seen.reply, place) == self.text("said", seen.reply, place)
 
+    def who_waits_for_the_floor_gets_it_in_order(self) -> None:
+        """Each once, in the order they came in, and again only if a turn cancelled it before its first sound."""
+        last, before = 0, -1
+        for _, seen in self.seen("begun"):
+            if seen.detail.startswith("queued"):
+                number = int(seen.detail.split()[1])
+                assert number >= last, "nobody is overtaken"
+                if number == last:
+                    assert self.log[self.cancels[before]].reason is CancelReason.NEW_TURN
+                last, before = number, seen.reply
+
+    def after_the_caller_has_gone_nothing_begins(self) -> None:
+        """And the run returns, in the time that those take who must finish or clean up."""
+        for gone, _ in self.seen("hung up"):
+            after = self.seen("begun", "given", "sound", "effect", "must begin", "all heard")
+            assert all(place < gone for place, _ in after)
+            assert self.world.ended_at <= self.world.hung_up_at + 2
+
     def whose_sound_is_over_works_on(self) -> None:
         """Whatever the user does after that; only the end of the call cuts it off."""
-        if self.world.plan.drain and self.world.plan.cut == inf:
+        if self.world.plan.drain and self.world.plan.cut == inf == self.world.hung_up_at:
             begun, ended = ({seen.reply for _, seen in self.seen(what)} for what in ("works on", "has worked"))
             finished = {reply for reply, place in self.ends.items() if self.log[place].outcome is Outcome.FINISHED}
             assert begun & finished <= ended

@@ -33,6 +33,7 @@ class Mind:
     pause: float
     chunks: int
     fails_after: int  # chunks; -1: never
+    how: str  # it fails: "raise", "hang", or "foreign", a cancellation that nobody has asked for
     tool: str  # "", "flush", "heard", "committed", "worker" (a task outside of the reply) or "must_finish"
     tool_after: int
     tool_seconds: float
@@ -48,6 +49,7 @@ class Mouth:
     word: float
     fails_after: int  # words; -1: never
     returns_after: int  # chunks; -1: when there are no more
+    how: str = "raise"  # as of a mind
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ def seldom(happens: st.SearchStrategy[Any], otherwise: object) -> st.SearchStrat
     return st.integers(0, 4).flatmap(lambda count: happens if count == 4 else st.just(otherwise))
 
 
+failures = st.sampled_from(["raise", "hang", "foreign"])
 minds = st.builds(
     Mind,
     think=lapses,
     pause=lapses,
     chunks=st.sampled_from([4, 3, 2, 1, 0]),
     fails_after=seldom(st.integers(0, 4), -1),
+    how=failures,
     tool=st.sampled_from(["", "flush", "heard", "committed", "worker", "must_finish"]),
     tool_after=st.integers(0, 2),
     tool_seconds=lapses,
@@ -92,14 +96,15 @@ mouths = st.builds(
     word=st.sampled_from([0.125, 0.25, 0.0625, 0.0]),
     fails_after=seldom(st.integers(0, 5), -1),
     returns_after=seldom(st.integers(1, 3), -1),
+    how=failures,
 )
-host = st.sampled_from(
-    ["greet", "greet", "warn", "reprompt", "context", "protect", "unprotect", "discard", "late report"]
-)
+unasked = st.sampled_from(["greet", "greet", "warn", "reprompt", "queue", "queue"])
+others = st.sampled_from(["press", "type", "context", "protect", "unprotect", "discard", "late report", "hang up"])
+host = st.one_of(unasked, others)
 turns = st.tuples(
     st.just("turn"),
     st.lists(st.sampled_from(["resumed", "superseded", "again"]), max_size=2),
-    st.sampled_from(["same", "same", "same", "undrafted", "other", "blank", "missed"]),
+    st.sampled_from(["same", "same", "same", "undrafted", "other", "blank", "missed", "noise"]),
     st.lists(lapses, min_size=4, max_size=4),
     gaps,
 )
@@ -110,8 +115,8 @@ strays = st.tuples(
     st.sampled_from(["", "?!", "the same", "others"]),
 )
 waits = st.tuples(st.just("wait"), st.sampled_from([0.0625, 0.5, 2.0, 10.0]))
-others = st.one_of(waits, strays, st.tuples(st.just("host"), host), st.sampled_from([("lost",), ("back",)]))
-steps = st.integers(0, 3).flatmap(lambda count: others if count == 3 else turns)
+strikes = st.one_of(waits, strays, st.tuples(st.just("host"), host), st.sampled_from([("lost",), ("back",)]))
+steps = st.integers(0, 3).flatmap(lambda count: strikes if count == 3 else turns)
 plans = st.builds(
     Plan,
     settings=machine_settings,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 import anyio
+import sniffio
 from anyio.abc import TaskGroup
 
 from tests.support.session_plans import Mind, Plan
@@ -25,6 +29,7 @@ from turnkit.turns.events import (
     TurnResumed,
 )
 
+BOUNDS = {"reply_timeout": 5.0, "silence_timeout": 3.0}  # seconds; nobody is so slow who does not hang
 PATIENCE = 600.0  # virtual seconds; no script lasts half as long
 
 
@@ -50,9 +55,12 @@ class World:
     workers: TaskGroup | None = None  # of the host's, and as long-lived as it is
     index: int = 0
     count: int = 0
+    queued: int = 0
+    hung_up_at: float = inf
+    ended_at: float = inf
 
     def __post_init__(self) -> None:
-        self.session = Session(respond=self.respond, speak=self.speak, id="call", **self.plan.settings)
+        self.session = Session(respond=self.respond, speak=self.speak, id="call", **BOUNDS, **self.plan.settings)
         for kind in (*SIGNALS, ReplyEnded):
             self.session.on(kind, self.log.append)
         for kind, action in self.plan.meddling:
@@ -74,21 +82,26 @@ class World:
             async with anyio.create_task_group() as self.workers:
                 with anyio.move_on_after(self.plan.cut):
                     await self.call()
-        assert len(anyio.get_running_tasks()) == tasks, "no task is left"
+        left = anyio.get_running_tasks()
+        assert len(left) == tasks, f"no task is left, but {[task.name for task in left]}"
 
     async def call(self) -> None:
         try:
             await self.session.run(self.source(), drain=self.plan.drain)
         except ConnectionAbortedError:
             assert self.plan.breaks
+        finally:
+            self.ended_at = anyio.current_time()
 
     # Flux ---------------------------------------------------------------------------------------------------------
 
     async def source(self) -> AsyncIterator[object]:
         for kind, *details in self.plan.steps:
             if kind == "turn":
-                async for event in self.turn(*details):
-                    yield event
+                # Closed with this one, also by who hangs up in the middle of it.
+                async with aclosing(self.turn(*details)) as events:
+                    async for event in events:
+                        yield event
             elif kind == "stray":
                 yield self.stray(*details)
             elif kind == "wait":
@@ -101,11 +114,19 @@ class World:
         if self.plan.breaks:
             raise ConnectionAbortedError("the source broke")
 
-    async def turn(self, withdrawn: list[str], end: str, gaps: list[float], after: float) -> AsyncIterator[object]:
+    async def turn(
+        self, withdrawn: list[str], end: str, gaps: list[float], after: float
+    ) -> AsyncGenerator[object, None]:
         index, self.index = self.index, self.index + 1
         self.count += 1
         text = f"turn-{self.count} please"
         gap = iter(gaps)
+        if end == "noise":
+            yield StartOfTurn(index, "")
+            await anyio.sleep(next(gap))
+            yield EndOfTurn(index, "", 0.8, trigger="model")
+            await anyio.sleep(after)
+            return
         yield StartOfTurn(index, text.split()[0])
         await anyio.sleep(next(gap))
         for how in withdrawn:
@@ -135,7 +156,7 @@ class World:
         """Never an error, whenever it comes; but nobody can initiate once the session is over."""
         session = self.session
         draft = [entry.reply for entry in self.log if isinstance(entry, Speculate)][-1:]
-        if action in ("greet", "warn", "reprompt"):
+        if action in ("greet", "warn", "reprompt", "queue"):
             try:
                 self.initiate(action)
             except LocalProtocolError:
@@ -146,13 +167,31 @@ class World:
             session.protect(session.floor[0], action == "protect")
         elif action == "discard" and draft:
             session.discard_draft(draft[0])
+        elif action == "press":
+            session.interrupt()
+        elif action == "type":
+            self.count += 1
+            session.interrupt(f"turn-{self.count} typed")
+        elif action == "hang up":
+            self.hang_up()
         elif action == "late report":
             for ended in [entry for entry in self.log if isinstance(entry, ReplyEnded)][-1:]:
                 session.playback_started(ended.reply)
                 session.playback_advanced(ended.reply, "never said")
                 session.playback_finished(ended.reply)
 
+    def hang_up(self) -> None:
+        if self.session._dispatcher.running:
+            self.session.hang_up()
+            self.hung_up_at = anyio.current_time()
+            self.see("hung up", -1)
+
     def initiate(self, action: str) -> None:
+        if action == "queue":
+            self.queued += 1
+            queued = f"queued {self.queued} "
+            self.session.initiate(lambda reply: self.think(reply, queued), wait=True)
+            return
         what = f"{action} {len(self.asked)} "
         if action == "greet":
             reply = self.session.initiate(what)
@@ -173,12 +212,24 @@ class World:
         self.see("failed", reply.id)
         raise ConnectionError("it hung up")
 
+    async def go_wrong(self, reply: Reply, how: str) -> None:
+        if how == "hang":
+            self.see("hung", reply.id)
+            await anyio.sleep_forever()
+        # On trio a cancellation reaches nobody but those whom it is for.
+        if how == "foreign" and sniffio.current_async_library() == "asyncio":
+            self.see("failed", reply.id)
+            raise asyncio.CancelledError
+        self.fail(reply)
+
     async def respond(self, reply: Reply) -> None:
         await self.think(reply, "")
 
     async def think(self, reply: Reply, prefix: str) -> None:
         mind = self.plan.minds[reply.id % len(self.plan.minds)]
         self.replies[reply.id] = reply
+        if prefix.startswith("queued"):
+            self.asked[reply.id] = "queue", prefix
         self.see("begun", reply.id, prefix)
         try:
             if mind.cleanup == "group":
@@ -189,7 +240,8 @@ class World:
                 await anyio.sleep(mind.think)
             for count in range(mind.chunks + 1):
                 if count == mind.fails_after:
-                    self.fail(reply)
+                    # A cancellation is answered by the clean-up, which would fail once more.
+                    await self.go_wrong(reply, "raise" if mind.cleanup == "raise" else mind.how)
                 if count == mind.tool_after:
                     await self.use_tool(reply, mind)
                 if count < mind.chunks:
@@ -271,7 +323,7 @@ class World:
             given += 1
             for word in chunk.split():
                 if spoken == mouth.fails_after:
-                    self.fail(reply)
+                    await self.go_wrong(reply, mouth.how)
                 await playback.wait_resumed()
                 self.see("sound", reply.id, f"{word} ")
                 if not spoken:

@@ -10,7 +10,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
 
 from tests.support.monitored_bot import TALK, bot, conversation
-from turnkit import StreamLost, StreamRestored, TurnResumed, telemetry
+from turnkit import (
+    EndOfTurn,
+    Event,
+    Interrupt,
+    PlaybackStarted,
+    StreamLost,
+    StreamRestored,
+    TurnMachine,
+    TurnResumed,
+    telemetry,
+)
 from turnkit.metrics import DURATIONS
 from turnkit.telemetry import BUCKETS, instrument
 
@@ -94,3 +104,16 @@ async def test_metric_names_units_and_attributes(provider: MeterProvider, reader
 def test_every_duration_is_described() -> None:
     """A duration that is added to the turn's is not forgotten here."""
     assert tuple(telemetry._DESCRIPTIONS) == DURATIONS
+
+
+async def test_interrupts_by_the_host_are_no_barge_ins(provider: MeterProvider, reader: InMemoryMetricReader) -> None:
+    """They are counted by themselves, also where a text was typed."""
+    seen = instrument(bot(), meter=provider.get_meter("test"))
+    machine = TurnMachine()
+    steps: list[Event] = [EndOfTurn(0, "tea"), PlaybackStarted(0), Interrupt("yes"), PlaybackStarted(1), Interrupt()]
+    for at, event in enumerate(steps):
+        seen.fed(at, event, machine.feed(event, at))
+    seen.end()
+    found = points(reader)
+    assert counts(found, "turnkit.interrupts") == {(): 2}
+    assert "turnkit.barge_ins" not in found

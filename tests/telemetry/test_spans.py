@@ -13,7 +13,17 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from tests.support.monitored_bot import HEARD, SAID, TALK, bot, conversation
 from tests.support.spans import lasted, marks, named, parent
-from turnkit import EagerEndOfTurn, EndOfTurn, PlaybackStarted, StartOfTurn, TurnMachine
+from turnkit import (
+    EagerEndOfTurn,
+    EndOfTurn,
+    FluxError,
+    Interrupt,
+    Outcome,
+    PlaybackStarted,
+    ReplyEnded,
+    StartOfTurn,
+    TurnMachine,
+)
 from turnkit.session import Observer
 from turnkit.telemetry import instrument
 from turnkit.turns.events import Event
@@ -220,3 +230,41 @@ async def test_what_is_remembered_stays_small(tracer: trace.Tracer) -> None:
     assert (seen.metrics.call.turns, seen.metrics.call.barge_ins) == (300, 150)
     assert max(sizes) <= 6
     assert remembered() == 0
+
+
+async def test_what_the_host_interrupts(exporter: InMemorySpanExporter, tracer: trace.Tracer) -> None:
+    """A mark of the conversation, and a barge-in of no turn on the reply; a typed text is a turn with its answer."""
+    seen = instrument(bot(), tracer=tracer)
+    machine = TurnMachine()
+    steps: list[Event] = [EndOfTurn(0, "tea"), PlaybackStarted(0), Interrupt(), Interrupt("with milk")]
+    for at, event in enumerate(steps):
+        seen.fed(at, event, machine.feed(event, at))
+    seen.end()
+    (call,) = named(exporter, "turnkit.conversation")
+    spoken, typed = named(exporter, "turnkit.turn")
+    cut, answer = named(exporter, "invoke_agent")
+    assert marks(call) == ["interrupt", "interrupt"]
+    assert marks(cut) == ["commit", "first_sound", "barge_in"]
+    assert all(None not in (event.attributes or {}).values() for event in cut.events)
+    assert dict(typed.attributes or {})["turnkit.turn.trigger"] == "typed"
+    assert parent(answer) == typed.context.span_id
+    assert marks(spoken) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [(None, "_OTHER"), (TimeoutError("tea"), "TimeoutError"), (FluxError("X", "tea"), "turnkit.errors.FluxError")],
+)
+async def test_the_kind_of_error_is_on_the_span(
+    exporter: InMemorySpanExporter, tracer: trace.Tracer, error: BaseException | None, kind: str
+) -> None:
+    """Its name, and not what it says; and whether anybody reported what was heard."""
+    seen = instrument(bot(), tracer=tracer)
+    event = EndOfTurn(0, "tea")
+    seen.fed(0.0, event, TurnMachine().feed(event, 0.0))
+    seen.told(ReplyEnded(0, 0, Outcome.FAILED, "Very", reported=False, error=error, at=1.0))
+    seen.end()
+    (reply,) = named(exporter, "invoke_agent")
+    about = dict(reply.attributes or {})
+    assert (about["error.type"], about["turnkit.reply.reported"]) == (kind, False)
+    assert "tea" not in reply.to_json()

@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -32,7 +33,7 @@ from turnkit.tools.tuner import (
 )
 from turnkit.tools.tuner.prediction import Predictor, gate, knowledge
 from turnkit.tools.tuner.statistics import mean, quantile, share
-from turnkit.trace import Fed, Header, TimedWord, Trace, read
+from turnkit.trace import Fed, Header, Trace, read
 from turnkit.turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
@@ -42,6 +43,7 @@ from turnkit.turns.events import (
     PlaybackFinished,
     PlaybackStarted,
     StartOfTurn,
+    TimedWord,
     TurnResumed,
     Update,
 )
@@ -63,7 +65,8 @@ PAUSED: tuple[tuple[Event, tuple[TimedWord, ...]], ...] = (
 
 def trace(events: Iterable[tuple[Event, tuple[TimedWord, ...]]], name: str = "call") -> Trace:
     """A trace of turn events, each received when the audio it covers had been spoken."""
-    records = tuple(Fed(getattr(event, "audio_end", 0.0), event, words) for event, words in events)
+    fed = (msgspec.structs.replace(event, words=words) if words else event for event, words in events)
+    records = tuple(Fed(getattr(event, "audio_end", 0.0), event) for event in fed)
     options = {"eot_threshold": HAD.eot, "eager_eot_threshold": HAD.eager, "eot_timeout_ms": 5000}
     return Trace(header=Header(options=options), records=records, name=name, ended="closed")
 

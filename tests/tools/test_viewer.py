@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -16,7 +17,7 @@ from turnkit.cli import app
 from turnkit.errors import ConfigError
 from turnkit.tools.viewer import Scene, page, scene
 from turnkit.tools.viewer.perfetto import perfetto
-from turnkit.trace import Closed, Fact, Fed, Header, TimedWord, Trace, read
+from turnkit.trace import Closed, Fact, Fed, Header, Trace, read
 from turnkit.turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
@@ -29,6 +30,7 @@ from turnkit.turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnResumed,
     Update,
 )
@@ -46,7 +48,8 @@ class Call:
         self.records: list[Any] = []
 
     def feed(self, at: float, event: Event, words: tuple[TimedWord, ...] = ()) -> None:
-        self.records.append(Fed(BEGAN + at, event, words))
+        event = msgspec.structs.replace(event, words=words) if words else event
+        self.records.append(Fed(BEGAN + at, event))
         self.records += self.machine.feed(event, BEGAN + at)
 
     def ended(self, at: float, turn: int | None, reply: int, outcome: Outcome, heard: str) -> None:

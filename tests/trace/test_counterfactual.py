@@ -13,7 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.recorded_steps import TWO_TURNS, Steps, call, record
-from turnkit import ConfigError, Immediate, MinWords, Never, NoSpeculation, Overlap, TraceMismatch, TurnMachine, Verdict
+from turnkit import (
+    ConfigError,
+    IgnoreBackchannels,
+    Immediate,
+    Interrupt,
+    MinWords,
+    Never,
+    NoSpeculation,
+    Overlap,
+    TraceMismatch,
+    TurnMachine,
+    Verdict,
+)
 from turnkit.trace import Trace, parse, read, replay
 from turnkit.trace.counterfactual import replay_under
 from turnkit.turns.events import (
@@ -24,6 +36,7 @@ from turnkit.turns.events import (
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
+    Signal,
     StartOfTurn,
     StreamLost,
     TurnResumed,
@@ -132,7 +145,7 @@ def test_what_a_noise_left_unanswered_is_no_initiative_of_the_agents() -> None:
         (0.1, PlaybackStarted(0)),
         (0.9, PlaybackFinished(0)),
         *((1.0, event) for event in (StartOfTurn(0, "hi"), EagerEndOfTurn(0, "hi"), EndOfTurn(0, "hi"))),
-        *((1.5, event) for event in (StartOfTurn(1, ""), EndOfTurn(1, ""))),
+        *((1.5, event) for event in (StartOfTurn(1, "er"), EndOfTurn(1, ""))),
         (2.0, PlaybackStarted(2)),
         (2.5, PlaybackAdvanced(2, "hello")),
         (3.0, PlaybackFinished(2)),
@@ -143,6 +156,107 @@ def test_what_a_noise_left_unanswered_is_no_initiative_of_the_agents() -> None:
     assert replay_under(trace, TurnMachine()) == trace.signals()
     without = replay_under(trace, TurnMachine(speculation=NoSpeculation()))
     assert [one.trigger for one in without if isinstance(one, Commit)] == ["initiate", "", "unanswered"]
+
+
+WAITING: Steps = [
+    (1.0, StartOfTurn(0, "tea")),
+    (1.1, Initiate(wait=True)),
+    (1.2, Initiate()),  # refused
+    (1.3, Initiate(wait=True)),
+    (1.4, EagerEndOfTurn(0, "tea", 0.6)),
+    (1.5, EndOfTurn(0, "tea")),
+    (2.0, PlaybackStarted(1)),
+    (3.0, PlaybackFinished(1)),  # the first initiative is next, and is cancelled by a turn before it was heard
+    (3.2, StartOfTurn(1, "milk")),
+    (3.5, EndOfTurn(1, "milk")),
+    (4.0, PlaybackStarted(3)),
+    (5.0, PlaybackFinished(3)),
+    (5.5, PlaybackStarted(4)),  # the first again
+    (6.0, PlaybackFinished(4)),
+    (6.5, PlaybackStarted(5)),  # the second
+    (7.0, PlaybackFinished(5)),
+    (9.0, False),
+]
+
+
+def test_initiatives_that_wait_keep_their_order() -> None:
+    """A reply to one is matched with the reply to the same one, in whatever order they were asked for and refused."""
+    trace = call(WAITING)
+    triggers = ["", "initiate", "", "initiate", "initiate"]
+    assert [one.trigger for one in trace.signals() if isinstance(one, Commit)] == triggers
+    assert replay_under(trace, TurnMachine()) == trace.signals()
+    without = replay_under(trace, TurnMachine(speculation=NoSpeculation()))
+    assert [(one.trigger, one.at) for one in without if isinstance(one, Commit)] == [
+        (one.trigger, one.at) for one in trace.signals() if isinstance(one, Commit)
+    ]
+
+
+def initiated(signals: list[Signal]) -> list[float]:
+    return [one.at for one in signals if isinstance(one, Commit) and one.trigger == "initiate"]
+
+
+def test_an_initiative_that_would_not_have_been_refused_is_none_of_the_others() -> None:
+    """How it would have sounded is not known, so it is over at once; the one that was heard then is heard here too."""
+    steps: Steps = [*TWO_TURNS[:7], (4.5, Initiate()), TWO_TURNS[7], (5.5, Initiate()), (5.75, PlaybackStarted(2))]
+    trace = call([*steps, (6.5, PlaybackFinished(2)), (7.0, False)], barge_in=MinWords(2))
+    assert initiated(trace.signals()) == [5.5]  # type: ignore[arg-type]
+    assert initiated(replay_under(trace, TurnMachine(barge_in=Immediate()))) == [4.5, 5.5]
+
+
+def test_an_initiative_that_would_not_have_been_cancelled_is_heard_when_it_was() -> None:
+    """It was offered again, before the one that waited behind it; here it has waited for its sound all the time."""
+    steps: Steps = [(1.0, StartOfTurn(0, "tea")), (1.1, Initiate(wait=True)), (1.2, Initiate(wait=True))]
+    steps += [(1.5, EndOfTurn(0, "tea")), (2.0, PlaybackStarted(0)), (3.0, PlaybackFinished(0))]
+    steps += [(3.2, StartOfTurn(1, "mm-hm")), (3.5, EndOfTurn(1, "Mm-hm.")), (3.6, PlaybackFinished(2))]
+    steps += [(4.0, PlaybackStarted(3)), (5.0, PlaybackFinished(3)), (5.5, PlaybackStarted(4)), (6.0, False)]
+    trace = call(steps)
+    assert initiated(trace.signals()) == [3.0, 3.6, 5.0]  # type: ignore[arg-type]
+    assert initiated(replay_under(trace, TurnMachine(barge_in=IgnoreBackchannels()))) == [3.0, 5.0]
+
+
+def test_a_reply_that_talks_on_ends_before_the_host_interrupts() -> None:
+    """As before anything else that was recorded: the turn that waited for it is answered, and not cut short."""
+    steps: Steps = [*TWO_TURNS[:5], (4.0, StartOfTurn(1, "no")), (4.5, EndOfTurn(1, "no"))]
+    trace = call([*steps, (6.0, Interrupt("milk")), (7.0, False)])
+    assert [one.trigger for one in trace.signals() if isinstance(one, Commit)] == ["model", "", "typed"]
+    deferred = replay(trace, barge_in=Never()).turns
+    assert [turn.after.outcome for turn in deferred if turn.after] == ["answered", "answered", "answered"]
+
+
+def test_a_turn_that_would_not_have_cost_an_answer() -> None:
+    """Over a reply that was not heard yet, another policy keeps it; how it would have sounded is not known."""
+    steps: Steps = [(1.0, StartOfTurn(0, "tea")), (1.5, EndOfTurn(0, "tea"))]
+    steps += [(1.8, StartOfTurn(1, "mm-hm")), (2.2, EndOfTurn(1, "Mm-hm.")), (3.0, PlaybackStarted(1))]
+    steps += [(4.0, PlaybackFinished(1)), (5.0, StartOfTurn(2, "milk")), (6.0, EndOfTurn(2, "milk")), (7.0, False)]
+    trace = call(steps)
+    kept = replay(trace, barge_in=IgnoreBackchannels())
+    assert [(turn.turn, turn.changes, turn.beyond) for turn in kept.differing] == [
+        (1, ("dropped: overlap_kept, not answered",), False)
+    ]
+    assert [turn.after.outcome for turn in kept.turns if turn.after] == [
+        "answered",
+        "dropped: overlap_kept",
+        "answered",
+    ]
+
+
+def test_what_the_host_interrupts_is_interrupted_again() -> None:
+    """A key and a typed text take the floor under other settings too, and the typed turn is the same turn."""
+    steps: Steps = [
+        *TWO_TURNS[:5],
+        (3.5, Interrupt()),
+        (4.0, Interrupt("with milk")),
+        (4.5, PlaybackStarted(1)),
+        (5.0, StartOfTurn(1, "no")),
+        (5.5, EndOfTurn(1, "no")),
+        (6.0, PlaybackStarted(2)),
+        (7.0, PlaybackFinished(2)),
+    ]
+    trace = call(steps)
+    assert changes(trace, speculation=NoSpeculation()) == {0: (("1 draft fewer", "answered without a draft"), False)}
+    deferred = replay(trace, barge_in=Never()).turns
+    assert [turn.after.trigger for turn in deferred if turn.after] == ["model", "typed", ""]
+    assert deferred[2].changes == ("answered 0.50 s later", "no barge-in")
 
 
 def test_time_passes_also_with_reports_that_are_about_nothing() -> None:

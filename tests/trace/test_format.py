@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,8 +14,25 @@ from hypothesis import strategies as st
 
 from tests.support.recorded_call import CALL, SETTINGS, record
 from turnkit import ConfigError, FluxOptions, TurnMachine
-from turnkit.trace import Closed, Fact, Fed, Frame, Recorder, TimedWord, parse, read
-from turnkit.turns.events import EndOfTurn, Outcome, ReplyEnded, StreamLost, StreamRestored, Update
+from turnkit.trace import Closed, Fact, Frame, Recorder, parse, read, replay
+from turnkit.turns.events import (
+    BargeIn,
+    Commit,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Event,
+    Outcome,
+    PlaybackAdvanced,
+    PlaybackStarted,
+    ReplyEnded,
+    Speculate,
+    StartOfTurn,
+    StreamLost,
+    StreamRestored,
+    TimedWord,
+    TurnStarted,
+    Update,
+)
 from turnkit.wire import TurnInfo, decode
 
 
@@ -29,7 +47,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     recorder.frame(10.05, message)
     for at, event in CALL:
         answer = machine.feed(event, at)
-        recorder.fed(at, event, answer, message)
+        recorder.fed(at, event, answer)
         signals += answer
     ended = ReplyEnded(0, 0, Outcome.FINISHED, "Very", at=12.5)
     recorder.told(ended)
@@ -45,8 +63,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     (frame,) = [record for record in trace.records if isinstance(record, Frame)]
     assert isinstance(frame.message, TurnInfo)
     assert frame.message.words == message.words
-    (end,) = [record for record in trace.inputs() if isinstance(record, Fed) and isinstance(record.event, EndOfTurn)]
-    assert end.words == (TimedWord("Tea.", 0.1, None, 0.0),)
     assert trace.ended == "closed"
     assert trace.skipped == 0
 
@@ -55,7 +71,7 @@ def test_every_signal_and_event_has_its_line(tmp_path: Path) -> None:
     """A signal's line begins with its name and holds its fields; nobody but the owner may read the file."""
     path = record(tmp_path / "a.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines[0]["trace"] == 1
+    assert lines[0]["trace"] == 2
     assert lines[1] == {"at": 10.0, "wake": True}
     assert lines[2] == {
         "at": 10.1,
@@ -65,7 +81,7 @@ def test_every_signal_and_event_has_its_line(tmp_path: Path) -> None:
         "confidence": 0.1,
         "audio_end": 0.56,
     }
-    assert lines[3] == {"signal": "TurnStarted", "at": 10.1, "turn": 0, "transcript": "Tea"}
+    assert lines[3] == {"signal": "TurnStarted", "at": 10.1, "turn": 0, "transcript": "Tea", "overlaps": None}
     assert lines[-2:] == [{"at": 99.0, "close": True}, {"at": 99.0, "end": "closed"}]
     assert path.stat().st_mode & 0o077 == 0
 
@@ -74,12 +90,13 @@ def test_every_signal_and_event_has_its_line(tmp_path: Path) -> None:
 def test_times_and_texts_survive(times: list[float], text: str) -> None:
     """Whatever the clock says and whatever is said is read back as it was."""
     events = [(at, Update(0, text, at, at)) for at in sorted(times)]
-    lines = [b'{"trace":1}']
-    for at, event in events:
-        recorder = Recorder.__new__(Recorder)
-        recorder._words, recorder._at = None, 0.0
-        lines += recorder._lines((at, event, (), None))
-    assert list(parse(b"\n".join(lines) + b"\n").events()) == events
+    with TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder) / "a.jsonl")
+        recorder.begin("s", "", 0.0, {})
+        for at, event in events:
+            recorder.fed(at, event, ())
+        recorder.end()
+        assert list(read(recorder.path).events()) == events
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))
@@ -113,6 +130,52 @@ def test_gzip_is_read_also_cut_off(tmp_path: Path) -> None:
     assert parse(packed[: len(packed) - 40]).records == parse(whole).records[: len(parse(packed[:-40]).records)]
 
 
+def as_version_1(line: str) -> str:
+    """The line as it was written before facts had a place of their own, and signals said what they overlap."""
+    fields = json.loads(line)
+    if "trace" in fields:
+        fields["trace"] = 1
+    elif "fact" in fields:
+        fields |= fields.pop("fields")
+    elif "event" in fields and not fields.get("words"):
+        fields.pop("words", None)
+    for new in ("languages", "overlaps", *(("words", "heard", "unanswered") if "signal" in fields else ())):
+        if fields.get("signal") != "Commit" or new != "unanswered":
+            fields.pop(new, None)
+    return json.dumps(fields)
+
+
+def test_version_1_is_read_and_replays(tmp_path: Path) -> None:
+    """The same events with the same words, the same facts; what signals did not say then is not held against them."""
+    recorder, machine = Recorder(tmp_path / "a.jsonl"), TurnMachine(**SETTINGS)
+    recorder.begin("a call", "", 10.0, SETTINGS)
+    words = (TimedWord("Tea", 0.1, 0.3, 0.9), TimedWord("two.", 0.5, None, 0.0))
+    events: list[tuple[float, Event]] = [
+        *CALL[:2],
+        (10.4, EagerEndOfTurn(0, "Tea for", 0.5, 0.9, words=words[:1])),
+        (10.6, EndOfTurn(0, "Tea for two.", 0.9, 1.1, "model", words=words)),
+        (11.0, PlaybackStarted(1)),
+        (11.5, PlaybackAdvanced(1, "Very well, for two")),
+        (11.6, StartOfTurn(1, "no no no", 0.1, 2.0)),
+        (11.8, EagerEndOfTurn(1, "no no no", 0.5, 2.2)),
+    ]
+    for at, event in events:
+        recorder.fed(at, event, machine.feed(event, at))
+    recorder.fact(12.0, "TokensUsed", reply=0, tokens=21)
+    recorder.closed(13.0, machine.close(13.0))
+    recorder.end()
+    new = read(recorder.path)
+    old = parse("\n".join(map(as_version_1, recorder.path.read_text().splitlines())).encode() + b"\n", "old")
+    assert old.header.trace == 1
+    assert old.skipped == 0
+    assert list(old.events()) == list(new.events()) == events
+    assert old.facts() == new.facts() == [Fact(12.0, "TokensUsed", {"reply": 0, "tokens": 21})]
+    changed = {type(one) for one, was in zip(new.signals(), old.signals(), strict=True) if one != was}
+    assert changed == {TurnStarted, Commit, BargeIn, Speculate}
+    assert replay(old).verified
+    assert replay(new).verified
+
+
 def test_what_newer_versions_write_is_skipped_and_counted() -> None:
     """Unknown kinds, events, signals and fields do not stop the reader; a newer format does."""
     lines = [
@@ -127,8 +190,8 @@ def test_what_newer_versions_write_is_skipped_and_counted() -> None:
     trace = parse("\n".join(lines).encode())
     assert trace.skipped == 4
     assert [record.at for record in trace.records] == [1.0, 1.0]
-    with pytest.raises(ConfigError, match="a trace of format 2"):
-        parse(b'{"trace":2,"turnkit":"9.0"}\n')
+    with pytest.raises(ConfigError, match="a trace of format 3"):
+        parse(b'{"trace":3,"turnkit":"9.0"}\n')
 
 
 @pytest.mark.parametrize(
@@ -195,7 +258,7 @@ def test_raw_frames_are_a_trace(preamble: Path) -> None:
     assert len(list(trace.events())) == 103
     assert all(at == event.audio_end for at, event in trace.events() if isinstance(event, Update))
     assert isinstance(trace.records[-1], Closed)
-    ends = [fed for fed in trace.inputs() if isinstance(fed, Fed) and isinstance(fed.event, EndOfTurn)]
+    ends = [event for _, event in trace.events() if isinstance(event, EndOfTurn)]
     assert [" ".join(word.word for word in end.words) for end in ends] == [
         event.transcript for _, event in trace.events() if isinstance(event, EndOfTurn)
     ]
@@ -212,6 +275,19 @@ def test_raw_frames_with_the_time_of_their_arrival() -> None:
             trace = parse(json.dumps(line).encode() + b"\n")
             assert [at for at, _ in trace.events()] == [7.5]
     assert [at for at, _ in parse(json.dumps(frame).encode()).events()] == [0.24]
+
+
+def test_raw_frames_have_words_and_languages() -> None:
+    """Where a turn ends, eagerly or not; other events have none."""
+    frame = {"type": "TurnInfo", "turn_index": 0, "transcript": "Tee", "languages": ["de"], "audio_window_end": 1.0}
+    frame["words"] = [{"word": "Tee", "start": 0.25, "end": 0.5, "confidence": 0.75}]
+    kinds = ("Update", "EagerEndOfTurn", "EndOfTurn")
+    trace = parse("\n".join(json.dumps({**frame, "event": kind}) for kind in kinds).encode())
+    update, *ends = [event for _, event in trace.events()]
+    assert isinstance(update, Update)
+    for end in ends:
+        assert isinstance(end, (EagerEndOfTurn, EndOfTurn))
+        assert (end.words, end.languages) == ((TimedWord("Tee", 0.25, 0.5, 0.75),), ("de",))
 
 
 def test_raw_frames_of_several_connections() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
@@ -159,10 +160,18 @@ def test_what_hosts_make_of_events_is_written(tmp_path: Path) -> None:
 
 
 def test_facts_are_plain(tmp_path: Path) -> None:
-    """A fact without a name, with the line's own fields or with what no JSON can carry is the host's mistake."""
+    """A fact without a name or a time, or with what no JSON can carry and give back, is the host's mistake."""
     recorder = Recorder(tmp_path / "a.jsonl")
-    wrong: list[tuple[str, dict[str, Any]]] = [("", {}), ("X", {"at": 1}), ("X", {"fact": 1}), ("X", {"y": object()})]
-    for name, fields in wrong:
+    cycle: list[object] = []
+    cycle.append(cycle)
+    deep: object = 0
+    for _ in range(200):
+        deep = [deep]
+    wrong = [object(), nan, -inf, {"inner": [nan]}, cycle, deep, {(1, 2): 3}, 1j, range(3)]
+    for value in wrong:
+        with pytest.raises(LocalProtocolError, match="fact 'X': every field must be a plain value"):
+            recorder.fact(1.0, "X", y=value)
+    for at, name in ((1.0, ""), (1.0, 7), (1.0, None), (nan, "X"), (inf, "X"), ("1", "X")):
         with pytest.raises(LocalProtocolError, match="fact"):
-            recorder.fact(1.0, name, **fields)
+            recorder.fact(at, name)  # type: ignore[arg-type]
     assert recorder.pending == []

@@ -9,17 +9,21 @@ from hypothesis import strategies as st
 
 from tests.support.recorded_call import SETTINGS
 from turnkit import FluxOptions, TurnMachine, Verdict
-from turnkit.trace import Recorder, read
+from turnkit.trace import Recorder, read, replay
 from turnkit.trace.redaction import Pseudonyms
 from turnkit.turns.events import (
     Commit,
+    EagerEndOfTurn,
     EndOfTurn,
     Event,
+    Interrupt,
     Outcome,
     PlaybackAdvanced,
     PlaybackStarted,
     ReplyEnded,
+    Speculate,
     StartOfTurn,
+    TimedWord,
 )
 from turnkit.turns.words import has_words, same_words, words_of
 from turnkit.wire import TurnInfo, decode
@@ -70,10 +74,12 @@ def test_a_redacted_file_holds_none_of_the_words(tmp_path: Path) -> None:
     recorder.frame(0.5, frame)
     recorder.frame(0.6, decode('{"type":"New","text":"Zanzibar"}'))
     machine = TurnMachine(barge_in=lambda _: (Verdict.YIELD, "Zanzibar"))
-    events: list[Event] = [StartOfTurn(0, "Zanzibar"), EndOfTurn(0, "Zanzibar, Zanzibar"), StartOfTurn(1, "Zanzibar")]
-    events += [EndOfTurn(1, "Zanzibar"), PlaybackStarted(1), PlaybackAdvanced(1, "Zanzibar")]
+    said = (TimedWord("Zanzibar,", 0.5, 0.9, 0.75), TimedWord("Zanzibar", 1.0))
+    events: list[Event] = [StartOfTurn(0, "Zanzibar"), EagerEndOfTurn(0, "Zanzibar", words=said, languages=("en",))]
+    events += [EndOfTurn(0, "Zanzibar, Zanzibar", words=said, languages=("en", "fr")), StartOfTurn(1, "Zanzibar")]
+    events += [EndOfTurn(1, "Zanzibar"), PlaybackStarted(2), PlaybackAdvanced(2, "Zanzibar"), Interrupt("Zanzibar")]
     for at, event in enumerate(events):
-        recorder.fed(at, event, machine.feed(event, at), frame)
+        recorder.fed(at, event, machine.feed(event, at))
     recorder.told(ReplyEnded(0, 1, Outcome.FINISHED, "Zanzibar", at=7.0))
     recorder.fact(8.0, "Said", texts=["Zanzibar", {"more": "Zanzibar"}])
     recorder.closed(9.0, machine.close(9.0))
@@ -82,6 +88,15 @@ def test_a_redacted_file_holds_none_of_the_words(tmp_path: Path) -> None:
     trace = read(recorder.path)
     assert trace.header.redacted
     commits = [signal for signal in trace.signals() if isinstance(signal, Commit)]
-    assert [len(commit.transcript) for commit in commits] == [18, 8]
+    assert [len(commit.transcript) for commit in commits] == [18, 8, 8]
     assert commits[1].unanswered == (commits[0].transcript,)
+    # Each word stands for itself wherever it is; when it was said, how surely, and in which language is nobody's word.
+    ends = [event for _, event in trace.events() if isinstance(event, (EagerEndOfTurn, EndOfTurn))]
+    (draft,) = [signal for signal in trace.signals() if isinstance(signal, Speculate)]
+    assert commits[0].words == ends[1].words == draft.words == ends[0].words
+    assert [word.word for word in commits[0].words] == commits[0].transcript.split()
+    times = [(word.start, word.end, word.confidence) for word in commits[0].words]
+    assert times == [(0.5, 0.9, 0.75), (1.0, None, 0.0)]
+    assert (commits[0].languages, draft.languages) == (("en", "fr"), ("en",))
+    assert replay(trace, barge_in=lambda _: Verdict.YIELD).signals
     assert recorder.lost == 0

@@ -26,7 +26,7 @@ from turnkit import (
     TurnMachine,
     all_of,
 )
-from turnkit.trace import parse, replay
+from turnkit.trace import Recorder, parse, read, replay
 from turnkit.trace.counterfactual import replay_under
 from turnkit.turns.events import (
     Busy,
@@ -35,6 +35,9 @@ from turnkit.turns.events import (
     EndOfTurn,
     Event,
     Initiate,
+    Interrupt,
+    Note,
+    NoteKind,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -42,6 +45,7 @@ from turnkit.turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnResumed,
     Update,
 )
@@ -56,14 +60,24 @@ TURN_EVENTS = st.builds(
     TEXTS,
     st.sampled_from([0.2, 0.55, 0.9]),
 )
+WORDS = st.lists(st.builds(TimedWord, TEXTS, st.sampled_from([None, 0.5]), st.just(0.75)), max_size=2).map(tuple)
+WORDED_ENDS = st.builds(
+    lambda kind, index, text, words: kind(index, text, 0.6, 1.0, words=words, languages=("en",)),
+    st.sampled_from([EagerEndOfTurn, EndOfTurn]),
+    st.integers(0, 4),
+    TEXTS,
+    WORDS,
+)
 REPLIES = st.integers(0, 6)
 EVENTS = st.one_of(
     TURN_EVENTS,
     TURN_EVENTS,
+    WORDED_ENDS,
     st.builds(PlaybackStarted, REPLIES),
     st.builds(PlaybackAdvanced, REPLIES, TEXTS),
-    st.builds(PlaybackFinished, REPLIES),
-    st.builds(Initiate, st.booleans()),
+    st.builds(PlaybackFinished, REPLIES, st.booleans()),
+    st.builds(Initiate, st.booleans(), st.booleans()),
+    st.builds(Interrupt, TEXTS),
     st.builds(Protect, REPLIES, st.booleans()),
     st.builds(DraftDiscarded, REPLIES, st.sampled_from(["failed", "context_changed"])),
     st.builds(Busy, st.booleans()),
@@ -140,6 +154,28 @@ def test_a_trace_cut_anywhere_replays(events: list[tuple[float, Event | bool]], 
         whole = record(Path(folder) / "a", timed(events), {})
     cut = data.draw(st.integers(whole.index(b"\n"), len(whole)))
     assert replay(parse(whole[:cut])).verified
+
+
+def test_what_the_session_notes_is_no_signal_of_the_machine() -> None:
+    """Of whatever kind, also one that is newer than this test; the machine's own must come again."""
+    own = {note.kind for note in _machine_notes()}
+    with TemporaryDirectory() as folder:
+        recorder, machine = Recorder(Path(folder) / "a"), TurnMachine()
+        recorder.begin("s", "", 0.0, {})
+        for kind in NoteKind:
+            if kind not in own:
+                recorder.told(Note(kind, "the session's", at=0.0))
+        recorder.fed(1.0, TurnResumed(0, ""), machine.feed(TurnResumed(0, ""), 1.0))
+        recorder.end()
+        trace = read(recorder.path)
+    assert replay(trace).verified
+    assert len(trace.signals()) == len(NoteKind) - len(own) + 1
+
+
+def _machine_notes() -> list[Note]:
+    """A Note of each kind that the machine gives."""
+    kinds = "stale_turn missed_end missing_start duplicate_start missing_resume stray_resume blank_eager late_words"
+    return [Note(NoteKind(kind), "", at=0.0) for kind in (*kinds.split(), "early_playback", "policy_failed")]
 
 
 # Differences --------------------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def test_the_situation_says_that_nothing_was_heard() -> None:
     stepped.feed(StartOfTurn(1, "mm"), PlaybackAdvanced(0, "Good"))
     assert asked == [
         Overlap("mm", 0.0, 0.0, "", False, False, True),
-        Overlap("mm", pytest.approx(0.1), 0.0, "Good", False, False, False),
+        Overlap("mm", stepped.at - 0.3, 0.0, "Good", False, False, False),
     ]
 
 

@@ -46,7 +46,7 @@ LOW, HIGH = Thresholds(eot_threshold=0.49), Thresholds(eot_threshold=1.01)
         ({"thresholds": LOW}, "eot_threshold=0.49: must be a number from 0.5 to 1.0"),
         ({"thresholds": HIGH}, "eot_threshold=1.01: must be a number from 0.5 to 1.0"),
         ({"thresholds": Thresholds(0.5, 0.6)}, "eager_eot_threshold=0.6: must be at most eot_threshold, which is 0.5"),
-        ({"keyterms": ["Deepgram"]}, "keyterms=['Deepgram']: must be a tuple of strings"),
+        ({"keyterms": b"Deepgram"}, "keyterms=b'Deepgram': must be a string, or an iterable of strings"),
         ({"keyterms": ("a", " ")}, f"keyterms=' ': a term {TERM}"),
         ({"keyterms": ("a",) * 101}, "keyterms: must be at most 100 terms, got 101"),
         ({"language_hints": ("xx",)}, "language_hints='xx': must be one of en, es"),

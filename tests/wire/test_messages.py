@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.flux_messages import CONFIGURED, IN_FORCE, MESSAGES, TURN, Frame, carriers, compact
-from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TurnResumed, Update
+from turnkit.turns.events import EagerEndOfTurn, EndOfTurn, StartOfTurn, TimedWord, TurnResumed, Update
 from turnkit.wire import ConfigureSuccess, Connected, Message, TurnInfo, Unknown, Word, decode, to_event
 
 # Messages -----------------------------------------------------------------------------------------------------------
@@ -106,13 +106,46 @@ def test_words_that_cannot_be_read_are_none(raw: str) -> None:
 def test_turn_info_becomes_its_event(kind: type[Update]) -> None:
     """The event's name chooses the type; index, text, confidence and end of audio are carried, a trigger is not."""
     message = decode({**TURN, "event": kind.__name__})
-    assert to_event(message) == kind(3, "I need help", 0.86, 6.8)
+    event = to_event(message)
+    assert type(event) is kind
+    assert (event.turn_index, event.transcript, event.confidence, event.audio_end) == (3, "I need help", 0.86, 6.8)
+
+
+WORDS = (TimedWord("I", 4.4, 4.5, 0.95), TimedWord("need", None, None, 0.9), TimedWord("help", 4.7, 5.1, 1.0))
+
+
+def test_the_ends_of_a_turn_carry_words_and_languages() -> None:
+    """An eager end and an end have the words with their times and what Flux detected; no other event decodes them."""
+    for event in (
+        decode({**TURN, "event": kind, "languages": ["en", "de"]}) for kind in ("EagerEndOfTurn", "EndOfTurn")
+    ):
+        end = to_event(event)
+        assert isinstance(end, (EagerEndOfTurn, EndOfTurn))
+        assert (end.words, end.languages) == (WORDS, ("en", "de"))
+    for left_out in ("words", "languages"):
+        end = to_event(decode({name: value for name, value in TURN.items() if name != left_out}))
+        assert isinstance(end, EndOfTurn)
+        assert getattr(end, left_out) == ()
+    assert not hasattr(to_event(decode({**TURN, "event": "Update"})), "words")
+
+
+def test_numbers_of_words_can_be_reckoned_with() -> None:
+    """A time that is no number is unknown, and such a confidence none: strings such as "NaN" are read as numbers."""
+    words = [{"word": "tea", "start": "NaN", "end": "inf", "confidence": "NaN"}, {"word": "two", "start": "1.5"}]
+    end = to_event(decode({**TURN, "words": words}))
+    assert isinstance(end, EndOfTurn)
+    assert end.words == (TimedWord("tea"), TimedWord("two", 1.5))
+    unreadable = to_event(decode({**TURN, "words": [{"text": "tea"}]}))
+    assert isinstance(unreadable, EndOfTurn)
+    assert unreadable.words == ()
 
 
 @pytest.mark.parametrize("trigger", ["model", "manual", "timeout", "", "some day another"])
 def test_end_of_turn_carries_its_trigger(trigger: str) -> None:
     """What ended the turn is carried as it came, known or not."""
-    assert to_event(decode({**TURN, "trigger": trigger})) == EndOfTurn(3, "I need help", 0.86, 6.8, trigger)
+    end = to_event(decode({**TURN, "trigger": trigger}))
+    assert isinstance(end, EndOfTurn)
+    assert (end.turn_index, end.transcript, end.audio_end, end.trigger) == (3, "I need help", 6.8, trigger)
 
 
 def test_all_else_is_no_event() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.flux_messages import CONFIGURED
 from turnkit.errors import ConfigError
-from turnkit.wire import ConfigureSuccess, FluxOptions, decode
+from turnkit.wire import Configure, ConfigureSuccess, FluxOptions, decode
 
 TERM = "must have 1 to 100 characters"
 
@@ -82,6 +83,7 @@ def test_value_in_range_is_sent(fields: dict[str, Any]) -> None:
 NAN = math.nan
 BOTH = "give both for raw audio, neither for a container"
 ONE_OF = "must be one of"
+STRINGS = "must be a string, or an iterable of strings"
 OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     *(({"eot_threshold": v}, "must be a number from 0.5 to 1.0") for v in (0.49, 1.01, 0, -1, NAN, True, "0.8")),
     *(({"eager_eot_threshold": v}, "a number from 0.3 to 0.9") for v in (0.29, 0.91, NAN, math.inf, False, "0.4")),
@@ -93,9 +95,9 @@ OUT_OF_RANGE: list[tuple[dict[str, Any], str]] = [
     *(({"encoding": v}, ONE_OF) for v in ("LINEAR16", "mp3", "", 16)),
     *(({"sample_rate": v}, ONE_OF) for v in (16001, 0, "16000", True, NAN)),
     *(({"redact": v}, "must be one of numbers, aggressive_numbers") for v in ("pii", "", True, ["numbers"])),
-    *(({"keyterm": v}, "must be a tuple of strings") for v in ("Deepgram", ["Deepgram"], (5,), None)),
-    *(({"tag": v}, "must be a tuple of strings") for v in ("one", ["one"], (None,), {"one"})),
-    *(({"language_hint": v, **MULTI}, "must be a tuple of strings") for v in ("en", ["en"], (1,))),
+    *(({"keyterm": v}, STRINGS) for v in (b"Deepgram", bytearray(b"a"), None, 5)),
+    *(({"tag": v}, STRINGS) for v in (b"one", None, memoryview(b"a"))),
+    *(({"language_hint": v, **MULTI}, STRINGS) for v in (b"en", 1)),
     ({"language_hint": ("en",)}, "only flux-general-multi takes hints, not 'flux-general-en'"),
     *(({"model": v}, "must be the name of a Flux model") for v in ("", "  ", None, 2)),
     *(({name: 1}, "must be True or False") for name in ("profanity_filter", "numerals", "mip_opt_out")),
@@ -163,3 +165,59 @@ def test_configure_success_may_say_little() -> None:
     assert isinstance(told, ConfigureSuccess)
     options = FluxOptions(**GIVEN)
     assert options.updated(told) == FluxOptions(**{**GIVEN, "keyterm": ("Deepgram",)})
+
+
+class Term(str):
+    """A string of somebody's own."""
+
+
+# Made anew each time, for some can be read only once.
+FORMS: list[tuple[Callable[[], Any], tuple[str, ...]]] = [
+    (lambda: "de", ("de",)),
+    (lambda: Term("de"), ("de",)),
+    (lambda: ["de", Term("en")], ("de", "en")),
+    (lambda: (), ()),
+    (lambda: {"nl", "de", "en"}, ("de", "en", "nl")),
+    (lambda: frozenset({"nl", "de"}), ("de", "nl")),
+    (lambda: {"nl": 1, "de": 2}.keys(), ("nl", "de")),
+    (lambda: {"nl": 1, "de": 2}, ("nl", "de")),
+    (lambda: (code for code in ("nl", "de")), ("nl", "de")),
+]
+FIELDS: list[tuple[str, Callable[[Any], Any]]] = [
+    ("keyterm", lambda value: FluxOptions(keyterm=value)),
+    ("tag", lambda value: FluxOptions(tag=value)),
+    ("language_hint", lambda value: FluxOptions(model="flux-general-multi", language_hint=value)),
+    ("keyterms", lambda value: Configure(keyterms=value)),
+    ("language_hints", lambda value: Configure(language_hints=value)),
+]
+
+
+@pytest.mark.parametrize(("given", "kept"), FORMS)
+@pytest.mark.parametrize(("name", "make"), FIELDS)
+def test_strings_are_given_in_any_form(
+    name: str, make: Callable[[Any], Any], given: Callable[[], Any], kept: tuple[str, ...]
+) -> None:
+    """One string is one, not its letters; any iterable is read once and kept as a tuple of plain strings."""
+    built = make(given())
+    assert getattr(built, name) == kept
+    assert all(type(string) is str for string in getattr(built, name))
+    assert make(kept) == built
+    assert hash(make(kept)) == hash(built)
+
+
+@pytest.mark.parametrize(("name", "make"), FIELDS)
+def test_what_is_no_string_is_refused_by_name(name: str, make: Callable[[Any], Any]) -> None:
+    """The error names the field and what stands in it."""
+    for wrong in ([5], (None,), {b"de"}, [["de"]], ("de", 1.5)):
+        with pytest.raises(ConfigError, match=f"^{name}: must be a string, or an iterable of strings, and holds "):
+            make(wrong)
+
+
+def test_what_flux_says_is_in_force_comes_in_either_form() -> None:
+    """Hosts confirm one term as a string, several as a list."""
+    options = FluxOptions(model="flux-general-multi")
+    for answer in ({"keyterms": "tea", "language_hints": "de"}, {"keyterms": ["tea"], "language_hints": ["de"]}):
+        confirmed = decode({"type": "ConfigureSuccess", **answer})
+        assert isinstance(confirmed, ConfigureSuccess)
+        updated = options.updated(confirmed)
+        assert (updated.keyterm, updated.language_hint) == (("tea",), ("de",))

@@ -34,7 +34,7 @@ def check(
     deep: Annotated[bool, typer.Option("--deep", help="Minutes: more texts, longer timeouts, finer states.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Explore the state space of the turn machine and judge eight invariants at every step.
+    """Explore the state space of the turn machine and judge nine invariants at every step.
 
     Exit code 1 if one of them is broken: then the shortest way to it is printed, as Python to paste into a test.
     """

@@ -50,7 +50,10 @@ _STYLES: dict[type, str] = {
 def describe(signal: Signal | ReplyEnded) -> str:
     """Describe a signal in a few words, without its name and time."""
     match signal:
-        case TurnStarted() | TurnUpdated() | TurnStalled():
+        case TurnStarted():
+            over = "" if signal.overlaps is None else f"  over reply {signal.overlaps}"
+            return f"turn {signal.turn}{over}  “{signal.transcript}”"
+        case TurnUpdated() | TurnStalled():
             return f"turn {signal.turn}  “{signal.transcript}”"
         case Speculate():
             return f"turn {signal.turn}  draft {signal.reply} at confidence {signal.confidence:.2f}"
@@ -60,9 +63,11 @@ def describe(signal: Signal | ReplyEnded) -> str:
             how = f"draft {signal.reply} kept" if signal.speculative else f"reply {signal.reply} begins"
             owed = f", with {len(signal.unanswered)} unanswered" if signal.unanswered else ""
             said = f"  “{signal.transcript}”" if signal.transcript else ""
+            said = f", typed{said}" if signal.trigger == "typed" else said
             return f"{_of(signal.turn)}  {how}{owed}{said}"
         case BargeIn():
-            return f"turn {signal.turn}  stops reply {signal.reply}: {signal.why}"
+            who = "nobody" if signal.turn is None else f"turn {signal.turn}"
+            return f"{who}  stops reply {signal.reply}: {signal.why}"
         case Hold():
             return f"turn {signal.turn}  pauses reply {signal.reply}: {signal.why}"
         case Resume():
@@ -75,10 +80,16 @@ def describe(signal: Signal | ReplyEnded) -> str:
         case Note():
             return f"{signal.kind}: {signal.detail}"
         case ReplyEnded():
-            heard = f", heard “{signal.heard}”" if signal.heard else ", nothing heard"
-            if signal.outcome is Outcome.FINISHED:
-                heard = ", heard to its end" if signal.heard else ", with nothing to say"
-            return f"{_of(signal.turn)}  reply {signal.reply} {signal.outcome}{heard}"
+            return f"{_of(signal.turn)}  reply {signal.reply} {signal.outcome}{_end_of(signal)}"
+
+
+def _end_of(ended: ReplyEnded) -> str:
+    error = "" if ended.error is None else f": {type(ended.error).__name__}"
+    if not ended.reported:
+        return f"{error}, nobody reported what was heard"
+    if ended.outcome is Outcome.FINISHED:
+        return ", heard to its end" if ended.heard else ", with nothing to say"
+    return f"{error}, heard “{ended.heard}”" if ended.heard else f"{error}, nothing heard"
 
 
 def _of(turn: int | None) -> str:

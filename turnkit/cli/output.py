@@ -39,7 +39,7 @@ def say_json(fields: object) -> None:
 
 
 class JsonLines:
-    """Prints signals as JSON, one a line; `at` counts from the beginning."""
+    """Prints signals as JSON, one a line: `seconds` counts from the beginning, `at` is the clock of a recording."""
 
     def __init__(self, audio_end: Callable[[], float] | None = None) -> None:
         self._audio_end = audio_end
@@ -54,7 +54,8 @@ class JsonLines:
 
     def show(self, signal: Signal | ReplyEnded, seconds: float) -> None:
         """Print a signal, at this second of the conversation."""
-        fields = msgspec.to_builtins(msgspec.structs.replace(signal, at=round(seconds, 3)))
+        told = msgspec.to_builtins(signal, enc_hook=_name_of_kind)  # of an error
+        fields = {"signal": type(signal).__name__, "seconds": round(seconds, 3), "at": signal.at, **told}
         if self._audio_end is not None:
             fields["audio_end"] = round(self._audio_end(), 2)
         say_json(fields)
@@ -64,6 +65,10 @@ class JsonLines:
 
     def tick(self, seconds: float) -> None:
         """Print nothing: each signal has its time."""
+
+
+def _name_of_kind(value: object) -> str:
+    return type(value).__name__
 
 
 def run_async(work: Callable[[], Coroutine[Any, Any, None]], backend: str = "asyncio") -> None:

@@ -54,7 +54,7 @@ def run(
 
     The key is taken from DEEPGRAM_API_KEY; a simulator needs none. After the audio, silence follows until the last
     turn has ended. Nobody speaks for the agent: a reply is over as soon as it may begin. With --json, each signal
-    has the second of audio it came at (audio_end) beside its time.
+    has the second of the call (seconds) and of the audio (audio_end) it came at, beside the clock's own (at).
     """
     wav = guard(lambda: read_wav(audio))
     options = guard(

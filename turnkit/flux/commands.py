@@ -16,6 +16,7 @@ from ..wire import (
     ConfigureSuccess,
     FluxOptions,
     ForceEndTurn,
+    Strings,
     Thresholds,
     TurnInfo,
     encode,
@@ -187,8 +188,8 @@ class StreamCommands:
         eot_threshold: float | None = None,
         eager_eot_threshold: float | None = None,
         eot_timeout_ms: int | None = None,
-        keyterms: tuple[str, ...] | None = None,
-        language_hints: tuple[str, ...] | None = None,
+        keyterms: Strings | None = None,
+        language_hints: Strings | None = None,
         numerals: bool | None = None,
     ) -> AsyncIterator[None]:
         """Settings for one question: in force inside the `async with`, then back to what they were on entering.
@@ -201,8 +202,8 @@ class StreamCommands:
             eot_threshold: 0.5 to 1.0. Default None, here as for all: not changed.
             eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`.
             eot_timeout_ms: 500 to 60000 milliseconds.
-            keyterms: at most 100, of 1 to 100 characters each.
-            language_hints: codes such as "en" (multilingual model).
+            keyterms: at most 100, of 1 to 100 characters each; one, or any iterable of them.
+            language_hints: codes such as "en" (multilingual model); one, or any iterable of them.
             numerals: whether numbers come as digits.
 
         Yields:

@@ -10,7 +10,7 @@ in `TurnMetrics`, and None where it cannot be known.
 
 from __future__ import annotations
 
-from .collector import Metrics, end_of_words, measure
+from .collector import Metrics, measure
 from .figures import DURATIONS, CallMetrics, FalseBargeIn, TurnMetrics, summary
 from .samples import EXACT, Samples
 from .texts import seconds
@@ -25,7 +25,6 @@ __all__ = [
     "Samples",
     "TurnMetrics",
     "Watch",
-    "end_of_words",
     "measure",
     "seconds",
     "summary",

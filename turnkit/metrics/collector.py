@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
-from ..checks import is_number, shown
+from ..checks import check_strings, is_number, shown
 from ..errors import LocalProtocolError
 from ..turns.events import (
     BargeIn,
@@ -16,10 +16,10 @@ from ..turns.events import (
     Commit,
     DraftDiscarded,
     DropReason,
-    EagerEndOfTurn,
-    EndOfTurn,
+    Event,
     Hold,
     Initiate,
+    Interrupt,
     Note,
     Outcome,
     PlaybackAdvanced,
@@ -29,16 +29,13 @@ from ..turns.events import (
     ReplyEnded,
     Resume,
     Speculate,
-    StartOfTurn,
     StreamLost,
     StreamRestored,
     TurnDropped,
     TurnEvent,
-    TurnResumed,
     TurnStalled,
     TurnStarted,
     TurnUpdated,
-    Update,
     UserIdle,
 )
 from ..turns.policy import ENGLISH_BACKCHANNELS, EchoGuard, IgnoreBackchannels, Overlap, Verdict
@@ -49,7 +46,7 @@ REMEMBERED = 64
 """How many turns, and how many replies, are remembered at most: a machine keeps three open, and the rest are of a
 damaged record or wait for a late report."""
 
-_TRIGGERS = frozenset({"model", "manual", "timeout", "missed", "stalled", "stream_lost", "initiate", ""})
+_TRIGGERS = frozenset({"model", "manual", "timeout", "missed", "stalled", "stream_lost", "typed", ""})
 _EMPTY = frozenset({DropReason.EMPTY, DropReason.STALLED})  # stalled turns with words are committed
 
 
@@ -62,14 +59,14 @@ class Metrics:
     out once and forgotten, and `call` only counts (see `Samples`).
 
     Args:
-        backchannels: Phrases that make a barge-in look false (`FalseBargeIn.BACKCHANNEL`); those of English by
+        backchannels: Phrases, or one, that make a barge-in look false (`FalseBargeIn.BACKCHANNEL`); those of English by
             default. A user who answers "yes" to a question while it is still being asked looks the same. Words that
             were redacted are not recognised.
     """
 
     def __init__(self, *, backchannels: Iterable[str] = ENGLISH_BACKCHANNELS) -> None:
         # Both are asked about final words, with the default of yielding to all that is not theirs.
-        self._is_backchannel = IgnoreBackchannels(frozenset(backchannels))
+        self._is_backchannel = IgnoreBackchannels(frozenset(check_strings("backchannels", backchannels)))
         self._is_echo = EchoGuard()
         self._call = CallMetrics(calls=1)
         self._first: float | None = None
@@ -77,6 +74,7 @@ class Metrics:
         self._turns: dict[int, OpenTurn] = {}
         self._replies: dict[int, OpenReply] = {}
         self._open: OpenTurn | None = None  # the turn that events belong to
+        self._interrupting = False  # whether what was taken last but signals is an Interrupt: they answer to it
         self._last_message: LastMessage | None = None
         self._held: tuple[OpenTurn, int, float] | None = None
         self._lost_at: float | None = None
@@ -84,13 +82,12 @@ class Metrics:
 
     # For callers ---------------------------------------------------------------------------------------------------
 
-    def take(self, item: object, at: float | None = None, *, last_word: float | None = None) -> tuple[TurnMetrics, ...]:
+    def take(self, item: object, at: float | None = None) -> tuple[TurnMetrics, ...]:
         """Take what happened next; an event comes before the signals it led to.
 
         Args:
             item: An event, a signal, ReplyEnded, or a record of a trace (`turnkit.trace`).
             at: Engine time, in seconds, at which the machine was fed the event; all others carry their own.
-            last_word: Second of stream audio at which the last word of a turn event ends, if Flux said.
 
         Returns:
             The turns that are over with it, each once.
@@ -102,10 +99,9 @@ class Metrics:
         if handler is None:
             return self._take_record(item)
         self._pass_time(item, getattr(item, "at", at))
-        if isinstance(item, _TURN_EVENTS):
-            self._on_turn_event(item, last_word)
-        else:
-            handler(self, item)
+        if isinstance(item, _EVENTS):
+            self._interrupting = False
+        handler(self, item)
         return self._hand_out()
 
     def fact(self, at: float, name: str, fields: Mapping[str, Any]) -> tuple[TurnMetrics, ...]:
@@ -170,7 +166,7 @@ class Metrics:
         event, name = getattr(item, "event", None), getattr(item, "name", None)
         at: Any = getattr(item, "at", None)
         if type(event) in _HANDLERS:
-            return self.take(event, at, last_word=end_of_words(getattr(item, "words", ())))
+            return self.take(event, at)
         if isinstance(name, str) and isinstance(fields := getattr(item, "fields", None), Mapping):
             return self.fact(at, name, fields)
         if at is None:
@@ -192,6 +188,8 @@ class Metrics:
 
     def _settle(self, turn: OpenTurn) -> None:
         if self._turns.pop(turn.number, None) is not None:
+            if turn.reply is not None:
+                self._first_sound(turn, turn.reply)
             self._settled.append(turn.figures())
         if self._open is turn:
             self._open = None
@@ -209,20 +207,21 @@ class Metrics:
                 turn.known[name] = seconds
             getattr(self._call, name).add(seconds)
 
-    def _on_turn_event(self, event: TurnEvent, last_word: float | None) -> None:
+    def _on_turn_event(self, event: TurnEvent) -> None:
         self._end_outage()
         open_ = self._open
         last = self._last_message
         before = last if last is not None and last.index == event.turn_index else None
-        self._last_message = LastMessage.after(before, event, self._now, last_word)
+        self._last_message = LastMessage.after(before, event, self._now)
         if open_ is not None and open_.index == event.turn_index:
             open_.last_message = self._last_message
 
     def _on_turn_started(self, signal: TurnStarted) -> None:
         turn = self._turn(signal.turn)
         turn.started_at = self._now
-        turn.last_message = self._last_message
-        self._open = turn
+        if not self._interrupting:  # what is typed is none of Flux's turns
+            turn.last_message = self._last_message
+            self._open = turn
 
     def _on_turn_dropped(self, signal: TurnDropped) -> None:
         turn = self._turn(signal.turn)
@@ -278,7 +277,7 @@ class Metrics:
             reply = self._remember(signal.reply, OpenReply(turn))
         reply.committed_at = self._now
         if turn is None:
-            call.initiated += 1
+            call.initiated += signal.trigger == "initiate"
             return
         trigger = signal.trigger if signal.trigger in _TRIGGERS else "other"
         turn.ended_at = self._now
@@ -321,6 +320,8 @@ class Metrics:
             reply.released = True
             self._measure(reply.cut_by, "released", self._now - reply.cut_at)
         if reply.committed_at is not None:
+            reply.reported = signal.reported
+            self._call.unreported += not signal.reported
             self._end_reply(reply, signal.outcome)
 
     def _end_reply(self, reply: OpenReply, outcome: Outcome) -> None:
@@ -329,6 +330,7 @@ class Metrics:
             return
         reply.over = True
         self._call.replies[outcome] += 1
+        self._call.silent += outcome is Outcome.FINISHED and reply.heard_at is None
         if self._held is not None and self._replies.get(self._held[1]) is reply:
             self._end_hold()
         if reply.turn is not None:
@@ -344,12 +346,14 @@ class Metrics:
             return
         if reply.heard_at is None:
             reply.heard_at = self._now
-            if reply.turn is not None:
-                self._first_sound(reply, reply.turn, self._now - reply.committed_at)
         if isinstance(event, PlaybackAdvanced):
             reply.heard = event.heard
 
-    def _first_sound(self, reply: OpenReply, turn: OpenTurn, gap: float) -> None:
+    def _first_sound(self, turn: OpenTurn, reply: OpenReply) -> None:
+        """Measure when the reply was first heard, now that it is known whether anybody had reported that."""
+        if reply.heard_at is None or reply.committed_at is None or not reply.reported:
+            return
+        gap = reply.heard_at - reply.committed_at
         self._measure(turn, "response_gap", gap)
         words = turn.known.get("words_to_commit")
         if words is not None:
@@ -366,26 +370,33 @@ class Metrics:
             reply.silent = True
             self._measure(reply.cut_by, "silence", self._now - reply.cut_at)
         elif reply.committed_at is not None:
-            self._end_reply(reply, Outcome.FINISHED)
+            self._end_reply(reply, Outcome.FAILED if event.failed else Outcome.FINISHED)
 
     # Overlaps -----------------------------------------------------------------------------------------------------
 
     def _on_barge_in(self, signal: BargeIn) -> None:
-        turn = self._turn(signal.turn)
-        self._call.barge_ins += 1
-        turn.known["barged_in"] = signal.reply
-        if turn.started_at is not None:
-            self._measure(turn, "reaction", self._now - turn.started_at)
-        self._end_hold()
         reply = self._replies.get(signal.reply)
+        turn = None
+        if signal.turn is not None and not self._interrupting:
+            turn = self._turn(signal.turn)
+            turn.talked_over = signal.heard or ("" if reply is None else reply.heard)
+            turn.known["barged_in"] = signal.reply
+            self._call.barge_ins += 1
+            if turn.started_at is not None:
+                self._measure(turn, "reaction", self._now - turn.started_at)
+        self._end_hold()
         if reply is not None and not reply.over:
-            turn.talked_over = reply.heard
             reply.cut_at, reply.cut_by = self._now, turn
             self._end_reply(reply, Outcome.INTERRUPTED)
 
+    def _on_interrupt(self, event: Interrupt) -> None:
+        self._interrupting = True
+        self._call.interrupts += 1
+
     def _check_barge_in(self, turn: OpenTurn, dropped: DropReason | None, words: str) -> None:
         """Count whether the turn, if it took the floor, should have, now that its words are final."""
-        if "barged_in" not in turn.known or (dropped is not None and dropped not in _EMPTY):
+        typed = turn.known.get("trigger") == "typed"
+        if "barged_in" not in turn.known or typed or (dropped is not None and dropped not in _EMPTY):
             return
         self._call.judged += 1
         turn.known["judged"] = True
@@ -445,17 +456,6 @@ class Metrics:
         """Count nothing."""
 
 
-def end_of_words(words: object) -> float | None:
-    """The second of stream audio at which the last of some words ends, None if that is not known.
-
-    `words` have an `end` each, as `turnkit.wire.Word` does. Flux's times of neighbours may overlap, so it is the
-    latest of all ends, provided that the last word has one.
-    """
-    if not isinstance(words, (tuple, list)) or not words or getattr(words[-1], "end", None) is None:
-        return None
-    return max(float(word.end) for word in words if word.end is not None)
-
-
 def measure(records: Iterable[object]) -> tuple[CallMetrics, list[TurnMetrics]]:
     """The figures of one recorded call, and of its turns in the order in which they were over.
 
@@ -467,15 +467,16 @@ def measure(records: Iterable[object]) -> tuple[CallMetrics, list[TurnMetrics]]:
     return metrics.call, turns
 
 
-_TURN_EVENTS = (Update, StartOfTurn, EagerEndOfTurn, TurnResumed, EndOfTurn)
+_EVENTS = get_args(Event)
 _Handler: TypeAlias = Callable[[Metrics, Any], None]
 
 _HANDLERS: dict[type, _Handler] = {
-    **dict.fromkeys(_TURN_EVENTS, Metrics._on_nothing),
+    **dict.fromkeys(get_args(TurnEvent), Metrics._on_turn_event),
     PlaybackStarted: Metrics._on_playback,
     PlaybackAdvanced: Metrics._on_playback,
     PlaybackFinished: Metrics._on_finished,
     Initiate: Metrics._on_nothing,
+    Interrupt: Metrics._on_interrupt,
     Protect: Metrics._on_nothing,
     DraftDiscarded: Metrics._on_nothing,
     Busy: Metrics._on_nothing,

@@ -42,12 +42,12 @@ class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
         turn: Id of the turn.
         started_at: Engine time of its TurnStarted; None if it began before the record did.
         ended_at: Engine time of its Commit or TurnDropped; None if it was open at the end of the record.
-        trigger: Trigger of its Commit; None if it got none.
+        trigger: Trigger of its Commit; None if it got none. A turn that was `typed` has none of Flux's times.
         dropped: Reason for which it got no Commit; None if it did, or is open.
         words_to_commit: Seconds from the end of its last word to its Commit. The end of the word is Flux's own, known
-            only where word times came with the message (`last_word`). From there to the `audio_end` of the turn's last
-            message is audio time; from the arrival of that message to the Commit is engine time (0, unless the turn
-            had to wait).
+            only where word times came with its EndOfTurn or EagerEndOfTurn. From there to the `audio_end` of the turn's
+            last message is audio time; from the arrival of that message to the Commit is engine time (0, unless the
+            turn had to wait).
         news_to_commit: The same from the `audio_end` of the message that brought its last new words: a lower bound for
             want of word times, because those words ended at or before it. None if the last message itself brought new
             words.
@@ -63,11 +63,11 @@ class TurnMetrics(msgspec.Struct, frozen=True, kw_only=True):
         saved: Seconds by which the first sound would have come later had the bot begun at the Commit: the lesser of
             `lead` and `first_chunk`, because a draft that is ready before the Commit has to wait for it. None unless a
             draft was kept, `FirstChunk` is reported, and a first sound was heard.
-        response_gap: Seconds from the Commit to the first sound of the reply; None if no playback was reported.
+        response_gap: Seconds from the Commit to the first sound of the reply; None if nobody reported its playback.
         words_to_sound: Seconds of `words_to_commit` and `response_gap` together.
         tokens: Tokens that the bot reported for replies to this turn (fact `TokensUsed`); None if it reported none.
         wasted_tokens: Tokens of its wasted drafts among them; None if it reported none.
-        barged_in: Id of the reply that the turn cut off; None if it did not take the floor.
+        barged_in: Id of the reply that the turn cut off; None if it did not take the floor, or the host took it.
         reaction: Seconds from its TurnStarted to its BargeIn, in which the barge-in policy decided; 0.0 if the first
             word did.
         released: Seconds from the BargeIn to ReplyEnded, which the callbacks for it took. It says nothing about the
@@ -149,7 +149,8 @@ class CallMetrics(msgspec.Struct, kw_only=True):
         committed: Number of turns that got a Commit.
         dropped: Number of turns that got none, by reason.
         triggers: Number of Commits by trigger; those that neither Flux nor turnkit is known to use as `other`.
-        initiated: Number of replies that the agent began unasked.
+        initiated: Number of replies that the agent began unasked; one that a turn cancelled and that was offered again
+            counts anew.
         refused: Number of replies that the agent wanted to begin unasked, and was refused the floor for.
         words_to_commit: Seconds from the end of the last word to the Commit.
         news_to_commit: Seconds from the last new words to the Commit, a lower bound.
@@ -166,7 +167,10 @@ class CallMetrics(msgspec.Struct, kw_only=True):
         tokens: Tokens as reported.
         wasted_tokens: Tokens of wasted drafts, as reported.
         replies: Number of committed replies that ended, by outcome.
-        barge_ins: Number of barge-ins.
+        silent: Number of replies that finished without a sound: their authors wanted none.
+        unreported: Number of replies whose playback nobody reported: when they were heard, and whether, is not known.
+        barge_ins: Number of barge-ins; not those of the host.
+        interrupts: Number of times that the host took the floor for the user: a key, a typed text.
         judged: Number of barge-ins that can be told right from wrong.
         false_barge_ins: Number of those that were wrong, by kind.
         reaction: Seconds from TurnStarted to BargeIn.
@@ -205,7 +209,10 @@ class CallMetrics(msgspec.Struct, kw_only=True):
     tokens: int = 0
     wasted_tokens: int = 0
     replies: Counter[Outcome] = _counter()
+    silent: int = 0
+    unreported: int = 0
     barge_ins: int = 0
+    interrupts: int = 0
     judged: int = 0
     false_barge_ins: Counter[FalseBargeIn] = _counter()
     reaction: Samples = _samples()
@@ -269,7 +276,7 @@ class CallMetrics(msgspec.Struct, kw_only=True):
         return [
             ("calls", _calls(self)),
             ("turns", _turns(self)),
-            ("replies", split(self.replies.total(), self.replies)),
+            ("replies", _replies(self)),
             ("last word to commit", spread(self.words_to_commit, "turn")),
             ("last new words to commit", spread(self.news_to_commit, "turn", at_least=True)),
             ("response gap", spread(self.response_gap, "turn")),
@@ -282,6 +289,7 @@ class CallMetrics(msgspec.Struct, kw_only=True):
             ("barge-ins", _barge_ins(self)),
             ("start of turn to barge-in", spread(self.reaction, "barge-in")),
             ("barge-in to silence", spread(self.silence, "barge-in")),
+            ("interrupts by the host", f"{self.interrupts:,}"),
             ("holds", _held(self)),
             ("stalls", f"{self.stalls:,}"),
             ("stream losses", _losses(self)),
@@ -309,6 +317,13 @@ def _turns(call: CallMetrics) -> str:
     if call.open_turns:
         parts.append(f"{call.open_turns:,} open")
     return f"{call.turns:,}: {', '.join(parts)}" if parts else f"{call.turns:,}"
+
+
+def _replies(call: CallMetrics) -> str:
+    parts = [f"{call.silent:,} without a sound"] if call.silent else []
+    if call.unreported:
+        parts.append(f"{call.unreported:,} whose playback nobody reported")
+    return split(call.replies.total(), call.replies) + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _drafts(call: CallMetrics) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..turns.events import EndOfTurn, TurnEvent
+from ..turns.events import EagerEndOfTurn, EndOfTurn, TurnEvent
 from ..turns.words import has_words, same_words
 from .figures import TurnMetrics
 
@@ -27,12 +27,13 @@ class LastMessage:
         self.end_at: float | None = None
 
     @classmethod
-    def after(cls, before: LastMessage | None, event: TurnEvent, at: float, last_word: float | None) -> LastMessage:
+    def after(cls, before: LastMessage | None, event: TurnEvent, at: float) -> LastMessage:
         """The last message once `event` has come, given the one `before` it of the same turn."""
         message = cls(event.turn_index)
         message.at = at
         message.audio_end = event.audio_end if event.audio_end > 0 else None
         message.end_at = at if isinstance(event, EndOfTurn) else None
+        last_word = _end_of_words(event) if isinstance(event, (EagerEndOfTurn, EndOfTurn)) else None
         text = "" if before is None else before.text
         # Asked in the order of cost: most messages repeat the words.
         if event.transcript != text and has_words(event.transcript) and not same_words(event.transcript, text):
@@ -61,6 +62,16 @@ class LastMessage:
 
     def _since(self, audio: float, now: float) -> float | None:
         return None if self.audio_end is None else max(0.0, self.audio_end - audio) + now - self.at
+
+
+def _end_of_words(event: EagerEndOfTurn | EndOfTurn) -> float | None:
+    """The second of stream audio at which the last word ends, None if that is not known.
+
+    Flux's times of neighbours may overlap, so it is the latest of all ends, provided that the last word has one.
+    """
+    if not event.words or event.words[-1].end is None:
+        return None
+    return max(word.end for word in event.words if word.end is not None)
 
 
 class OpenTurn:
@@ -123,6 +134,7 @@ class OpenReply:
         "heard_at",
         "over",
         "released",
+        "reported",
         "silent",
         "tokens",
         "turn",
@@ -139,6 +151,7 @@ class OpenReply:
         self.cut_by: OpenTurn | None = None
         self.heard = ""
         self.tokens = 0
+        self.reported = True  # whether anybody reports its playback, as far as is known
         self.over = self.wasted = self.released = self.silent = False
 
     @property

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..turns.events import EagerEndOfTurn, EndOfTurn, Event, ReplyEnded, Signal
+from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import TurnInfo
-from .collector import Metrics, end_of_words
+from .collector import Metrics
 from .figures import CallMetrics, TurnMetrics
 
 
@@ -38,9 +38,8 @@ class Watch:
         self._ready: list[TurnMetrics] = []  # measured, but not told of: all that happened is taken first
 
     def fed(self, at: float, event: Event, signals: Iterable[Signal], message: TurnInfo | None = None) -> None:
-        """The machine was fed; the words of a message are looked at only where a turn may end: that costs a decode."""
-        ends = message is not None and isinstance(event, (EagerEndOfTurn, EndOfTurn))
-        self._take(event, at, end_of_words(message.words) if message is not None and ends else None)
+        """The machine was fed."""
+        self._take(event, at)
         for signal in signals:
             self._take(signal, signal.at)
         self._tell()
@@ -75,8 +74,8 @@ class Watch:
             if self._on_call is not None:
                 self._on_call(self.metrics.call)
 
-    def _take(self, item: Event | Signal | ReplyEnded, at: float, last_word: float | None = None) -> None:
-        self._ready += self.metrics.take(item, at, last_word=last_word)
+    def _take(self, item: Event | Signal | ReplyEnded, at: float) -> None:
+        self._ready += self.metrics.take(item, at)
 
     def _pass_time(self, at: float) -> None:
         self.metrics.wake(at)

@@ -289,8 +289,6 @@ class Dispatcher:
                     break
                 # All that was decided is carried out; what is still heard ends here.
                 self._cut_off = True
-                if self._machine.floor is not None:
-                    self.callbacks.cancel(self._machine.floor[0])
                 self.replies.close()
         finally:
             self._dispatching = False

@@ -132,6 +132,12 @@ class ReportedPolicy:
     def __repr__(self) -> str:
         return repr(self._policy)
 
+    @property
+    def __name__(self) -> str:
+        """The policy's own, as Notes have it."""
+        name: str = getattr(self._policy, "__name__", type(self._policy).__name__)
+        return name
+
     def __call__(self, situation: Any) -> Any:
         """What the policy answers."""
         try:

@@ -105,7 +105,6 @@ class Feed:
                 raise self._failure
         finally:
             self._end(None)
-            self._items.clear()
 
     async def _more(self) -> bool:
         """Wait until there is something to take; False if there never will be."""

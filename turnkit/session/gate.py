@@ -42,10 +42,6 @@ class Mark:
 class Gate:
     """The gate between what `respond` says and what `speak` gets; the session holds it, and the `Reply` asks it.
 
-    Args:
-        silence: how long the reply has been silent.
-        said: is told each text that was taken.
-
     Attributes:
         is_committed: whether the turn is final, and this reply its answer.
         is_complete: whether nothing more will be said.
@@ -78,29 +74,37 @@ class Gate:
         "silence",
     )
 
-    def __init__(self, silence: Silence, said: Callable[[str], None]) -> None:
+    def __init__(self, silence: Silence) -> None:
         self.is_committed = self.is_complete = self.has_said = False
         self.outcome: Outcome | None = None
         self.heard = ""
         self.silence = silence
-        self._said = said
         self._decided: anyio.Event | None = None  # for whoever waits until it is committed, or over without
         self._changed: anyio.Event | None = None  # for whoever waits until it is heard
         self._room: anyio.Event | None = None  # for whoever waits until there is room
         self._on_first_words: Callable[[], object] | None = None
+        # What there is only where somebody says something here, once it is open.
+        self._said: Callable[[str], None]
         self._entry: MemoryObjectSendStream[Chunk | Mark]
         self._exit: MemoryObjectReceiveStream[Chunk | Mark]
+        self._text: list[str]
         self._held_back = 0  # chunks in it, those on their way among them
         self._taken = 0  # chunks that were ever taken
-        self._text: list[str] = []
         self._mark: Mark | None = None  # the last one
         self._reached: Mark | None = None  # up to where it was heard
         self._asked: Mark | None = None  # up to where a voice that sees no marks has asked for more
         self._sign = -inf  # when the voice last gave a sign
 
-    def open(self, on_first_words: Callable[[], object] | None = None) -> None:
-        """Somebody here will say something; `on_first_words` is called when they first do."""
+    def open(self, said: Callable[[str], None], on_first_words: Callable[[], object] | None = None) -> None:
+        """Somebody here will say something.
+
+        Args:
+            said: is told each text that was taken.
+            on_first_words: is called when they first say something that is no blank. Default None.
+        """
         self._entry, self._exit = anyio.create_memory_object_stream[Chunk | Mark](inf)
+        self._said = said
+        self._text = []
         self._on_first_words = on_first_words
 
     def commit(self) -> None:

@@ -84,7 +84,7 @@ class History:
         return _copies([*self._messages[:start], *asked, *own])
 
     def begin(self, reply: int) -> None:
-        """A reply begins."""
+        """A reply begins that says here what it says."""
         self._replies[reply] = Said(len(self._messages))
 
     def user_said(self, reply: int, transcript: str, unanswered: Iterable[str]) -> None:
@@ -118,11 +118,12 @@ class History:
     def agent_heard(self, reply: int, heard: str) -> None:
         """Of `reply`, `heard` has been heard so far."""
         said = self._replies.get(reply)
-        if said is None:
-            return
-        if said.heard is not None:
+        if said is not None and said.heard is not None:
             said.heard["content"] = heard
         elif heard.strip():
+            if said is None:  # what it says is not said here
+                self.begin(reply)
+                said = self._replies[reply]
             said.heard = {"role": "assistant", "content": heard}
             self._messages.append(said.heard)
             self._owed = len(self._messages)

@@ -61,7 +61,5 @@ class Initiatives:
     def cancelled(self, cancel: Cancel) -> None:
         """A reply to no turn was cancelled: if a turn did it, before its first sound, it waits again, as the first."""
         reply, respond = self._offered
-        if cancel.reason is CancelReason.CLOSED:
-            self._waiting.clear()
-        elif cancel.reply == reply and cancel.reason is CancelReason.NEW_TURN:
+        if cancel.reply == reply and cancel.reason is CancelReason.NEW_TURN:
             self._waiting.appendleft(respond)

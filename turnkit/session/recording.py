@@ -95,7 +95,7 @@ class Recording:
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> None:
         """The machine was fed."""
         # At every message: what `Recorder.fed` does, without the calls.
-        self._append((at, event, signals, message))
+        self._append((at, event, signals))
         if self._flush_at == inf:
             self._flush_after(at)
 

@@ -16,6 +16,7 @@ from ..turns.events import (
     CancelReason,
     Commit,
     DraftDiscarded,
+    DropReason,
     Event,
     Hold,
     Outcome,
@@ -59,7 +60,7 @@ class RunningReply:
         self.playback: ReplyPlayback | None = None
         self.error: BaseException | None = None
         self.reported = True  # whether anybody knows what was heard of it
-        self.watch = anyio.CancelScope()  # of the watch over its silence
+        self.watch: anyio.CancelScope | None = None  # of the watch over its silence
 
 
 class Replies:
@@ -95,13 +96,13 @@ class Replies:
         "_feed",
         "_machine",
         "_name",
+        "_owed",
         "_reply_timeout",
         "_respond",
         "_running",
         "_silence_timeout",
         "_speak",
         "_thread",
-        "_unanswered_since",
         "cut_off",
         "history",
         "initiatives",
@@ -140,7 +141,7 @@ class Replies:
         self._silence_timeout = silence_timeout
         self._busy = False
         self._running: dict[int, RunningReply] = {}
-        self._unanswered_since: int | None = None  # the first turn that has not had an audible answer
+        self._owed: tuple[tuple[int, str], ...] = ()  # turns that may not have had an answer, and their words
 
     @property
     def runs_here(self) -> bool:
@@ -173,18 +174,19 @@ class Replies:
     def begin_or_commit(self, signal: Speculate | Commit) -> None:
         """Before the callbacks, which may rely on it: the turn is in the history, and there is a reply to report on."""
         if isinstance(signal, Speculate):
-            self._start(self._new(signal, self._machine.unanswered, self._respond, speculative=True))
+            self._start(self._new(signal, self._respond, speculative=True))
             return
-        if signal.turn is not None:
-            self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
+        # Also if the agent speaks unasked: words that nobody has answered yet may be among what it is told.
+        self.history.user_said(signal.reply, signal.transcript, signal.unanswered)
         self._commit(signal)
 
     def pause_or_end(self, signal: Signal | ReplyEnded) -> None:
         """After the callbacks: pause, resume or end what the signal, one of `PAUSE_OR_END`, is about."""
         match signal:
             case Cancel(reason=reason):
-                if reason is CancelReason.NEW_TURN:
-                    self._mark_unanswered(signal.turn)
+                running = self._running.get(signal.reply)
+                if running is not None and reason in (CancelReason.NEW_TURN, CancelReason.INTERRUPTED):
+                    self._owe(running.reply)
                 self._end(signal.reply, Outcome.CANCELLED)
             case BargeIn():
                 self._end(signal.reply, Outcome.INTERRUPTED)
@@ -195,27 +197,22 @@ class Replies:
                     running.gate.sign()
                 if running is not None and running.playback is not None:
                     (running.playback.hold if isinstance(signal, Hold) else running.playback.resume)()
-            case TurnDropped():
-                self._mark_unanswered(signal.turn)
+            case TurnDropped(reason=DropReason.SUPERSEDED | DropReason.STREAM_LOST):
+                self._add_owed(signal.turn, signal.transcript)
             case _:
                 pass
 
-    def _new(
-        self, signal: Speculate | Commit, unanswered: tuple[str, ...], respond: Respond | None, *, speculative: bool
-    ) -> RunningReply:
-        if not unanswered:
-            self._unanswered_since = None
-        since = signal.turn if self._unanswered_since is None else self._unanswered_since
+    def _new(self, signal: Speculate | Commit, respond: Respond | None, *, speculative: bool) -> RunningReply:
+        since = self._first_owed(signal.unanswered)
+        if since is None:
+            since = signal.turn
         key = f"{self._name}:reply-{signal.reply}" if since is None else f"{self._name}:turn-{since}"
         silence = Silence(self._reply_timeout, self._silence_timeout)
-        silence.pause(self, self._busy)
-        gate = Gate(silence, lambda text: self.history.agent_said(signal.reply, text))
-        self.history.begin(signal.reply)
+        if self._busy:
+            silence.pause(self, True)
+        gate = Gate(silence)
         reply = Reply(
-            signal.reply,
-            signal.turn,
-            signal.transcript,
-            unanswered,
+            signal,
             key,
             speculative=speculative,
             messages=self._messages,
@@ -234,26 +231,39 @@ class Replies:
             respond = self._respond
             if signal.trigger == "initiate" and self.initiatives is not None:
                 respond = self.initiatives.begin(signal.reply) or respond
-            running = self._new(signal, signal.unanswered, respond, speculative=False)
+            running = self._new(signal, respond, speculative=False)
             self._start(running)
-        running.reply.transcript = signal.transcript
+        running.reply.transcript, running.reply.words = signal.transcript, signal.words
+        running.reply.languages = signal.languages
         running.gate.commit()
 
-    def _mark_unanswered(self, turn: int | None) -> None:
-        if self._machine.unanswered:
-            self._owe(turn)
+    def _owe(self, reply: Reply) -> None:
+        """Nothing was heard of this reply: its turn, if it has one, is still owed an answer."""
+        if reply.turn is not None and reply.is_committed:
+            self._add_owed(reply.turn, reply.transcript)
 
-    def _owe(self, turn: int | None) -> None:
-        """This turn, if any, is owed an answer, unless that of an earlier one is."""
-        if self._unanswered_since is None:
-            self._unanswered_since = turn
+    def _add_owed(self, turn: int, text: str) -> None:
+        self._owed = tuple(sorted({**dict(self._owed), turn: text}.items()))
+
+    def _first_owed(self, unanswered: tuple[str, ...]) -> int | None:
+        """The oldest turn that these words are of, oldest first; what they are not of has been answered."""
+        left, owed = list(unanswered), list[tuple[int, str]]()
+        for turn, text in reversed(self._owed):
+            if left and text == left[-1]:
+                left.pop()
+                owed.insert(0, (turn, text))
+        self._owed = tuple(owed)
+        return owed[0][0] if owed else None
 
     def _start(self, running: RunningReply) -> None:
         reply = running.reply.id
         self._running[reply] = running
         if self._speak is not None and self.tasks is not None:
-            running.gate.open(lambda: self._fact("FirstChunk", {"reply": reply}))
-            running.scope = anyio.CancelScope()
+            self.history.begin(reply)
+            running.gate.open(
+                lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
+            )
+            running.scope, running.watch = anyio.CancelScope(), anyio.CancelScope()
             self.tasks.start_soon(self._run, running)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
@@ -293,20 +303,19 @@ class Replies:
                 self.history.agent_heard(event.reply, event.heard)
             elif isinstance(event, PlaybackFinished):
                 if event.failed and floor is not None and floor[1] is ReplyState.PENDING:
-                    self._owe(running.reply.turn)
+                    self._owe(running.reply)
                 # Before the machine goes on to whoever has been waiting for the floor.
                 self._end(event.reply, Outcome.FINISHED)
             else:
                 running.gate.sign()
         self._feed(event)
-        if not self._machine.unanswered:
-            self._unanswered_since = None
 
     # The run of a reply -------------------------------------------------------------------------------------------
 
     async def _run(self, running: RunningReply) -> None:
         """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
         assert running.scope is not None
+        assert running.watch is not None
         ended = False
         try:
             with running.scope:
@@ -382,6 +391,7 @@ class Replies:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
         silence = running.gate.silence
         await running.gate.decided()
+        assert running.watch is not None
         with running.watch:
             await silence.wait()
             if running.reply.outcome is None:

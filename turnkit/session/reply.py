@@ -9,7 +9,7 @@ from typing import TypeAlias
 import anyio
 
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.events import Outcome
+from ..turns.events import Commit, Outcome, Speculate
 from .gate import Chunk, Gate
 from .history import Message
 
@@ -29,6 +29,8 @@ class Reply:
         turn: the turn it answers; None if the agent speaks unasked.
         transcript: the words to answer; empty if the agent speaks unasked.
         unanswered: the words of earlier turns that never got an audible answer, oldest first.
+        words: those of `transcript`, with their times and confidence, where Flux gives them.
+        languages: those that Flux has heard in the turn, where it tells: to choose a voice by.
         speculative: whether it began as a draft.
         key: a name for effects that must happen once: the same for every attempt to answer the same turn, and for a
             later reply that makes up for an unanswered one. Give it to whoever books, pays or writes, as the name of
@@ -38,20 +40,19 @@ class Reply:
 
     def __init__(
         self,
-        id: int,
-        turn: int | None,
-        transcript: str,
-        unanswered: tuple[str, ...],
+        signal: Speculate | Commit,
         key: str,
         *,
         speculative: bool,
         messages: Callable[[Reply], list[Message]],
         gate: Gate,
     ) -> None:
-        self.id = id
-        self.turn = turn
-        self.transcript = transcript
-        self.unanswered = unanswered
+        self.id = signal.reply
+        self.turn = signal.turn
+        self.transcript = signal.transcript
+        self.unanswered = signal.unanswered
+        self.words = signal.words
+        self.languages = signal.languages
         self.speculative = speculative
         self.key = key
         self._messages = messages

@@ -177,12 +177,15 @@ class Session:
         """The policies as the machine gets them: what those of the host raise is told, and not only noted."""
         policies: dict[str, Any] = {"barge_in": barge_in, "speculation": speculation}
         return {
-            name: ReportedPolicy(policy, lambda *failed: self._dispatcher.policy_failed(*failed))
+            name: ReportedPolicy(policy, self._policy_failed)
             for name, policy in policies.items()
             # What is no policy the machine refuses.
             if policy is not _IMMEDIATE and policy is not _ON_EAGER
             if callable(policy) and not isinstance(policy, type)
         }
+
+    def _policy_failed(self, policy: object, error: Exception) -> None:
+        self._dispatcher.policy_failed(policy, error)
 
     # Callbacks ----------------------------------------------------------------------------------------------------
 
@@ -417,11 +420,11 @@ class Session:
 
         Args:
             fact: its name.
-            fields: what there is to know of it, as plain values; none may be called `at` or `fact`.
+            fields: what there is to know of it, as plain values, under any names.
 
         Raises:
             LocalProtocolError: where it is recorded, for a fact without a name, and for fields that are no plain
-                values, or called as the line's own; and if called from another thread.
+                values; and if called from another thread.
         """
         self._thread.check("record")
         self._dispatcher.observers.fact(fact, fields)

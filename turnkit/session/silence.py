@@ -11,6 +11,7 @@ from ..turns.events import Hold
 
 CHARACTERS = 15.0
 """That a voice says in a second."""
+_NOTHING: frozenset[object] = frozenset()  # one for all, as most replies have none
 _BYTES = 8000.0  # of audio in a second, at the least: what a voice that does not report may still be busy with
 
 
@@ -44,7 +45,7 @@ class Silence:
         self._later = later
         self._since = inf
         self._allowed = 0.0
-        self._pauses: set[object] = set()
+        self._pauses: frozenset[object] = _NOTHING
         self._work = 0
         self._said = self._reported = self._complete = self.owed = False
         self._scope: anyio.CancelScope | None = None
@@ -101,7 +102,8 @@ class Silence:
 
     def pause(self, who: object, on: bool) -> None:
         """Stand still, or not `on`, go on, for this reason."""
-        (self._pauses.add if on else self._pauses.discard)(who)
+        if on != (who in self._pauses):
+            self._pauses = self._pauses | {who} if on else self._pauses - {who}
         self.restart()
 
     def restart(self) -> None:

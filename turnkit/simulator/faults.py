@@ -14,13 +14,14 @@ named, at the next that it can act on. Several compose, in the order given. Noth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import isfinite
 from random import Random
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 
+from ..checks import check_strings
 from ..errors import ConfigError
 from .fault_moments import Moment
 
@@ -368,8 +369,8 @@ class RandomFaults(msgspec.Struct, frozen=True):
 
     Attributes:
         rate: the chance of a fault at each message and at each upgrade, 0 to 1.
-        kinds: what to choose from, each as `name` or `name:value`; refusals are chosen at upgrades, the others at
-            messages.
+        kinds: what to choose from, one or several, each as `name` or `name:value`; refusals are chosen at upgrades,
+            the others at messages.
         seed: of the choice. Default None: the simulator's own.
 
     Raises:
@@ -380,7 +381,14 @@ class RandomFaults(msgspec.Struct, frozen=True):
     kinds: tuple[str, ...] = USUAL_CHANCES
     seed: int | None = None
 
+    if TYPE_CHECKING:  # more is taken than is kept
+
+        def __init__(
+            self, rate: float, kinds: str | Iterable[str] = USUAL_CHANCES, seed: int | None = None
+        ) -> None: ...
+
     def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "kinds", check_strings("random faults, kinds", self.kinds))
         if isinstance(self.rate, bool) or not isinstance(self.rate, (int, float)) or not 0 <= self.rate <= 1:
             raise ConfigError(f"random faults, rate={self.rate!r}: must be a chance from 0 to 1 at each message")
         if not self.kinds:

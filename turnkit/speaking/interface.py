@@ -1,4 +1,4 @@
-"""The interface between a session and a `speak`: `Playback` and `Speak`."""
+"""The interface between a session and a `speak`: `Playback`, `Mark` and `Speak`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ class Playback(Protocol):
 
     async def wait_resumed(self) -> None:
         """Wait until the playback may go on; at once if it may."""
+
+
+class Mark(Protocol):
+    """A place in what a reply says, between its chunks: what came before it is to be said now.
+
+    Chunks that have a method `with_marks` give marks between text and audio when iterated over by way of it; a `speak`
+    that iterates over the chunks themselves never sees one.
+    """
+
+    def heard(self) -> None:
+        """Report that all that came before the mark has been heard."""
 
 
 class Speak(Protocol):

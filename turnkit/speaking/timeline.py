@@ -1,8 +1,10 @@
 """The timeline of a reply: how much of it was heard, word by word, from what was queued and what was played.
 
 A reply is text in pieces, each with a stretch of audio; the pieces are played one after another, without a gap that the
-player's clock would count. Within a piece the time of a word is the one the TTS gave it; between two known times, words
-take time in proportion to their characters. A word has been heard once it was played to its end: of one cut short
+player's clock would count. Within a piece the time of a word is the one the TTS gave it; a word that the TTS reads in
+another way than it is written ("40" as "forty") is over with the last of what stands for it, and what cannot be told
+apart is heard with the next word that can. In a piece without times, words take time in proportion to their characters.
+A word has been heard once it was played to its end: of one cut short
 nobody can say that it was understood, and an LLM that believes it has said what nobody heard does more harm than one
 that says a word twice.
 
@@ -14,22 +16,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import pairwise
 from math import inf
 
 from ..checks import LATEST, is_number, shown
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.words import LETTER_AS_WORD
-
-WordTiming = tuple[str, float, float]
-"""A word as the TTS names it, its start and its end in seconds."""
+from .alignment import WORD, Alignment, SpokenEnds, WordTiming
 
 _ROUNDING = 1e-6  # seconds: what adding up the lengths of pieces of audio may be off by
-_SEARCHED_AHEAD = 40  # characters: how far on a word is looked for, if the TTS spells out what stands before it
-
-_MARKS = re.compile(r"[^\w\s]*")
-# A letter that counts as a word; its punctuation is none, but goes with the word that it follows.
-_LETTER = rf"(?=\w){LETTER_AS_WORD}"
-_WORD = re.compile(rf"{_LETTER}[^\w\s]*|(?:(?!{_LETTER})\S)+")
 _SPOKEN = re.compile(r"\w")
 
 
@@ -53,6 +47,7 @@ class Timeline:
         self._text = ""
         self._pieces: list[_Piece] = []
         self._text_ends: list[int] = []
+        self._breaks: list[int] = []  # where no word goes on
         self._word_ends: list[int] | None = []
 
     @property
@@ -73,15 +68,23 @@ class Timeline:
             for start, end in self._spans()
         )
 
-    def add(self, text: str, seconds: float | None = None, words: Iterable[WordTiming] | None = None) -> None:
+    def add(
+        self,
+        text: str,
+        seconds: float | None = None,
+        words: Iterable[WordTiming] | None = None,
+        *,
+        spoken: str | None = None,
+    ) -> None:
         """Append a piece of the reply; a word may begin in one piece and end in the next.
 
         Args:
             text: of the piece; empty for audio without words.
             seconds: the length of its audio. Default None: not known; the piece may then `extend` and should `settle`,
                 unless `words` are given: it then lasts until the last of them ends.
-            words: timings from the beginning of the piece, in order; those that are not in the text (the TTS may spell
-                out numbers) are passed over. Default None.
+            words: timings from the beginning of the piece, in order; the TTS may name what it makes of the text, such
+                as "forty" for "40". Default None.
+            spoken: what the TTS was given for the text, if that is another. Default None: the text itself.
 
         Raises:
             LocalProtocolError: for lengths and timings that cannot be; nothing was added.
@@ -91,10 +94,14 @@ class Timeline:
             _check_seconds("add", seconds)
         if self._pieces:
             self._pieces[-1].close()
-        piece = _Piece(text, len(self._text), self.duration, self._rate)
+        piece = _Piece(text, spoken, len(self._text), self.duration, self._rate)
         piece.add_timings(timings)
         if seconds is not None or words is not None:
-            piece.length = piece.last if seconds is None else seconds
+            piece.close(
+                max((end for word, _, end in timings if _SPOKEN.search(word)), default=0.0)
+                if seconds is None
+                else seconds
+            )
         self._text += text
         self._pieces.append(piece)
         self._text_ends.append(len(self._text))
@@ -131,12 +138,27 @@ class Timeline:
         piece = self._open_piece("settle")
         if seconds is not None:
             _check_seconds("settle", seconds)
-        piece.length = seconds if seconds is not None else piece.grown or 0.0
+        piece.close(piece.grown or 0.0 if seconds is None else seconds)
+
+    def drop(self) -> None:
+        """Close the last piece, of which no sound came: it takes no time, and is never heard.
+
+        Raises:
+            LocalProtocolError: if there is no piece whose length is open; nothing was changed.
+        """
+        piece = self._open_piece("drop")
+        piece.close(0.0)
+        piece.silent = True
+
+    def end_word(self) -> None:
+        """End the word that is being said, whatever letter comes next: there is a pause, or it is another sentence."""
+        self._breaks.append(len(self._text))
+        self._word_ends = None
 
     def heard(self, played: float) -> str:
         """The text up to the end of the last word that has been played, exactly as it was said.
 
-        It only grows with `played` and never ends within a word.
+        It only grows with `played` and never ends within a word. Of pieces without a sound, see `drop`, it has nothing.
 
         Args:
             played: seconds; `inf` has heard all.
@@ -149,9 +171,9 @@ class Timeline:
         """
         _check_seconds("heard", played, finite=False)
         if played == inf or (played >= self.duration - _ROUNDING and not (self._pieces and self._pieces[-1].growing)):
-            return self._text
+            return self._sounded(len(self._text))
         count = bisect_right(self._ends(), played + _ROUNDING, key=self._time_at)
-        return self._text[: self._ends()[count - 1]] if count else ""
+        return self._sounded(self._ends()[count - 1]) if count else ""
 
     def next_end(self, played: float) -> float:
         """When the next word will have been heard.
@@ -170,13 +192,19 @@ class Timeline:
         count = bisect_right(ends, played + _ROUNDING, key=self._time_at)
         return self._time_at(ends[count]) if count < len(ends) else inf
 
+    def _sounded(self, end: int) -> str:
+        """The text up to there, without the pieces of which no sound came."""
+        spans = zip([0, *self._text_ends], self._text_ends, self._pieces, strict=False)
+        return "".join(self._text[begin : min(stop, end)] for begin, stop, piece in spans if not piece.silent)
+
     def _open_piece(self, call: str) -> _Piece:
         if not self._pieces or self._pieces[-1].length is not None:
             raise LocalProtocolError(f"{call}(): the last piece must be one whose length is open; there is none")
         return self._pieces[-1]
 
     def _spans(self) -> list[tuple[int, int]]:
-        return [match.span() for match in _WORD.finditer(self._text)]
+        parts = pairwise([0, *self._breaks, len(self._text)])
+        return [match.span() for begin, end in parts for match in WORD.finditer(self._text, begin, end)]
 
     def _ends(self) -> list[int]:
         if self._word_ends is None:
@@ -194,30 +222,17 @@ class Timeline:
 class _Piece:
     """A stretch of text, from `start` in the whole, and of audio, from `began`; times inside are from its beginning."""
 
-    __slots__ = (
-        "_cursor",
-        "_known_offsets",
-        "_known_times",
-        "_rate",
-        "_timed",
-        "began",
-        "grown",
-        "length",
-        "start",
-        "text",
-    )
+    __slots__ = ("_alignment", "_ends", "_rate", "began", "grown", "length", "silent", "spoken", "start")
 
-    def __init__(self, text: str, start: int, began: float, rate: float) -> None:
-        self.text = text
+    def __init__(self, text: str, spoken: str | None, start: int, began: float, rate: float) -> None:
+        self.spoken = text if spoken is None else spoken  # what the voice was given for it
         self.start = start
         self.began = began
         self.grown: float | None = None  # what has come of its audio, None if nothing is said about it
         self.length: float | None = None  # how long it is, once that is known
-        self._cursor = 0  # what stands before it has had its timing
-        # Known points, both never falling: at this offset, that many seconds.
-        self._known_offsets = [len(text) - len(text.lstrip())]
-        self._known_times = [0.0]
-        self._timed: set[int] = set()
+        self.silent = False
+        self._alignment = Alignment(self.spoken)
+        self._ends = None if self.spoken == text else SpokenEnds(text, self.spoken)
         self._rate = rate
 
     @property
@@ -226,76 +241,49 @@ class _Piece:
         return self.length is None and self.grown is not None
 
     @property
-    def last(self) -> float:
-        """When the last word ends of those that have a timing."""
-        return self._known_times[-1]
-
-    @property
     def seconds(self) -> float:
         """Its length, as far as is known."""
         if self.length is not None:
             return self.length
-        return max(len(self.text.strip()) / self._rate, self.grown or 0.0, self.last)
+        return max(len(self.spoken.strip()) / self._rate, self.grown or 0.0, self._alignment.last)
 
     @property
     def end(self) -> float:
         return self.began + self.seconds
 
-    def close(self) -> None:
-        """Fix its length: nothing more will be known about it."""
+    def close(self, length: float | None = None) -> None:
+        """Fix its length, by what is known if it is not given: nothing more will be known about it."""
         if self.length is None:
-            self.length = self.seconds if self.grown is None else max(self.grown, self.last)
-
-    def is_timed(self, offset: int) -> bool:
-        return offset - self.start in self._timed
+            if length is None:
+                length = self.seconds if self.grown is None else max(self.grown, self._alignment.last)
+            self.length = length
+            self._alignment.close()
 
     def add_timings(self, timings: Iterable[WordTiming]) -> None:
         """Take the timings of words, in the order of the text."""
-        for word, start, end in timings:
-            found = self._find(word)
-            if found is None:
-                continue
-            first, after = found
-            after = self._after_marks(after)
-            self._known_offsets += (max(first, self._known_offsets[-1]), after)
-            self._known_times.append(max(start, self._known_times[-1]))
-            self._known_times.append(max(end, self._known_times[-1]))
-            self._timed.add(after)
-            self._cursor = after
+        self._alignment.add(timings)
 
-    def _after_marks(self, offset: int) -> int:
-        """Punctuation right after a word is not said: it is heard with it."""
-        match = _MARKS.match(self.text, offset)
-        return match.end() if match else offset
-
-    def _find(self, word: str) -> tuple[int, int] | None:
-        """Where the timed word stands, the next in the text or, as a whole word, not far on."""
-        spoken = [match.start() for match in _SPOKEN.finditer(word)]
-        if not spoken:
-            return None
-        letters = re.escape(word[spoken[0] : spoken[-1] + 1])
-        here = re.compile(rf"[\W_]*?({letters})", re.IGNORECASE).match(self.text, self._cursor)
-        if here is not None:
-            return here.span(1)
-        there = re.compile(rf"(?<!\w){letters}(?!\w)", re.IGNORECASE).search(self.text, self._cursor)
-        return there.span() if there is not None and there.start() - self._cursor <= _SEARCHED_AHEAD else None
+    def is_timed(self, offset: int) -> bool:
+        return self._alignment.end_of(self._inside(offset)) is not None
 
     def time_at(self, offset: int) -> float:
         """Seconds of the whole reply at which what stands before `offset` has been played."""
-        inside = offset - self.start
-        index = bisect_left(self._known_offsets, inside)
-        if index < len(self._known_offsets) and self._known_offsets[index] == inside:
-            return self.began + min(self._known_times[index], self.seconds)
-        last = len(self.text.rstrip())
-        if index < len(self._known_offsets):
-            after, later = self._known_offsets[index], self._known_times[index]
-        elif inside == last and self.growing:
+        inside = self._inside(offset)
+        if self._alignment.has_times:
+            over = self._alignment.end_of(inside)
+            if over is None:
+                over = self.seconds if self.length is not None else inf
+            return self.began + min(over, self.seconds) if over < inf else inf
+        begin, last = len(self.spoken) - len(self.spoken.lstrip()), len(self.spoken.rstrip())
+        if inside >= last and self.growing:
             return inf  # more of its audio may come
-        else:
-            after, later = last, self.seconds
-        before, earlier = self._known_offsets[index - 1], self._known_times[index - 1]
-        share = (inside - before) / (after - before)
-        return self.began + min(earlier + share * max(later - earlier, 0.0), self.seconds)
+        share = (inside - begin) / (last - begin) if last > begin else 1.0
+        return self.began + min(max(share, 0.0), 1.0) * self.seconds
+
+    def _inside(self, offset: int) -> int:
+        """The offset in what the voice was given."""
+        inside = offset - self.start
+        return inside if self._ends is None else self._ends.at(inside)
 
 
 def _check_seconds(call: str, seconds: float, *, finite: bool = True) -> None:

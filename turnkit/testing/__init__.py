@@ -62,6 +62,6 @@ __all__ = [
     "virtual_time",
 ]
 
-__getattr__ = on_first_use(
+__getattr__, __dir__ = on_first_use(
     __name__, {"BotRules": "bot_rules", "MachineRules": "machine_rules", "strategies": "strategies"}
 )

@@ -30,6 +30,7 @@ from ..turns.events import (  # noqa: E402
     EndOfTurn,
     Event,
     Initiate,
+    Interrupt,
     Note,
     NoteKind,
     PlaybackAdvanced,
@@ -116,10 +117,11 @@ class MachineRules:
 
     def check(self, event: Event | None, signals: tuple[Signal, ...]) -> None:
         """Assert that the step was by the rules; extend it by those of your own."""
+        # The referee first: it goes on to watch the close, also after a policy that failed.
+        self.referee.check(event, signals, self.at)
         for signal in signals:
             if isinstance(signal, Note) and signal.kind is NoteKind.POLICY_FAILED:
                 assert self.policies_may_fail, f"a policy failed: {signal.detail}"
-        self.referee.check(event, signals, self.at)
 
     @rule(kind=turn_events, text=texts, ahead=st.integers(-1, 2), confidence=st.floats(0, 1), lapse=lapses)
     def flux_says(self, kind: type[Any], text: str, ahead: int, confidence: float, lapse: float) -> None:
@@ -144,7 +146,8 @@ class MachineRules:
         assert self.machine.floor is not None
         reply, state = self.machine.floor
         usual = [PlaybackStarted(reply)] if state is ReplyState.PENDING else [PlaybackAdvanced(reply, heard)]
-        self.feed(data.draw(st.sampled_from([*usual, *usual, PlaybackFinished(reply)])), lapse)
+        ends = [PlaybackFinished(reply), PlaybackFinished(reply, failed=True)]
+        self.feed(data.draw(st.sampled_from([*usual, *usual, *usual, *ends])), lapse)
 
     @rule(reply=st.integers(-1, 12), heard=texts, on=st.booleans(), data=st.data(), lapse=lapses)
     def the_host_says_anything(self, reply: int, heard: str, on: bool, data: st.DataObject, lapse: float) -> None:
@@ -152,9 +155,11 @@ class MachineRules:
         events: list[Event] = [
             PlaybackStarted(reply),
             PlaybackAdvanced(reply, heard),
-            PlaybackFinished(reply),
+            PlaybackFinished(reply, failed=on),
             Protect(reply, on),
             Initiate(on),
+            Initiate(on, wait=True),
+            Interrupt(heard),
             DraftDiscarded(reply, "failed"),
             Busy(on),
             StreamLost("gone"),

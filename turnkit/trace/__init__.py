@@ -3,7 +3,7 @@
 A trace is JSON lines in UTF-8. Every `at` is a second of the monotonic clock that the machine was told, written so
 that it is read back bit for bit. The first line is the header:
 
-    {"trace": 1, "turnkit": "0.1.0", "session": "4f1c", "began": "2026-11-20T18:04:05.250+00:00", "began_at": 812.5,
+    {"trace": 2, "turnkit": "0.1.0", "session": "4f1c", "began": "2026-11-20T18:04:05.250+00:00", "began_at": 812.5,
      "settings": {"barge_in": "MinWords(count=2)", "hold_timeout": 2.0, ...}, "options": {"eot_threshold": 0.7, ...},
      "redacted": false}
 
@@ -13,21 +13,21 @@ that it is read back bit for bit. The first line is the header:
 `redacted` whether words were replaced. Then, in the order in which things happened, one of these a line:
 
     {"at": 1.25, "event": "Update", "turn_index": 0, ...}        fed to the machine: an event and its fields
-    {"at": 9.5, "event": "EndOfTurn", ..., "words": [["Tea,", 8.1, 8.4, 0.98], ...]}
     {"at": 3.25, "wake": true}                                   time passed: the first wake, and each with signals
     {"at": 99.5, "close": true}                                  the machine was closed
     {"signal": "Commit", "at": 9.5, "turn": 0, ...}              what the machine answered to the line above
     {"signal": "ReplyEnded", "at": 12.75, ...}                   the session's own report; its own Notes likewise
-    {"at": 9.75, "fact": "FirstChunk", "reply": 3}               what the machine is not told
+    {"at": 9.75, "fact": "FirstChunk", "fields": {"reply": 3}}   what the machine is not told
     {"at": 1.25, "frame": {"type": "TurnInfo", ...}}             a frame of Flux whole, only if asked for
     {"at": 99.5, "end": "closed"}                                the last line; "full" if the file reached its bound
 
-`words` stands on EagerEndOfTurn and EndOfTurn where Flux gave any: word, start and end in seconds of stream audio
-(null if not given), confidence. Facts of the session are `Connected` (`request_id`), `Configured` (`thresholds`,
+Words with their times are lists: word, start and end in seconds of stream audio (null if not given), confidence. The
+error of a ReplyEnded is not written. Facts of the session are `Connected` (`request_id`), `Configured` (`thresholds`,
 `keyterms`, `language_hints`, ... now in force), `FirstChunk` (`reply` has begun to say something, held back or not)
 and `RespondEnded` (`reply`'s `respond` is done); a host adds its own with `Session.record`, such as `TokensUsed`
 (`reply`, `tokens`). Readers skip kinds and fields they do not know. A file without its last line was cut off, by a
-crash for instance, and reads up to there.
+crash for instance, and reads up to there. In version 1 the fields of a fact stood beside its name, and signals said
+less: `words`, `languages` and `overlaps` among what is missing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .policy_text import policy_from_text, policy_to_text
     from .reader import parse, read
     from .recorder import MAX_BYTES, Recorder
-    from .records import Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
+    from .records import Closed, Fact, Fed, Frame, Header, Input, Record, Trace, Woken
     from .replayer import Replayed, recorded_settings, replay
     from .turn_history import TurnHistory, turn_histories
 
@@ -57,7 +57,6 @@ __all__ = [
     "Record",
     "Recorder",
     "Replayed",
-    "TimedWord",
     "Trace",
     "TurnHistory",
     "Woken",
@@ -71,7 +70,7 @@ __all__ = [
     "turn_histories",
 ]
 
-__getattr__ = on_first_use(
+__getattr__, __dir__ = on_first_use(
     __name__,
     {
         "MAX_BYTES": "recorder",
@@ -85,7 +84,6 @@ __getattr__ = on_first_use(
         "Record": "records",
         "Recorder": "recorder",
         "Replayed": "replayer",
-        "TimedWord": "records",
         "Trace": "records",
         "TurnHistory": "turn_history",
         "Woken": "records",

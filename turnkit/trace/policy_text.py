@@ -19,13 +19,13 @@ _LONGEST = 100_000  # characters
 
 def policy_to_text(policy: object) -> str:
     """The Python that builds a policy of turnkit's own; of any other policy only its name, as `<module.name>`."""
-    text = repr(policy)
     try:
+        text = repr(policy)
         if policy_from_text(text) == policy:
             return text
-    except ConfigError:
+    except Exception:  # what somebody's own `__repr__` or `__eq__` raises says no more than that it is none of ours
         pass
-    named: Any = policy if hasattr(policy, "__qualname__") else type(policy)
+    named: Any = policy if isinstance(getattr(policy, "__qualname__", None), str) else type(policy)
     return f"<{getattr(named, '__module__', '?')}.{named.__qualname__}>"
 
 

@@ -8,20 +8,15 @@ from typing import Any
 import msgspec
 
 from .. import wire
-from ..errors import ConfigError, RemoteProtocolError
+from ..errors import ConfigError
 from ..turns.events import Event, StreamLost, StreamRestored
-from .records import Closed, Fed, Frame, Header, Record, TimedWord, Trace
+from .lines import flux_message
+from .records import Closed, Fed, Frame, Header, Record, Trace
 
 _ARRIVED = ("received", "at")
 _INSIDE = ("frame", "message")
-_ENDS = ("EagerEndOfTurn", "EndOfTurn")
 
 _any = msgspec.json.Decoder().decode
-
-
-def timed(words: tuple[wire.Word, ...]) -> tuple[TimedWord, ...]:
-    """Flux's words as a trace holds them."""
-    return tuple(TimedWord(word.word, word.start, word.end, word.confidence) for word in words)
 
 
 class RawReader:
@@ -38,15 +33,6 @@ class RawReader:
         self._lost = False
         self._request_id = ""
 
-    @staticmethod
-    def message(text: bytes | dict[str, Any]) -> wire.Message | None:
-        """Decode a message; None if it is none of Flux's."""
-        try:
-            message = wire.decode(text)
-        except RemoteProtocolError:
-            return None
-        return None if isinstance(message, wire.Unknown) and (message.problem or not message.type) else message
-
     def take(self, text: bytes) -> bool:
         """Take a line; False, with the `problem`, if it is no frame of Flux."""
         try:
@@ -57,7 +43,7 @@ class RawReader:
             self.problem = "is no JSON object"
             return False
         inside = next((fields[name] for name in _INSIDE if isinstance(fields.get(name), dict)), None)
-        message = self.message(text if inside is None else inside)
+        message = flux_message(text if inside is None else inside)
         if message is None:
             self.problem = "is no message of Flux"
             return False
@@ -90,13 +76,13 @@ class RawReader:
             self._lost = True
             self._feed(StreamLost(message.code or "Flux sent an Error"))
         event = wire.to_event(message)
-        if event is not None and isinstance(message, wire.TurnInfo):
+        if event is not None:
             self._turns = True
             self._lost = False
-            self._feed(event, timed(message.words) if message.event in _ENDS else ())
+            self._feed(event)
 
-    def _feed(self, event: Event, words: tuple[TimedWord, ...] = ()) -> None:
-        self._records.append(Fed(self._now, event, words))
+    def _feed(self, event: Event) -> None:
+        self._records.append(Fed(self._now, event))
 
     def trace(self, name: str) -> Trace:
         """The trace of all that was taken; raises ConfigError if it holds no turn event."""

@@ -4,36 +4,14 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Any, get_args
 
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.events import SIGNALS, Event, ReplyEnded, Signal
+from .lines import line_of, record_of
 from .raw_frames import RawReader
-from .records import VERSION, Closed, Fact, Fed, Frame, Header, Input, Record, TimedWord, Trace, Woken
+from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
 
-
-class _TraceLine(msgspec.Struct):
-    """The fields that tell what kind of line it is."""
-
-    at: float
-    event: str | None = None
-    signal: str | None = None
-    wake: bool = False
-    close: bool = False
-    fact: str | None = None
-    frame: msgspec.Raw = msgspec.Raw()
-    end: str | None = None
-    words: tuple[TimedWord, ...] = ()
-
-
-_EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
-_SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
-
-_line = msgspec.json.Decoder(_TraceLine).decode
-_event = msgspec.json.Decoder(Event).decode
-_signal = msgspec.json.Decoder(Signal | ReplyEnded).decode
 _any = msgspec.json.Decoder().decode
 _header = msgspec.json.Decoder(Header).decode
 
@@ -108,15 +86,16 @@ class _Reader:
         if self._header is None:
             return self._take_first_line(text, number)
         try:
-            line = _line(text)
+            line = line_of(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             return self._refuse(f"is no line of a trace: {error}")
         try:
-            record = self._record(line, text)
+            record = record_of(line, text, self._header.trace)
         except (msgspec.DecodeError, UnicodeError, RecursionError, LocalProtocolError) as error:
             kind = line.event or line.signal or "this line"
             return self._refuse(f"{kind} does not have the fields it must have: {error}")
         if record is None:
+            self._ended = line.end or self._ended
             self._skipped += not line.end
         elif isinstance(record, (Fed, Woken, Closed)):
             return self._take_input(record)
@@ -159,24 +138,6 @@ class _Reader:
             newer = f"{self._header.trace}, written by turnkit {self._header.turnkit or '?'}"
             raise ConfigError(f"{where}: a trace of format {newer}; this turnkit reads up to {VERSION}")
         return True
-
-    def _record(self, line: _TraceLine, text: bytes) -> Record | None:
-        if line.event is not None:
-            return Fed(line.at, _event(text), line.words) if line.event in _EVENTS else None
-        if line.signal is not None:
-            return _signal(text) if line.signal in _SIGNALS else None
-        if line.wake or line.close:
-            return Woken(line.at) if line.wake else Closed(line.at)
-        if line.fact is not None:
-            fields: dict[str, Any] = _any(text)
-            name, at = fields.pop("fact"), float(fields.pop("at"))
-            return Fact(at, name, fields)
-        if bytes(line.frame):
-            message = RawReader.message(bytes(line.frame))
-            return None if message is None else Frame(line.at, message)
-        if line.end is not None:
-            self._ended = line.end
-        return None
 
     def trace(self) -> Trace:
         """The trace of all that was taken."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
+import sys
+from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -10,22 +11,11 @@ import msgspec
 
 from .. import wire
 from ..errors import ConfigError, LocalProtocolError
-from ..turns.events import (
-    SPOKEN,
-    Commit,
-    EagerEndOfTurn,
-    EndOfTurn,
-    Event,
-    ReplyEnded,
-    Signal,
-    StartOfTurn,
-    TurnResumed,
-    Update,
-)
+from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
+from .encoding import checked, encoded, fitting, one_line, plain_fields
 from .policy_text import phrases_of, policy_to_text
-from .raw_frames import timed
-from .records import Header, TimedWord
+from .records import Header
 from .redaction import Pseudonyms
 
 MAX_BYTES = 64 * 2**20
@@ -33,23 +23,13 @@ MAX_BYTES = 64 * 2**20
 _BATCH = 512  # records, after which nobody's flush is waited for
 _LAST_LINE = 100  # bytes kept free for it
 _NAMESAKES = 1000
+_LONGEST_NAME = 200  # bytes: with what is added, within what file systems take
 
 T = TypeVar("T", bound=msgspec.Struct)
 _Input: TypeAlias = Event | bool  # True: a wake, False: the close
-_Step: TypeAlias = tuple[float, _Input, tuple[Signal, ...], wire.TurnInfo | None]
-_Aside: TypeAlias = tuple[float, str | None, Any]  # the name of a fact, None for a frame
+_Step: TypeAlias = tuple[float, _Input, tuple[Signal, ...]]
+_Aside: TypeAlias = tuple[float, str, dict[str, Any]] | tuple[float, None, wire.Message]  # a fact, a frame
 _Entry: TypeAlias = _Step | _Aside | Signal | ReplyEnded
-
-
-def _plain(value: object) -> object:
-    """A number or a text of somebody's own type, as what it is."""
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    raise TypeError(type(value).__name__)
-
-
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 class Recorder:
@@ -93,6 +73,7 @@ class Recorder:
     ) -> None:
         if not isinstance(path, (str, Path)) or not str(path):
             raise ConfigError(f"record={path!r}: must be the path of a file, or of a directory")
+        _check_characters(path)
         self.path = Path(path)
         if str(path).endswith(("/", "\\")):
             self._make_directory()
@@ -116,6 +97,7 @@ class Recorder:
         self._file: Any = None
         self._over = False
         self._at = 0.0
+        self._fed_until = -inf
         self._words: Pseudonyms | None = None
         self._own_reasons = True
 
@@ -149,7 +131,8 @@ class Recorder:
             turnkit: the version that is running.
 
         Raises:
-            LocalProtocolError: if this recorder has recorded a call already.
+            LocalProtocolError: if this recorder has recorded a call already, or for settings and times that no file can
+                hold.
         """
         if self._file is not None or self._over:
             raise LocalProtocolError("a Recorder records one call; make a new one for the next")
@@ -160,20 +143,27 @@ class Recorder:
             # What turnkit's own policies give as their reason quotes nobody; what others say is not known.
             self._own_reasons = not any(text.startswith("<") for text in texts.values())
         known = options or self.options
-        header = Header(
-            turnkit=turnkit,
-            session=session,
-            began=began,
-            began_at=began_at,
-            settings={name: texts.get(name, value) for name, value in settings.items()},
-            options=None if known is None else self._public(msgspec.to_builtins(known)),
-            redacted=self.redact,
-        )
+        try:
+            session = str(session)
+            header = Header(
+                turnkit=turnkit,
+                session=session,
+                began=began,
+                began_at=began_at,
+                settings={name: texts.get(name, value) for name, value in settings.items()},
+                options=None if known is None else self._public(plain_fields(msgspec.structs.asdict(known))),
+                redacted=self.redact,
+            )
+            first = encoded(header)
+            msgspec.json.decode(first, type=Header)
+        except Exception as error:  # whatever a host has put into it
+            kind = type(error).__name__
+            raise LocalProtocolError(f"begin: the id, settings and times must be plain values: {kind}") from error
         try:
             self._open(session)
         except OSError as error:
             self._fail(error)
-        self._write(_encode(header) + b"\n")
+        self._write(first + b"\n")
 
     def _open(self, session: str) -> None:
         paths = [self.path]
@@ -190,17 +180,17 @@ class Recorder:
                     raise
         self._file = self.path.open("ab", buffering=0)
 
-    def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: wire.TurnInfo | None = None) -> None:
-        """The machine was fed; `message` is what reported the event, if it came from Flux: it has the words."""
-        self._add((at, event, signals, message))
+    def fed(self, at: float, event: Event, signals: tuple[Signal, ...]) -> None:
+        """The machine was fed."""
+        self._add((at, event, signals))
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
         """The machine was woken: worth a line the first time, and whenever it answered."""
-        self._add((at, True, signals, None))
+        self._add((at, True, signals))
 
     def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
         """The machine was closed."""
-        self._add((at, False, signals, None))
+        self._add((at, False, signals))
 
     def told(self, signal: Signal | ReplyEnded) -> None:
         """A signal that is not the machine's: ReplyEnded, or a Note."""
@@ -212,19 +202,23 @@ class Recorder:
         Args:
             at: when, in seconds of the machine's clock.
             name: what it is called.
-            fields: what there is to know of it, as plain values.
+            fields: what there is to know of it, as plain values, under any names. Half a surrogate pair, which no JSON
+                can carry, is replaced.
 
         Raises:
-            LocalProtocolError: for an empty name, and for fields that no JSON can carry or that are called as the
-                line's own, `at` and `fact`.
+            LocalProtocolError: for a name that is none, a time that is no finite number, and for fields that would not
+                be read back: no plain values, NaN or infinities, too deeply nested.
         """
-        if not isinstance(name, str) or not name or {"at", "fact"} & set(fields):
-            raise LocalProtocolError(f"fact {name!r}: must be a name, and no field of it may be called at or fact")
+        if not isinstance(name, str) or not name:
+            raise LocalProtocolError(f"fact: must be called by a name, not by {type(name).__name__} or nothing")
+        name = str.__str__(name)
+        if not isinstance(at, (int, float)) or not abs(at) <= sys.float_info.max:
+            raise LocalProtocolError(f"fact {name!r}: must happen at a finite number of seconds")
         try:
-            plain = msgspec.to_builtins(fields, str_keys=True)
-        except (TypeError, ValueError, RecursionError) as error:
+            kept = plain_fields(fields)
+        except (TypeError, ValueError, RecursionError, msgspec.DecodeError) as error:
             raise LocalProtocolError(f"fact {name!r}: every field must be a plain value: {error}") from None
-        self._add((at, name, plain))
+        self._add((float(at), name, kept))
 
     def frame(self, at: float, message: wire.Message) -> None:
         """A message of Flux; recorded only if frames were asked for."""
@@ -248,7 +242,7 @@ class Recorder:
         for done, entry in enumerate(entries):
             try:
                 added = self._lines(entry)
-            except (TypeError, ValueError, OverflowError, RecursionError):
+            except Exception:
                 # Only a host can have made it; the call, and the rest of the recording, go on.
                 self.lost += 1
                 continue
@@ -271,71 +265,57 @@ class Recorder:
 
     def _lines(self, entry: _Entry) -> list[bytes]:
         if not isinstance(entry, tuple):
-            self._at = entry.at
-            return [self._encoded(self._signal(entry))]
-        at = self._at = entry[0]
-        start = b'{"at":%b,' % _encode(at)
-        if len(entry) == 3:
-            _, name, value = entry
-            line = self._frame(value) if name is None else self._encoded({"fact": name, **self._public(value)})
-            return [start + line[1:]]
-        _, input_, signals, message = entry
-        if input_ is True or input_ is False:
-            first = start + (b'"wake":true}' if input_ else b'"close":true}')
-        else:
-            first = start + self._encoded(self._event(input_))[1:]
-            if message is not None and type(input_) in _ENDS and (spoken := self._spoken(message)):
-                first = first[:-1] + b',"words":' + self._encoded(spoken) + b"}"
-        return [first, *(self._encoded(self._signal(signal)) for signal in signals)]
+            lines, self._at = [self._line(entry)], entry.at
+            return lines
+        lines, self._at = self._lines_at(*entry), entry[0]
+        return lines
 
-    def _encoded(self, value: object) -> bytes:
-        try:
-            return _encode(value)
-        except UnicodeEncodeError:
-            # Half a surrogate pair, from a host: no JSON can carry it.
-            return _encode(_whole(msgspec.to_builtins(value, enc_hook=_plain)))
+    def _lines_at(self, at: float, what: Any, more: Any) -> list[bytes]:
+        start = b'{"at":%b,' % encoded(at)
+        if what is None:
+            return [checked(start + self._frame(more)[1:])]
+        if isinstance(what, str):
+            return [checked(start + encoded({"fact": what, "fields": self._public(more)})[1:])]
+        if not at >= self._fed_until:
+            raise ValueError("no machine takes what comes before what it was fed, or after its close")
+        if what is True or what is False:
+            first = checked(start + (b'"wake":true}' if what else b'"close":true}'))
+        else:
+            first = self._line(what, start)
+        lines = [first, *map(self._line, more)]
+        self._fed_until = inf if what is False else at
+        return lines
+
+    def _line(self, value: Event | Signal | ReplyEnded, start: bytes = b"{") -> bytes:
+        """The line of an event or signal.
+
+        A host may have got its fields wrong: the machine takes them for what they mean, and so must who reads it.
+        """
+        if self._words is None:
+            try:
+                return checked(start + encoded(value)[1:])
+            except Exception:  # whatever a host has put into it
+                return checked(start + encoded(fitting(value))[1:])
+        return checked(start + encoded(self._redacted(fitting(value), self._words))[1:])
 
     def _frame(self, message: wire.Message) -> bytes:
         if isinstance(message, wire.Unknown):
             # Nobody knows where in it words might be.
-            return self._encoded({"frame": {"type": message.type}})
+            return encoded({"frame": {"type": message.type}})
+        if isinstance(message, wire.TurnInfo):
+            message = msgspec.structs.replace(message, raw_words=msgspec.Raw(one_line(message.raw_words)))
         if self._words is not None and isinstance(message, wire.TurnInfo):
             words = [{**msgspec.to_builtins(word), "word": self._words.text(word.word)} for word in message.words]
             message = msgspec.structs.replace(
-                message, transcript=self._words.text(message.transcript), raw_words=msgspec.Raw(_encode(words))
+                message, transcript=self._words.text(message.transcript), raw_words=msgspec.Raw(encoded(words))
             )
-        return self._encoded({"frame": message})
+        return encoded({"frame": message})
 
-    def _spoken(self, message: wire.TurnInfo) -> list[TimedWord]:
-        return [
-            word if self._words is None else msgspec.structs.replace(word, word=self._words.text(word.word))
-            for word in timed(message.words)
-        ]
-
-    def _event(self, event: Event) -> Event:
-        if type(event) not in _CHECKED:
-            event = _fitting(event)
-        if self._words is None:
-            return event
-        return msgspec.structs.replace(event, **self._said(event, self._words))
-
-    def _signal(self, signal: Signal | ReplyEnded) -> Signal | ReplyEnded:
-        if type(signal) is Commit:
-            signal = _fitting(signal)
-        if self._words is None:
-            return signal
-        said = self._said(signal, self._words)
-        if getattr(signal, "why", "") and not self._own_reasons:
+    def _redacted(self, value: T, words: Pseudonyms) -> T:
+        said = {name: _hidden(getattr(value, name), words) for name in SPOKEN.intersection(value.__struct_fields__)}
+        if getattr(value, "why", "") and not self._own_reasons:
             said["why"] = ""
-        return msgspec.structs.replace(signal, **said)
-
-    @staticmethod
-    def _said(value: Event | Signal | ReplyEnded, words: Pseudonyms) -> dict[str, Any]:
-        said = {name: getattr(value, name) for name in SPOKEN.intersection(value.__struct_fields__)}
-        return {
-            name: words.text(text) if isinstance(text, str) else tuple(map(words.text, text))
-            for name, text in said.items()
-        }
+        return msgspec.structs.replace(value, **said)
 
     def _public(self, value: Any) -> Any:
         """With every text in it redacted, if words are."""
@@ -366,7 +346,7 @@ class Recorder:
 
     def _close(self, how: str) -> None:
         if not self._over:
-            self._write(b'{"at":%b,"end":"%b"}\n' % (_encode(self._at), how.encode()))
+            self._write(b'{"at":%b,"end":"%b"}\n' % (encoded(self._at), how.encode()))
         self._over = True
         if self._file is not None and not self._file.closed:
             try:
@@ -378,39 +358,25 @@ class Recorder:
 _NO_WORDS = frozenset({"model", "encoding", "redact", "language_hint", "language_hints", "request_id", "type"})
 
 
-_ENDS = frozenset({EagerEndOfTurn, EndOfTurn})
-_CHECKED = frozenset({StartOfTurn, Update, EagerEndOfTurn, TurnResumed})  # where they are born
+def _check_characters(path: str | Path) -> None:
+    try:
+        refused = b"\0" in str(path).encode("utf-8", "surrogateescape")  # as Python names files
+    except ValueError:
+        refused = True
+    if refused:
+        raise ConfigError(f"record={str(path)!r}: must be a path of characters that files can have")
 
 
-@cache
-def _plain_fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, type], ...]:
-    """The fields of a kind of event or signal that are plain values, and what they are declared as."""
-    return tuple((field.name, field.type) for field in msgspec.structs.fields(kind) if field.type in (bool, int, str))
-
-
-def _fitting(value: T) -> T:
-    """The value with fields of the types that they are declared with.
-
-    A host may have got them wrong: the machine takes them for what they mean, and so must who reads the recording.
-    """
-    wrong = {}
-    for name, meant in _plain_fields(type(value)):
-        if type(field := getattr(value, name)) is not meant:
-            wrong[name] = meant(field)
-            if meant is int and wrong[name] != field:
-                raise ValueError(name)
-    return msgspec.structs.replace(value, **wrong) if wrong else value
+def _hidden(said: Any, words: Pseudonyms) -> Any:
+    if isinstance(said, str):
+        return words.text(said)
+    if isinstance(said, TimedWord):
+        return msgspec.structs.replace(said, word=words.text(said.word))
+    return tuple(_hidden(one, words) for one in said)
 
 
 def _as_file_name(session: str) -> str:
     """The id of a session, which may be anything, as the name of a file."""
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in session)[:100]
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in session[:_LONGEST_NAME])
+    name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     return name if name.strip(".") else "session"
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_whole(name): _whole(item) for name, item in value.items()}
-    return [_whole(item) for item in value] if isinstance(value, (list, tuple)) else value

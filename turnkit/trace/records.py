@@ -10,7 +10,7 @@ import msgspec
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import FluxOptions, Message
 
-VERSION = 1  # of the format
+VERSION = 2  # of the format
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,37 +39,16 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     redacted: bool = False
 
 
-class TimedWord(msgspec.Struct, frozen=True, array_like=True):
-    """A word of the user's, with its time.
-
-    Attributes:
-        word: The word as Flux wrote it.
-        start: Second of stream audio at which it begins; None where Flux gives none.
-        end: Second of stream audio at which it ends; None where Flux gives none.
-        confidence: Flux's confidence in it, 0 to 1.
-    """
-
-    word: str
-    start: float | None = None
-    end: float | None = None
-    confidence: float = 0.0
-
-    def __repr__(self) -> str:
-        return f"TimedWord({len(self.word)} characters, {self.start!r}, {self.end!r})"
-
-
 class Fed(msgspec.Struct, frozen=True):
     """An event that the machine was fed.
 
     Attributes:
         at: Monotonic second at which it was fed.
         event: The event.
-        words: Words with their times, of an EagerEndOfTurn or EndOfTurn; empty if they are not known.
     """
 
     at: float
     event: Event
-    words: tuple[TimedWord, ...] = ()
 
 
 class Woken(msgspec.Struct, frozen=True):

@@ -7,25 +7,46 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigError, LocalProtocolError, TraceMismatch
-from ..turns.events import SPOKEN, Note, NoteKind, ReplyEnded, Signal
+from ..turns.events import (
+    SPOKEN,
+    BargeIn,
+    Commit,
+    Note,
+    NoteKind,
+    ReplyEnded,
+    Signal,
+    Speculate,
+    TurnStarted,
+)
 from ..turns.machine import TurnMachine
 from .comparison import Comparison, compare
 from .counterfactual import replay_under
 from .policy_text import policy_from_text, policy_to_text
-from .records import Closed, Fed, Trace, Woken
+from .records import VERSION, Closed, Fed, Trace, Woken
 
 _POLICIES = ("barge_in", "speculation")
-_SESSION_NOTES = frozenset(
+_MACHINE_NOTES = frozenset(
     {
-        NoteKind.MALFORMED_MESSAGE,
-        NoteKind.UNKNOWN_MESSAGE,
-        NoteKind.SEQUENCE_GAP,
-        NoteKind.FLUX_WARNING,
-        NoteKind.FLUX_ERROR,
-        NoteKind.CONFIGURE_FAILED,
-        NoteKind.CALLBACK_FAILED,
+        NoteKind.STALE_TURN,
+        NoteKind.MISSED_END,
+        NoteKind.MISSING_START,
+        NoteKind.DUPLICATE_START,
+        NoteKind.MISSING_RESUME,
+        NoteKind.STRAY_RESUME,
+        NoteKind.BLANK_EAGER,
+        NoteKind.LATE_WORDS,
+        NoteKind.EARLY_PLAYBACK,
+        NoteKind.POLICY_FAILED,
     }
 )
+"""All others are the session's own."""
+_SINCE_VERSION_2: dict[type, dict[str, Any]] = {
+    TurnStarted: {"overlaps": None},
+    Speculate: {"unanswered": (), "words": (), "languages": ()},
+    Commit: {"words": (), "languages": ()},
+    BargeIn: {"heard": ""},
+}
+"""What signals did not say before, and read as then."""
 _CONTEXT = 3  # signals before a difference
 
 
@@ -144,7 +165,7 @@ def _recorded_signals(trace: Trace) -> list[Signal]:
     return [
         signal
         for signal in trace.signals()
-        if not isinstance(signal, ReplyEnded) and not (isinstance(signal, Note) and signal.kind in _SESSION_NOTES)
+        if not isinstance(signal, ReplyEnded) and not (isinstance(signal, Note) and signal.kind not in _MACHINE_NOTES)
     ]
 
 
@@ -169,10 +190,14 @@ def _replay_exactly(trace: Trace, machine: TurnMachine) -> list[Signal]:
         raise ConfigError(f"trace {trace.name!r}: holds what no machine takes: {error}") from None
     expected = _recorded_signals(trace)
     got = signals
+    if trace.header.trace < VERSION:
+        got = [msgspec.structs.replace(one, **_SINCE_VERSION_2.get(type(one), {})) for one in got]
     if trace.header.redacted:
         # The reasons of a host's own policies were left out.
-        got = [_without_reason(one, like) for one, like in zip(signals, expected, strict=False)]
-        got += signals[len(got) :]
+        got = [
+            *(_without_reason(one, like) for one, like in zip(got, expected, strict=False)),
+            *got[len(expected) :],
+        ]
     if got != expected and (trace.ended or len(expected) < last or got[: len(expected)] != expected):
         raise TraceMismatch(_difference(trace, expected, got))
     return signals

@@ -671,9 +671,7 @@ class TurnMachine:
         why = turn.why if reason is DropReason.OVERLAP_KEPT else ""
         out.append(TurnDropped(turn.id, turn.text, reason, why, at=at))
         self._close_turn(turn)
-        if reason is DropReason.CLOSED:
-            return
-        if turn.silenced and self.state.unanswered:
+        if turn.silenced and self.state.unanswered and reason is not DropReason.CLOSED:
             # It was nothing: what it kept from being answered is answered now, or nobody would speak again.
             self._commit(None, "", "unanswered", at, out)
         else:
@@ -786,7 +784,6 @@ class TurnMachine:
             s.reply = None
             if s.turn is not None:
                 s.turn.overlap = None
-                s.turn.early = False
 
     def _new_reply(self) -> int:
         reply = self.state.next_reply

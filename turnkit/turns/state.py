@@ -61,7 +61,7 @@ class OpenTurn(msgspec.Struct, gc=False):
         draft: the draft that is alive.
         overlap: how its overlap with the reply that has the floor stands; None for an ordinary turn.
         why: the barge-in policy's reason to let the agent keep the floor; empty until it does.
-        early: whether the reply that it overlaps had not been heard when it began; False without an overlap.
+        early: whether a reply had the floor as it began that had not been heard.
         silenced: whether it has cancelled a reply that was not yet heard.
     """
 
@@ -296,7 +296,7 @@ def _turn_essence(turn: OpenTurn, now: float, alike: Callable[[str], str]) -> tu
         turn.stalled,
         None if turn.draft is None else turn.draft.protected,
         turn.overlap,
-        turn.early,
+        turn.early and turn.overlap is OverlapStanding.UNDECIDED,
         turn.silenced,
     )
 

@@ -11,7 +11,7 @@ else, so a signal about a reply or a turn that is not alive is a violation, what
     referee.wake(at=8.0)
     referee.close(at=9.0)
 
-`explore` goes through the state space: from every state, every event, and eight invariants at every step.
+`explore` goes through the state space: from every state, every event, and nine invariants at every step.
 
     result = explore()
     assert result.violation is None, result.violation.code
@@ -19,7 +19,7 @@ else, so a signal about a reply or a turn that is not alive is a violation, what
 What runs is the real machine, stepped through its public methods, under a `Referee`. The
 exploration is breadth first, so a violation comes with a shortest way to it, as Python that can be executed.
 
-In every state that is reached, these are tried: all fourteen events; the five of a turn with every text, for the turn
+In every state that is reached, these are tried: all fifteen events; the five of a turn with every text, for the turn
 that is open or comes next, the one after it, and those that are over; reports about the draft, the reply that has the
 floor and one that is over; a tick of the clock, a wake at the deadline and one long after it; `close()`; and misuse.
 Whenever a policy is asked, every answer is tried: all verdicts, both booleans, and raising. Every step is taken once
@@ -34,8 +34,9 @@ and what is handed on without being looked at.
 What is bounded: the texts (a handful, chosen so that each way of comparing two of them is taken); time (whole seconds;
 every timeout is a few of them, so deadlines fall before, on and after each other); how far Flux's count runs ahead
 (one turn) or behind (two); how many unanswered texts are told apart (one or two: after that, one more makes no new
-state); how many idle timeouts in a row (two). What only a policy can see, such as how long a turn has lasted or how
-sure Flux was, is not varied: the policies of an exploration do not look, and answer in every way there is.
+state); how many initiatives wait (two, in a configuration of their own); how many idle timeouts in a row (two). What
+only a policy can see, such as how long a turn has lasted or how sure Flux was, is not varied: the policies of an
+exploration do not look, and answer in every way there is.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def explore(
     Args:
         machine: the class to be judged: TurnMachine, a subclass, or the TurnMachine of a modified copy of
             `turnkit.turns.machine`.
-        level: `quick` (about a second), `default` (about a minute) or `deep` (minutes).
+        level: `quick` (seconds), `default` (minutes) or `deep` (many minutes).
         progress: is called now and then with an `ExplorationProgress`. Default None: nobody is told.
 
     Returns:

@@ -76,7 +76,7 @@ _QUICK = (
 _DEFAULT = (
     Configuration("every text a state of its own", stall_grace=0.0, texts=_TWO_TEXTS, exact=True),
     Configuration("events at and after deadlines", idle_timeout=1.0, texts=_TWO_TEXTS, late_events=True),
-    Configuration("a hold ends before a stall", stall_timeout=2.0, ahead=True),
+    Configuration("a hold ends before a stall", stall_timeout=2.0, texts=_TWO_TEXTS, ahead=True),
     Configuration(
         "no grace, and an idle timeout",
         lost_turn_grace=0.0,

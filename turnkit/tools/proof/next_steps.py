@@ -104,8 +104,8 @@ def host_events(state: State, configuration: Configuration) -> Iterator[Event]:
     if len(state.waiting) + (floor is not None and floor.waits) < configuration.waiting:
         yield Initiate(wait=True)
         yield Initiate(True, wait=True)
-    yield Interrupt()
-    yield Interrupt(configuration.texts[1])
+    for text in configuration.texts[:2]:
+        yield Interrupt(text)
     yield Busy(True)
     yield Busy(False)
     yield StreamLost("gone")

@@ -42,7 +42,18 @@ from ...turns.events import (
 )
 from ...turns.machine import TurnMachine
 from ...turns.words import has_words, same_words
-from .invariants import CAUSES, DRAFT_CANCELS, DROPS, INVARIANTS, ON_CLOSING, PLAYBACK, RESUMES, TURN_EVENTS, Violation
+from .invariants import (
+    CAUSES,
+    DRAFT_CANCELS,
+    DROPS,
+    FIRST_SOUND,
+    INVARIANTS,
+    ON_CLOSING,
+    PLAYBACK,
+    RESUMES,
+    TURN_EVENTS,
+    Violation,
+)
 from .referee_memory import NONE, Fate, RefereeMemory
 
 
@@ -478,20 +489,26 @@ class Referee:
         memory, name = self.memory, type(signal).__name__
         self._need(2, signal.reply == memory.floor != NONE, f"{name} of a reply that has not the floor")
         self._need(4, memory.fate in fates, f"{name} of a reply that is {memory.fate}")
-        turn = NONE if signal.turn is None else signal.turn
-        self._need(4, turn == (NONE if memory.waits else memory.turn), f"{name} by a turn that is not open")
-        self._need(4, turn != NONE or isinstance(self._event, Interrupt), f"{name} without a turn")
+        if signal.turn is None:
+            # (A turn that is open may have been ended, and be waiting, in this very step.)
+            self._need(4, isinstance(self._event, Interrupt), f"{name} without a turn")
+            self._need(4, memory.waits or self._due or memory.turn == NONE, f"{name} by nobody while a turn is open")
+        else:
+            self._need(4, signal.turn == memory.turn and not memory.waits, f"{name} by a turn that is not open")
+
+    def _first_sound(self) -> None:
+        """What is judged at the first sound is judged after its report."""
+        if self.memory.fate is Fate.PENDING and type(self._event) in FIRST_SOUND and not self._heard:
+            self._report()
 
     def _barge_in(self, signal: BargeIn) -> None:
-        if not self._heard:
-            self._report()  # its first sound is what the policy was asked about
+        self._first_sound()
         self._overlap(signal, Fate.AUDIBLE, Fate.HELD)
         self._need(4, not self.memory.protected, "BargeIn of a protected reply")
         self._free_floor()
 
     def _hold(self, signal: Hold) -> None:
-        if not self._heard:
-            self._report()
+        self._first_sound()
         self._overlap(signal, Fate.AUDIBLE)
         self._need(4, not self.memory.protected, "Hold of a protected reply")
         self.memory.fate = Fate.HELD

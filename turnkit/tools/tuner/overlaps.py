@@ -19,6 +19,7 @@ from ...turns.events import (
     Event,
     Hold,
     Initiate,
+    Interrupt,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -83,7 +84,10 @@ class PolicyScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def overlaps(trace: Trace) -> list[RecordedOverlap]:
-    """Find the overlaps of a trace; those without an end are left out, and raw frames of Flux have none."""
+    """Find the overlaps of a trace; raw frames of Flux have none.
+
+    Those without an end are left out, and those into which the host interrupted.
+    """
     found: list[RecordedOverlap] = []
     playing: list[tuple[float, Event]] = []
     heard = ""
@@ -94,7 +98,9 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
         if not isinstance(record, Fed):
             continue
         event, at = record.event, record.at
-        if isinstance(event, PlaybackStarted):
+        if isinstance(event, Interrupt):
+            current = None  # it was not the user's speech that was judged
+        elif isinstance(event, PlaybackStarted):
             playing, heard = [(at, event)], ""
         elif isinstance(event, PlaybackAdvanced) and playing:
             playing.append((at, event))

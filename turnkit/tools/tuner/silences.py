@@ -15,8 +15,19 @@ from math import inf
 
 import msgspec
 
-from ...trace import Fed, TimedWord, Trace
-from ...turns.events import Cancel, CancelReason, Commit, EagerEndOfTurn, EndOfTurn, StreamLost, TurnEvent, TurnResumed
+from ...trace import Fed, Trace
+from ...turns.events import (
+    Cancel,
+    CancelReason,
+    Commit,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Interrupt,
+    StreamLost,
+    TimedWord,
+    TurnEvent,
+    TurnResumed,
+)
 from ...turns.words import same_words
 
 WENT_ON = 1.0
@@ -137,21 +148,24 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     turns: list[_FluxTurn] = []
     answers: dict[int, _FluxTurn] = {}
     current: _FluxTurn | None = None
+    interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
-        if isinstance(record, Commit) and record.turn is not None and turns:
+        if isinstance(record, Commit) and record.turn is not None and record.trigger != "typed" and turns:
             answers[record.reply] = turns[-1]
         elif isinstance(record, Cancel) and record.reason is CancelReason.NEW_TURN and record.reply in answers:
-            answers[record.reply].unheard = True
+            answers[record.reply].unheard = not interrupted
         if not isinstance(record, Fed):
             continue
         event = record.event
+        interrupted = isinstance(event, Interrupt)
         if isinstance(event, StreamLost):
             current = None
         elif isinstance(event, TurnEvent):
             if current is None or current.events[0].turn_index != event.turn_index:
                 current = _FluxTurn([])
             current.events.append(event)
-            current.words = record.words or current.words
+            if isinstance(event, (EagerEndOfTurn, EndOfTurn)):
+                current.words = event.words or current.words
             if isinstance(event, EndOfTurn):
                 turns.append(current)
                 current = None

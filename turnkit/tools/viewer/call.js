@@ -141,14 +141,20 @@ function drawWords(parent, y, height) {
 }
 
 function drawTurns(parent, y, height) {
-  for (const turn of scene.turns) if (visible(turn.start, turn.end)) {
+  for (const [i, turn] of scene.turns.entries()) if (visible(turn.start, turn.end)) {
     const node = box(parent, turn.start, turn.end, y + 3, height - 6,
-      `turn ${turn.fate}${turn.turn === picked ? " picked" : ""}`, turn.text);
+      `turn ${turn.fate}${turn.typed ? " typed" : ""}${turn.turn === picked ? " picked" : ""}`, turn.typed ? "" : turn.text);
+    if (turn.typed) {
+      // It is over as it begins: its words stand beside it, as far as there is room.
+      const after = scene.turns[i + 1], from = x(turn.end) + 5, room = (after ? x(after.start) : width) - from - 4;
+      const label = clipped(`\u2328 ${turn.text}`, room);
+      if (label) el("text", { x: from, y: y + height / 2 + 4, "pointer-events": "none", class: "typed-words" }, parent, label);
+    }
     tell(node, `turn ${turn.turn}`, turnRows(turn));
     node.addEventListener("dblclick", () => pick(turn));
   }
 }
-const turnRows = (turn) => [["words", turn.text || "none"], ["from", clock(turn.start, 2)], ["to", clock(turn.end, 2)],
+const turnRows = (turn) => [[turn.typed ? "typed" : "words", turn.text || "none"], ["from", clock(turn.start, 2)], ["to", clock(turn.end, 2)],
   [turn.fate, turn.fate === "answered" ? `by reply ${turn.reply}, trigger ${turn.trigger || "not told"}` : turn.reason || ""],
   ["lead", ms(turn.lead)], ["saved", ms(turn.saved)], ["commit → sound", ms(turn.gap)], ["last word → sound", ms(turn.wait)]];
 
@@ -225,7 +231,7 @@ function drawHeard(parent, y, height) {
   }
 }
 
-const SIGNAL = { Speculate: "draft", Cancel: "gone", Commit: "commit", BargeIn: "stop", Hold: "hold", Resume: "hold", TurnStarted: "user",
+const SIGNAL = { Speculate: "draft", Cancel: "gone", Commit: "commit", BargeIn: "stop", Interrupt: "stop", Hold: "hold", Resume: "hold", TurnStarted: "user",
   TurnDropped: "gone", TurnStalled: "stop", UserIdle: "soft", Note: "note", ReplyEnded: "agent" };
 function drawSignals(parent, y, height) {
   const rows = [-Infinity, -Infinity, -Infinity];
@@ -270,7 +276,7 @@ function drawOverview() {
   for (const turn of scene.turns) el("rect", { x: scale(turn.start), y: 4, width: Math.max(scale(turn.end - turn.start), 1), height: 11, fill: css(turn.fate === "dropped" ? "gone" : "user") }, overviewSvg);
   for (const reply of scene.replies) for (const [from, to, kind] of reply.phases) if (kind === "audible" || kind === "held")
     el("rect", { x: scale(from), y: 18, width: Math.max(scale(to - from), 1), height: 11, fill: css(kind === "held" ? "hold" : "agent") }, overviewSvg);
-  for (const [t, kind] of scene.signals) if (kind === "BargeIn") el("rect", { x: scale(t) - 1, y: 2, width: 2, height: 30, fill: css("stop") }, overviewSvg);
+  for (const [t, kind] of scene.signals) if (kind === "BargeIn" || kind === "Interrupt") el("rect", { x: scale(t) - 1, y: 2, width: 2, height: 30, fill: css("stop") }, overviewSvg);
   const left = scale(Math.max(view.from, 0)), right = scale(Math.min(view.to, LENGTH));
   el("rect", { id: "window", x: left, y: .75, width: Math.max(right - left, 3), height: 32.5, rx: 4, fill: css("focus"), "fill-opacity": .1, stroke: css("focus"), "stroke-width": 1.5 }, overviewSvg);
 }
@@ -380,7 +386,7 @@ function fill() {
     term.textContent = name; figure.textContent = value; pair.append(term, figure); $("tallies").append(pair);
   }
   for (const notice of scene.notices) { const item = document.createElement("li"); item.textContent = notice; $("notices").append(item); }
-  for (const [name, colour] of [["turn, words", "user"], ["draft", "draft"], ["withdrawn, dropped", "gone"], ["playback", "agent"], ["held", "hold"], ["barge-in", "stop"]]) {
+  for (const [name, colour] of [["turn, words", "user"], ["draft", "draft"], ["withdrawn, dropped", "gone"], ["playback", "agent"], ["held", "hold"], ["barge-in, interrupt", "stop"]]) {
     const item = document.createElement("span"), chip = document.createElement("i");
     chip.style.cssText = `background:var(--${colour});border-color:var(--${colour})`; item.append(chip, name); $("legend").append(item);
   }

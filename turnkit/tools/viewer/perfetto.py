@@ -23,6 +23,7 @@ def perfetto(scene: Scene) -> bytes:
             "reason": turn.reason,
             "reply": turn.reply,
         }
+        details |= {"typed": turn.typed or None}
         details |= {"gap_s": turn.gap, "wait_s": turn.wait, "lead_s": turn.lead, "saved_s": turn.saved}
         known = {name: value for name, value in details.items() if value not in (None, "")}
         events.append(_slice(0, turn.start, turn.end, turn.text or "(no words)", known))

@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 
 from ...errors import ConfigError
-from ...trace import Fact, Fed, TimedWord, Trace, replay
+from ...trace import Fact, Fed, Trace, replay
 from ...turns.events import (
     BargeIn,
     Cancel,
     Commit,
+    EagerEndOfTurn,
     EndOfTurn,
     Event,
     Hold,
+    Interrupt,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -26,6 +28,7 @@ from ...turns.events import (
     StartOfTurn,
     StreamLost,
     StreamRestored,
+    TimedWord,
     TurnDropped,
     TurnEvent,
     TurnResumed,
@@ -74,6 +77,7 @@ class DrawnTurn(msgspec.Struct):
         lead: Seconds from the draft to the Commit.
         saved: Seconds of the lead that the reply would have needed.
         words: The words with their times.
+        typed: Whether it was typed, and not spoken.
     """
 
     turn: int
@@ -91,6 +95,7 @@ class DrawnTurn(msgspec.Struct):
     lead: float | None = None
     saved: float | None = None
     words: list[DrawnWord] = []
+    typed: bool = False
 
 
 class ReplyPhase(msgspec.Struct, array_like=True):
@@ -146,7 +151,7 @@ class Scene(msgspec.Struct):
         turns: Turns of the user.
         replies: Replies of the agent.
         flux: Events of Flux.
-        signals: Signals of the machine and the session.
+        signals: Signals of the machine and the session, and each time that the host took the floor for the user.
         confidence: Second and confidence of each turn event.
         lost: Times without a stream.
         tallies: Label and text of the figures of the call.
@@ -210,12 +215,14 @@ class _Drawing:
         self._timed_words: dict[int, tuple[TimedWord, ...]] = {}
         self._lost_at: float | None = None
         self._lost_why = ""
+        self._interrupting = False  # whether the last event is an Interrupt: the signals answer to it
+        self._barge_ins = 0  # without those of the host
         self._pace, self.scene.offset = self._audio_clock(trace.records)
         if self._pace != 1.0:
             notices.append(f"The audio ran {1 / self._pace:.1f} times as fast as people talk; times are the machine's.")
         for record in _records_to_draw(trace):
             if isinstance(record, Fed):
-                self._draw_event(record, record.event, round(record.at - self._zero, _DECIMALS))
+                self._draw_event(record.event, round(record.at - self._zero, _DECIMALS))
             elif isinstance(record, Fact):
                 self._first_chunks.setdefault(record.fields["reply"], record.at - self._zero)
             else:
@@ -237,23 +244,29 @@ class _Drawing:
 
     # Events -------------------------------------------------------------------------------------------------------
 
-    def _draw_event(self, record: Fed, event: Event, at: float) -> None:
-        if isinstance(event, TurnEvent):
-            self._draw_turn_event(record, event, at)
+    def _draw_event(self, event: Event, at: float) -> None:
+        self._interrupting = isinstance(event, Interrupt)
+        if isinstance(event, Interrupt):
+            details = {"words": event.transcript} if event.transcript else {}
+            self.scene.signals.append(Mark(at, "Interrupt", "interrupt", details))
+        elif isinstance(event, TurnEvent):
+            self._draw_turn_event(event, at)
         elif isinstance(event, (PlaybackStarted, PlaybackAdvanced)):
             self._draw_playback(event, at)
         elif isinstance(event, PlaybackFinished):
             self._end_reply(event.reply, at)
+            if event.failed and event.reply in self._replies:
+                self._replies[event.reply].outcome = self._replies[event.reply].outcome or "failed"
         elif isinstance(event, StreamLost):
             self._lost_at, self._lost_why = at, event.reason
         if isinstance(event, StreamRestored):
             self._end_outage(at)
 
-    def _draw_turn_event(self, record: Fed, event: TurnEvent, at: float) -> None:
+    def _draw_turn_event(self, event: TurnEvent, at: float) -> None:
         self._end_outage(at)
         self.scene.confidence.append((at, round(event.confidence, _DECIMALS)))
-        if record.words and self._open is not None:
-            self._timed_words[self._open.turn] = record.words
+        if isinstance(event, (EagerEndOfTurn, EndOfTurn)) and event.words and self._open is not None:
+            self._timed_words[self._open.turn] = event.words
         if not isinstance(event, Update) or event.transcript:
             details = {"turn_index": str(event.turn_index), "confidence": f"{event.confidence:.3f}"}
             details["audio"] = f"{event.audio_end:.2f} s"
@@ -296,8 +309,11 @@ class _Drawing:
     def _draw_signal(self, signal: Signal | ReplyEnded, at: float) -> None:
         match signal:
             case TurnStarted(turn=turn, transcript=text):
-                self._open = self._turns[turn] = DrawnTurn(turn, at, self.scene.seconds, text, words=[])
-                self._add_words(text, at)
+                drawn = self._turns[turn] = DrawnTurn(turn, at, self.scene.seconds, text, words=[])
+                drawn.typed = self._interrupting
+                if not drawn.typed:
+                    self._open = drawn
+                    self._add_words(text, at)
             case TurnUpdated(transcript=text):
                 self._add_words(text, at)
             case Speculate(turn=turn, reply=reply):
@@ -308,6 +324,7 @@ class _Drawing:
             case Commit():
                 self._committed(signal, at)
             case BargeIn(reply=reply):
+                self._barge_ins += not self._interrupting
                 self._end_reply(reply, at)
                 self._replies[reply].outcome = "interrupted"
             case Hold(reply=reply):
@@ -317,19 +334,27 @@ class _Drawing:
             case TurnDropped(turn=turn, transcript=text, reason=reason):
                 self._end_turn(turn, at, text, "dropped")
                 self._turns[turn].reason = reason
-            case ReplyEnded(reply=reply, outcome=outcome):
-                self._end_reply(reply, at)
-                if reply in self._replies:
-                    self._replies[reply].outcome = outcome
-                    self._replies[reply].heard = signal.heard or self._replies[reply].heard
+            case ReplyEnded(reply=reply):
+                self._reply_ended(signal, at)
         if not isinstance(signal, TurnUpdated):
             fields = msgspec.to_builtins(signal)
-            hidden = ("signal", "at", "why") if fields.get("why") else ("signal", "at")
+            hidden = _HIDDEN | ({"why"} if fields.get("why") else set())
             details = {name: _shown(value) for name, value in fields.items() if name not in hidden}
             if fields.get("why"):
                 details["why"] = fields["why"]
             name = type(signal).__name__
             self.scene.signals.append(Mark(at, name, _SIGNAL_LABELS.get(name, name), details))
+
+    def _reply_ended(self, ended: ReplyEnded, at: float) -> None:
+        self._end_reply(ended.reply, at)
+        reply = self._replies.get(ended.reply)
+        if reply is None:
+            return
+        reply.outcome = ended.outcome if ended.reported else f"{ended.outcome}; nobody reported what was heard"
+        reply.heard = ended.heard or reply.heard
+        turn = None if reply.turn is None else self._turns.get(reply.turn)
+        if turn is not None and turn.reply == ended.reply and not ended.reported:
+            turn.sound = turn.gap = turn.saved = None  # nobody knows
 
     def _add_words(self, text: str, at: float) -> None:
         """Add the words that are new; when they came in between is not known, unless Flux tells at the end."""
@@ -348,6 +373,7 @@ class _Drawing:
             self._end_turn(signal.turn, at, signal.transcript, "answered")
             turn = self._turns[signal.turn]
             turn.trigger, turn.reply = signal.trigger, signal.reply
+            turn.typed = turn.typed or signal.trigger == "typed"
             if signal.speculative and reply.drafted is not None:
                 turn.lead = round(at - reply.drafted, _DECIMALS)
         self._begin_phase(signal.reply, "pending", at)
@@ -389,7 +415,7 @@ class _Drawing:
             turn.words = [DrawnWord(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
         self.scene.turns = list(self._turns.values())
         self.scene.replies = list(self._replies.values())
-        self.scene.tallies = _tallies(self.scene)
+        self.scene.tallies = _tallies(self.scene, self._barge_ins)
         return self.scene
 
     def _place_words(self, turn: DrawnTurn, words: tuple[TimedWord, ...]) -> None:
@@ -419,12 +445,12 @@ def _records_to_draw(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return " · ".join(map(str, value)) or "–"
     return "–" if value is None or value == "" else str(value)
 
 
-def _tallies(scene: Scene) -> list[tuple[str, str]]:
+def _tallies(scene: Scene, barge_ins: int) -> list[tuple[str, str]]:
     """A handful of figures of the call; none where there is nothing to count."""
     answered = [turn for turn in scene.turns if turn.fate == "answered"]
     drafts = [reply for reply in scene.replies if reply.drafted is not None]
@@ -439,9 +465,10 @@ def _tallies(scene: Scene) -> list[tuple[str, str]]:
     ):
         if seconds:
             rows.append((label, f"{sorted(seconds)[len(seconds) // 2] * 1000:.0f} ms"))
-    barge_ins = sum(mark.kind == "BargeIn" for mark in scene.signals)
-    return [*rows, ("barge-ins", str(barge_ins))] if barge_ins else rows
+    interrupts = sum(mark.kind == "Interrupt" for mark in scene.signals)
+    return [*rows, *((name, str(n)) for name, n in (("barge-ins", barge_ins), ("interrupts", interrupts)) if n)]
 
 
 _FLUX_LABELS: dict[type, str] = {StartOfTurn: "start", TurnResumed: "resumed", EndOfTurn: "end"}
+_HIDDEN = {"signal", "at", "words", "error"}  # of a signal's fields: shown elsewhere, or not recorded
 _SIGNAL_LABELS = {"TurnStarted": "turn", "TurnDropped": "dropped", "ReplyEnded": "over", "TurnStalled": "stalled"}

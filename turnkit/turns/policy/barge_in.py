@@ -13,6 +13,7 @@ from difflib import SequenceMatcher
 import msgspec
 
 from ...errors import ConfigError
+from ..numerals import Said, as_written
 from ..words import words_of
 from .asking import BargeInPolicy, Overlap, Verdict, ask_barge_in
 from .built_in import BuiltIn
@@ -250,6 +251,9 @@ class EchoGuard(msgspec.Struct, frozen=True):
     end. In a turn of very few words, the user may have said the same by chance: WAIT while it goes on, but at its end
     it goes to `then`.
 
+    Numbers and their signs are the same in words and in digits ("€40", "forty euros"), in ten languages. One that
+    stands where the agent said another is the user's: "a table for six" is no echo of "a table for 4".
+
     Words that ask for the floor (NEVER_BACKCHANNELS: "stop", "no") are no echo by themselves, nor is an echo one to
     which they were added. But a user who says the agent's words again with one in five changed passes for an echo.
 
@@ -281,6 +285,8 @@ class EchoGuard(msgspec.Struct, frozen=True):
         if not said:
             return Verdict.WAIT, "no words yet"
         foreign = _foreign(said, heard)
+        if foreign is None:
+            return ask_barge_in(self.then, overlap)
         own = len(said) - len(foreign)
         if own / len(said) < self.match or _ASKING.occur_in(foreign):
             return ask_barge_in(self.then, overlap)
@@ -292,15 +298,43 @@ class EchoGuard(msgspec.Struct, frozen=True):
         return ask_barge_in(self.then, overlap)
 
 
-def _foreign(said: list[str], heard: list[str]) -> list[str]:
-    """The words of a turn that are not the agent's, laid over each other at their longest common run."""
-    run = SequenceMatcher(None, said, heard).find_longest_match()
-    start = run.b - run.a
-    there = heard[max(0, start - 1) : max(0, start + len(said) + 1)]
-    foreign = list(said)
-    for block in reversed(SequenceMatcher(None, said, there).get_matching_blocks()):
-        del foreign[block.a : block.a + block.size]
-    return foreign
+def _foreign(said: list[str], heard: list[str]) -> list[str] | None:
+    """The words of a turn that are not the agent's; None if it has a number where the agent said another."""
+    gaps = _laid_over([Said(word, 1) for word in said], [Said(word, 1) for word in heard])
+    foreign, missing = ([word.form for gap in gaps for word in gap[side]] for side in (0, 1))
+    rewritten = [word.form for word in as_written(missing) if not word.is_number]
+    if not any(word.is_number for word in as_written(foreign)) and all(form in missing for form in rewritten):
+        return foreign
+    gaps = _laid_over(as_written(said), as_written(heard))
+    others: list[str] = []
+    for gap, there in gaps:
+        number = next((word for word in gap if word.is_number), None)
+        spoken = next((word for word in there if word.is_number), None)
+        if number is not None and spoken is not None:
+            # Digits that were said one by one may have come back in part.
+            if number.words == 1 or number.form not in spoken.form:
+                return None
+            gap = [word for word in gap if word is not number]
+        others += [word.form for word in gap for _ in range(word.words)]
+    return others
+
+
+def _laid_over(said: list[Said], heard: list[Said]) -> list[tuple[list[Said], list[Said]]]:
+    """The words of a turn that are not the agent's, each with what the agent said in its place.
+
+    The two are laid over each other at their longest common run.
+    """
+    forms, words = [word.form for word in said], [word.form for word in heard]
+    run = SequenceMatcher(None, forms, words).find_longest_match()
+    first = max(0, run.b - run.a - 1)
+    there = words[first : max(0, run.b - run.a + len(said) + 1)]
+    blocks = SequenceMatcher(None, forms, there).get_matching_blocks()
+    gaps = []
+    begin = start = 0
+    for block in blocks:
+        gaps.append((said[begin : block.a], heard[first + start : first + block.b]))
+        begin, start = block.a + block.size, block.b + block.size
+    return gaps
 
 
 def _counted(words: list[str]) -> str:

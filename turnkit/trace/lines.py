@@ -1,0 +1,82 @@
+"""Lines of a trace: how each kind of record is read. What is written is held against it first."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+
+from .. import wire
+from ..errors import RemoteProtocolError
+from ..turns.events import SIGNALS, Event, ReplyEnded, Signal
+from .records import VERSION, Closed, Fact, Fed, Frame, Record, Woken
+
+
+class Line(msgspec.Struct):
+    """The fields that tell what kind of line it is."""
+
+    at: float
+    event: str | None = None
+    signal: str | None = None
+    wake: bool = False
+    close: bool = False
+    fact: str | None = None
+    fields: dict[str, Any] = {}
+    frame: msgspec.Raw = msgspec.Raw()
+    end: str | None = None
+
+
+_EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
+_SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
+
+_line = msgspec.json.Decoder(Line).decode
+_event = msgspec.json.Decoder(Event).decode
+_signal = msgspec.json.Decoder(Signal | ReplyEnded).decode
+_any = msgspec.json.Decoder().decode
+
+
+def line_of(text: bytes) -> Line:
+    """What kind of line it is; raises DecodeError, UnicodeError or RecursionError if it is none."""
+    return _line(text)
+
+
+def record_of(line: Line, text: bytes, version: int = VERSION) -> Record | None:
+    """The record that a line holds.
+
+    Args:
+        line: what kind of line it is.
+        text: the line.
+        version: of the format.
+
+    Returns:
+        The record; None of a kind that is not known, and of the last line.
+
+    Raises:
+        DecodeError, UnicodeError, RecursionError, LocalProtocolError: the line does not have the fields of its kind.
+    """
+    if line.fact is not None:
+        return Fact(line.at, line.fact, line.fields if version > 1 else _beside(text))
+    if line.event is not None:
+        return Fed(line.at, _event(text)) if line.event in _EVENTS else None
+    if line.signal is not None:
+        return _signal(text) if line.signal in _SIGNALS else None
+    if line.wake or line.close:
+        return Woken(line.at) if line.wake else Closed(line.at)
+    if bytes(line.frame):
+        message = flux_message(bytes(line.frame))
+        return None if message is None else Frame(line.at, message)
+    return None
+
+
+def _beside(text: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = _any(text)
+    return {name: value for name, value in fields.items() if name not in ("at", "fact")}
+
+
+def flux_message(text: bytes | dict[str, Any]) -> wire.Message | None:
+    """Decode a message; None if it is none of Flux's."""
+    try:
+        message = wire.decode(text)
+    except RemoteProtocolError:
+        return None
+    return None if isinstance(message, wire.Unknown) and (message.problem or not message.type) else message
