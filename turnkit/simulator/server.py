@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import struct
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
@@ -375,7 +375,9 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
             server.close()
             with anyio.move_on_after(_SHUTDOWN_TIMEOUT):
                 await server.wait_closed()
-            for socket in list(server.all_connections):
+            # Those in the handshake, too; up to 16, websockets has them where it has their tasks.
+            sockets: Iterable[AsyncioSocket] = getattr(server, "all_connections", getattr(server, "handlers", ()))
+            for socket in list(sockets):
                 socket.transport.abort()
             await server.wait_closed()
 
