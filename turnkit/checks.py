@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, KeysView, Set
 from math import inf
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TypeGuard
 
 from .errors import ConfigError
@@ -70,3 +72,23 @@ def check_strings(setting: str, value: object) -> tuple[str, ...]:
             raise ConfigError(f"{setting}: must be a string, or an iterable of strings, and holds {string!r}")
         strings.append(str.__str__(string))
     return tuple(sorted(strings) if isinstance(value, Set) and not isinstance(value, KeysView) else strings)
+
+
+def check_regular_file(setting: str, path: str | Path) -> None:
+    """Check that a file that is to be read has an end: a pipe or a device may have none, and opening one may hang.
+
+    A file that is not there, or is a directory, passes: whoever opens it is told so.
+
+    Args:
+        setting: what it is, as the caller knows it.
+        path: where it is.
+
+    Raises:
+        ConfigError: it is a pipe, a device or a socket.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not S_ISREG(mode) and not S_ISDIR(mode):
+        raise ConfigError(f"{setting} {str(path)!r}: must be a regular file, and is a pipe, a device or a socket")

@@ -19,7 +19,7 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
-from ..checks import is_number, shown
+from ..checks import check_regular_file, is_number, shown
 from ..errors import ConfigError
 
 Pace: TypeAlias = Literal["talk", "read"]
@@ -128,6 +128,7 @@ class Script(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, path: str | Path, *, seed: int = 0) -> Script:
         """Read the text form from a file. Raises ConfigError if there is none, or naming the bad line."""
+        check_regular_file("script", path)
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
