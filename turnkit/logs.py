@@ -12,8 +12,11 @@ from typing import Any
 
 import structlog
 
+from .printable import printable
+
 # structlog's own default prints everything to standard output, where a program's output belongs.
 _PROCESSORS: list[structlog.typing.Processor] = [
+    lambda _, __, entry: {key: printable(value) if isinstance(value, str) else value for key, value in entry.items()},
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
     structlog.dev.ConsoleRenderer(colors=False),
