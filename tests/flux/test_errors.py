@@ -61,6 +61,8 @@ def foreign_errors() -> list[Exception]:
             errors.append(found(*arguments))
         except TypeError:
             errors.append(found())
+        except AttributeError:  # it is made of more than a message, and is none of a connection's
+            continue
     errors += [ConnectionRefusedError(errno.ECONNREFUSED, "refused"), socket.gaierror(-2, "Name not known")]
     errors += [ExceptionGroup("several", [OSError(), ValueError()])]
     return errors

@@ -54,6 +54,8 @@ _DEAF_BUFFER = 4096  # bytes
 # At DEBUG, websockets writes headers and frames to its log: keys, and what was said. A logger of our own stops above.
 _silent = logging.getLogger("turnkit.simulator.websockets")
 _silent.setLevel(logging.INFO)
+# That a stranger at the port speaks no WebSocket is no failure of ours; up to 16, websockets logs a traceback for it.
+_silent.addFilter(lambda record: record.msg != "opening handshake failed")
 
 
 class Refusal(msgspec.Struct, frozen=True):
