@@ -24,6 +24,7 @@ Whoever holds the socket tells what happens to it and sends what is to be sent, 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from math import inf
@@ -93,6 +94,7 @@ class FluxProtocol:
         options: of the first connection.
         bounds: the stream's.
         random: for the pauses between attempts.
+        hide: takes out of a message what the consumer must not see, the credential. Default None: nothing.
 
     Attributes:
         options: in force, Configures included.
@@ -115,6 +117,7 @@ class FluxProtocol:
         "_close_at",
         "_commands",
         "_farewell",
+        "_hide",
         "_host",
         "_last_end_forced",
         "_retries",
@@ -138,8 +141,17 @@ class FluxProtocol:
         "requests",
     )
 
-    def __init__(self, host: str, options: FluxOptions, bounds: Bounds, random: Random) -> None:
+    def __init__(
+        self,
+        host: str,
+        options: FluxOptions,
+        bounds: Bounds,
+        random: Random,
+        *,
+        hide: Callable[[Message], Message] | None = None,
+    ) -> None:
         self._host = host
+        self._hide = hide
         self._bounds = bounds
         self.options = options
         self.request_id = ""
@@ -216,6 +228,9 @@ class FluxProtocol:
             message = decode(frame)
         except RemoteProtocolError as error:
             message = Unknown(type="", problem=str(error), raw=frame)
+        del frame  # it may quote the credential, and would be seen in a traceback
+        if self._hide is not None and (type(message) is not TurnInfo or message.event != "Update"):
+            message = self._hide(message)
         heard = self.heard
         heard.count(-1 if isinstance(message, Unknown) else message.sequence_id)
         if type(message) is TurnInfo:

@@ -17,7 +17,7 @@ from websockets.protocol import State
 from ..errors import ConnectionFailed, TurnkitError
 from ..timers import on_trio
 from .bounds import Bounds
-from .failures import translate
+from .connecting import Connector
 from .protocol import FluxProtocol, Line
 
 _BREATH = 0.02  # seconds between frames of audio that are written without letting others run
@@ -60,7 +60,7 @@ class Sender:
 
     Args:
         protocol: says what to send, and learns what did not leave.
-        host: what to call the other side in errors.
+        connector: makes the connections, and errors of what goes wrong with them.
         bounds: the stream's.
         now: the clock.
         told: is called after the protocol learnt that something did not leave.
@@ -71,7 +71,7 @@ class Sender:
 
     __slots__ = (
         "_bounds",
-        "_host",
+        "_connector",
         "_lock",
         "_now",
         "_on_trio",
@@ -85,13 +85,13 @@ class Sender:
     def __init__(
         self,
         protocol: FluxProtocol,
-        host: str,
+        connector: Connector,
         bounds: Bounds,
         now: Callable[[], float],
         told: Callable[[], None],
     ) -> None:
         self._protocol = protocol
-        self._host = host
+        self._connector = connector
         self._bounds = bounds
         self._now = now
         self._told = told
@@ -131,7 +131,7 @@ class Sender:
             try:
                 writer.write(frame)
             except Exception as error:
-                self._protocol.send_failed(translate(error, self._host), now)
+                self._protocol.send_failed(self._connector.failure(error), now)
                 self._told()
                 return False
         return False
@@ -174,12 +174,12 @@ class Sender:
                 failure = error
         if failure is None:
             bound = self._bounds.send_timeout
-            what = f"{self._host} took no data for {bound} s (send_timeout): the connection was dropped"
+            what = f"{self._connector.host} took no data for {bound} s (send_timeout): the connection was dropped"
             cause: TurnkitError = ConnectionFailed(what, (TimeoutError(what),))
         else:
             # Cancelling everything also takes the connection from under a blocked send: that is no news.
             await checkpoint_if_cancelled()
-            cause = translate(failure, self._host)
+            cause = self._connector.failure(failure)
         if socket is self.socket:
             p.send_failed(cause, self._now(), stuck=failure is None)
             self._told()

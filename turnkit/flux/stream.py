@@ -18,7 +18,7 @@ from ..wire import Configure, ConfigureFailure, ConfigureSuccess, FluxOptions, S
 from .bounds import Bounds
 from .configure import undo
 from .connecting import Connector, drop
-from .failures import close_code, translate
+from .failures import close_code
 from .protocol import FluxProtocol, Line, StreamItem
 from .requests import Request
 from .sending import Sender
@@ -61,9 +61,9 @@ class FluxStream:
         self._dropped: Any = None  # the socket that was given up
         self._connector = connector
         self._bounds = bounds
-        self._protocol = FluxProtocol(connector.host, options, bounds, random)
+        self._protocol = FluxProtocol(connector.host, options, bounds, random, hide=connector.hide)
         self._now = clock()
-        self._sender = Sender(self._protocol, connector.host, bounds, self._now, self._tell)
+        self._sender = Sender(self._protocol, connector, bounds, self._now, self._tell)
         self._sender.use(socket)
         self._alarm: Alarm | None = None
         self._rings_at = float("inf")
@@ -206,7 +206,7 @@ class FluxStream:
             frame = await self._sender.socket.recv(False)
         except Exception as error:
             cause = error
-            failure = translate(error, self._connector.host)
+            failure = self._connector.failure(error)
             item = p.connection_ended(failure, self._now(), code=close_code(error))
         else:
             item = p.receive(frame, self._now())
