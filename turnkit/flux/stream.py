@@ -210,6 +210,7 @@ class FluxStream:
             item = p.connection_ended(failure, self._now(), code=close_code(error))
         else:
             item = p.receive(frame, self._now())
+            del frame  # it may quote the credential, and would be seen in a traceback
         self._tell()
         if p.line is Line.OVER and p.failure is not None:
             raise p.failure from cause
