@@ -72,7 +72,7 @@ LIBRARIES: dict[str, set[str]] = {
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
     "speaking": {"anyio", "msgspec"},
     "session": {"anyio"},
-    "flux": {"anyio", "msgspec", "trio", "websockets"},
+    "flux": {"anyio", "msgspec", "picows", "trio", "websockets"},
     "simulator": {"anyio", "msgspec", "trio", "websockets"},
     "telemetry": {"msgspec", "opentelemetry"},
 }

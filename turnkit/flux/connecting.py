@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from functools import cache
+from functools import cache, partial
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
@@ -21,12 +21,13 @@ from .background import Background
 from .bounds import Bounds
 from .credential import Credential, checked_secret, hidden
 from .failures import PING, flux_error, header, translate
+from .transports import Transport, chosen_transport
 
 TokenSource: TypeAlias = Callable[[], str | Awaitable[str]]
 """What gets a fresh temporary token for each connection."""
 
 _MAX_SIZE = 2**20
-# Frames that wait for a slow consumer before websockets stops reading, and with it answering pings and seeing pongs.
+# Frames that wait for a slow consumer before no more are read, and with it answering pings and seeing pongs.
 # At Flux's fastest, one message per 80 ms, these are 82 s: longer than our own ping deadline (40 s) and Flux's idle
 # one (60 s). So a busy consumer never costs the connection, a dead one does, and memory is bounded all the same.
 _MAX_QUEUE = 1024
@@ -39,9 +40,20 @@ class Connector:
         host: the host, with its port if one was given.
         credential: of the connection, the last to be opened.
         background: the tasks of the stream that run beside its reader.
+        transport: what the connection, the last to be opened, is carried by; before the first, what was asked for.
     """
 
-    __slots__ = ("_bounds", "_may_use_proxy", "_scheme", "_ssl", "_token", "background", "credential", "host")
+    __slots__ = (
+        "_bounds",
+        "_may_use_proxy",
+        "_scheme",
+        "_ssl",
+        "_token",
+        "background",
+        "credential",
+        "host",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -50,6 +62,7 @@ class Connector:
         token: TokenSource | None,
         ssl_context: Any,
         bounds: Bounds,
+        transport: Transport | None = None,
     ) -> None:
         self._scheme = address.scheme
         # A proxy is asked for a tunnel only, and only TLS keeps from it what goes through; this machine needs none.
@@ -60,16 +73,18 @@ class Connector:
         self.credential = credential
         self.host = address.netloc
         self.background = Background()
+        self.transport = transport
 
     async def open(self, options: FluxOptions) -> tuple[Any, Connected]:
         """Open a connection and wait for Flux's Connected; raises a TurnkitError."""
+        transport = self.transport = chosen_transport(self.transport)
         settings: dict[str, Any] = {} if self._ssl is None else {"ssl": self._ssl}
         if self._token is not None:
             self.credential = await self._fetch_token(self._token)
         settings["additional_headers"] = self.credential.headers()
         settings["proxy"] = True if self._may_use_proxy else None
         settings |= {"open_timeout": self._bounds.connect_timeout, "close_timeout": self._bounds.close_timeout}
-        opening = websocket(f"{self._scheme}://{self.host}/v2/listen?{options.to_query()}", settings)
+        opening = websocket(transport, f"{self._scheme}://{self.host}/v2/listen?{options.to_query()}", settings)
         try:
             nursery = self.background.nursery
             socket = await (opening.__aenter__() if nursery is None else nursery.start(_keep_open, opening))
@@ -129,7 +144,7 @@ class Connector:
         return message if message.request_id else msgspec.structs.replace(message, request_id=request_id)
 
 
-def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
+def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
     """A WebSocket connection of the running library, which opens when the context is entered."""
     connect: Any
     kinds: dict[str, Any] = {}
@@ -138,7 +153,12 @@ def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager
     else:
         from websockets.asyncio.client import ClientConnection, connect
 
-        kinds["create_connection"] = _ready(ClientConnection)
+        if transport == "picows":
+            from .picows_socket import PicowsSocket
+
+            kinds["create_connection"] = partial(PicowsSocket, max_size=_MAX_SIZE)
+        else:
+            kinds["create_connection"] = _ready(ClientConnection)
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)

@@ -15,6 +15,7 @@ from .bounds import Bounds
 from .connecting import Connector, TokenSource
 from .credential import Credential, checked_secret, hidden
 from .stream import FluxStream, open_stream
+from .transports import Transport, checked_transport
 
 Token: TypeAlias = str | TokenSource
 """A temporary token, or what gets a fresh one for each connection."""
@@ -41,6 +42,7 @@ def connect(
     backoff_first: float = 0.5,
     backoff_max: float = 8.0,
     replay_seconds: float = 15.0,
+    transport: Transport | None = None,
     _random: Random = _RANDOM,
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream to Flux for an `async with`; leaving it finalises, drains and closes (`FluxStream.close`).
@@ -80,6 +82,9 @@ def connect(
         replay_seconds: seconds of audio kept for the next connection, of what Flux had not covered yet and what came
             meanwhile, 32 kB a second at 16 kHz linear16; older audio is dropped and counted
             (`FluxStream.lost_audio_seconds`). Default 15, a long answer: what is older is too late to be answered.
+        transport: the library that carries the frames: `websockets`, or `picows` (`turnkit[fast]`, on asyncio only),
+            which takes less CPU. Default None: picows where it is installed and can be, else websockets
+            (`FluxStream.transport` says which). Errors and bounds are the same.
 
     Returns:
         The context manager of a `FluxStream`. Entering it raises FluxError if Flux refuses (its `advice` says what to
@@ -102,7 +107,8 @@ def connect(
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    connector = Connector(address, credential, token if callable(token) else None, ssl_context, bounds)
+    chosen = checked_transport(transport)
+    connector = Connector(address, credential, token if callable(token) else None, ssl_context, bounds, chosen)
     return open_stream(options, connector, bounds, _random)
 
 

@@ -1,14 +1,15 @@
 """Sending what the protocol has to send: in its order, each frame within its time, and without waiting where it can be.
 
 What a connection has to offer is `send(frame)` and `recv(False)`, awaited, and what `connecting.drop` needs. If it has
-`DirectWriter`'s four names besides, as those of websockets on asyncio have, audio is written without a task switch.
+a `Writer`'s two names besides, as picows' have, or `DirectWriter`'s four, as those of websockets on asyncio have, audio
+is written without a task switch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
@@ -22,6 +23,17 @@ from .protocol import FluxProtocol, Line
 
 _BREATH = 0.02  # seconds between frames of audio that are written without letting others run
 _AT_ONCE = 16  # frames that are
+
+
+class Writer(Protocol):
+    """What writes frames of audio at once."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes a frame now."""
+
+    def write(self, frame: bytes) -> None:
+        """Write a binary frame."""
 
 
 class DirectWriter:
@@ -50,7 +62,10 @@ class DirectWriter:
         self._connection.send_data()
 
 
-def _direct_writer(socket: Any) -> DirectWriter | None:
+def _direct_writer(socket: Any) -> Writer | None:
+    if hasattr(socket, "ready"):
+        writer: Writer = socket
+        return writer
     names = ("paused", "send_data", "protocol", "transport")
     return DirectWriter(socket) if all(hasattr(socket, name) for name in names) else None
 
@@ -99,7 +114,7 @@ class Sender:
         self._lock = anyio.Lock()
         self._wrote_at = 0.0
         self.socket: Any = None
-        self._writer: DirectWriter | None = None
+        self._writer: Writer | None = None
 
     def use(self, socket: Any) -> None:
         """Send on this connection from now on."""

@@ -22,6 +22,7 @@ from .failures import close_code
 from .protocol import FluxProtocol, Line, StreamItem
 from .requests import Request
 from .sending import Sender
+from .transports import Transport
 
 
 class FluxStream:
@@ -87,6 +88,11 @@ class FluxStream:
     def request_id(self) -> str:
         """The id of the connection, for Deepgram's support."""
         return self._protocol.request_id
+
+    @property
+    def transport(self) -> Transport:
+        """The library that carries the connection: `websockets` or `picows`."""
+        return self._connector.transport or "websockets"
 
     @property
     def missed_messages(self) -> int:
