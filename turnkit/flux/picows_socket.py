@@ -79,6 +79,7 @@ class PicowsSocket(WSListener):
         "_answered",
         "_close_timeout",
         "_closed",
+        "_deaf",
         "_drained",
         "_frames",
         "_head",
@@ -131,6 +132,7 @@ class PicowsSocket(WSListener):
         self._parser: Any = None
         self._ws: WSTransport | None = None
         self._open = False  # whether it takes frames
+        self._deaf = False  # whether what comes is no longer heard
         self._frames: deque[bytes] = deque()
         self._parts: bytearray | None = None  # of a message of which not all fragments have come
         self._held = False  # whether nothing is read because nobody takes what was
@@ -256,19 +258,28 @@ class PicowsSocket(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """A frame has come, pings excepted, which picows answers."""
+        if not self._open and not self._last_before_fault(frame):
+            return
         kind = frame.msg_type
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._fail(1002, "reserved bits must be 0")
         elif (kind is _TEXT or kind is _BINARY) and frame.fin and self._parts is None:
-            # After a frame that is too long, picows reads on for a moment.
-            if self._sent is None and frame.payload_size <= self._max_size:
-                self._take(frame.get_payload_as_bytes())
+            self._take(frame.get_payload_as_bytes())
         elif kind is _PONG:
             self._pong_due = False
         elif kind is _CLOSE:
             self._take_close(frame.get_payload_as_bytes())
         else:
             self._take_fragment(kind, frame)
+
+    def _last_before_fault(self, frame: WSFrame) -> bool:
+        """Whether it came before what picows gives the connection up for: that is found first, and then this told.
+
+        What comes after it is told too, for a moment.
+        """
+        last = not self._deaf and bool(frame.last_in_buffer) and frame.tail_size > 0
+        self._deaf = True
+        return last
 
     def _take(self, data: bytes) -> None:
         self._frames.append(data)
@@ -288,8 +299,7 @@ class PicowsSocket(WSListener):
         parts += frame.get_payload_as_memoryview()
         if frame.fin:
             self._parts = None
-            if self._sent is None:
-                self._take(bytes(parts))
+            self._take(bytes(parts))
 
     def _take_close(self, data: bytes) -> None:
         if not self._open:
@@ -307,7 +317,7 @@ class PicowsSocket(WSListener):
 
     def _send_close(self, close: Close) -> None:
         assert self._ws is not None
-        self._open = False
+        self._open, self._deaf = False, True
         self._sent = close
         self._ws.send(_CLOSE, b"" if close.code == _NO_CODE else close.serialize())
 
