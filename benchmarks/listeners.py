@@ -40,6 +40,7 @@ OPTIONS: dict[str, Any] = {  # turnkit's, so that what differs is not websockets
     "ping_timeout": 20.0,
     "max_size": 2**20,
     "max_queue": 1024,
+    "proxy": None,
 }
 
 

@@ -5,8 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, KeysView, Set
 from math import inf
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import TypeGuard
 
 from .errors import ConfigError
+
+LATEST = sys.float_info.max
+"""The largest finite number: some whole numbers are larger than any float, and reckoned with they raise."""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a number that can be reckoned with: no boolean, not infinite, no NaN, and no larger than floats."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LATEST <= value <= LATEST
+
+
+def shown(value: object) -> str:
+    """The value in a message: as its repr, but for whole numbers that Python does not print, or only at length."""
+    if isinstance(value, int) and not -LATEST <= value <= LATEST:
+        return f"<a whole number of {value.bit_length()} bits>"
+    return repr(value)
 
 
 def check_seconds(setting: str, value: object, *, zero: bool = True, most: float = inf) -> float:
@@ -24,16 +42,11 @@ def check_seconds(setting: str, value: object, *, zero: bool = True, most: float
     Raises:
         ConfigError: it is not such a number.
     """
-    if (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and 0 <= value <= min(most, sys.float_info.max)  # some whole numbers are larger than any float
-        and (zero or value != 0)
-    ):
+    if is_number(value) and 0 <= value <= most and (zero or value != 0):
         return float(value)
     rule = "0 or more" if zero else "more than 0"
     bound = "" if most == inf else f", up to {most:g}"
-    raise ConfigError(f"{setting}={value!r}: must be a number of seconds, {rule}{bound}")
+    raise ConfigError(f"{setting}={shown(value)}: must be a number of seconds, {rule}{bound}")
 
 
 def check_strings(setting: str, value: object) -> tuple[str, ...]:
@@ -59,3 +72,23 @@ def check_strings(setting: str, value: object) -> tuple[str, ...]:
             raise ConfigError(f"{setting}: must be a string, or an iterable of strings, and holds {string!r}")
         strings.append(str.__str__(string))
     return tuple(sorted(strings) if isinstance(value, Set) and not isinstance(value, KeysView) else strings)
+
+
+def check_regular_file(setting: str, path: str | Path) -> None:
+    """Check that a file that is to be read has an end: a pipe or a device may have none, and opening one may hang.
+
+    A file that is not there, or is a directory, passes: whoever opens it is told so.
+
+    Args:
+        setting: what it is, as the caller knows it.
+        path: where it is.
+
+    Raises:
+        ConfigError: it is a pipe, a device or a socket.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not S_ISREG(mode) and not S_ISDIR(mode):
+        raise ConfigError(f"{setting} {str(path)!r}: must be a regular file, and is a pipe, a device or a socket")

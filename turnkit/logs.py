@@ -6,13 +6,17 @@ which may quote it) is only ever under a key that begins with `personal_`.
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
 import structlog
 
+from .printable import printable
+
 # structlog's own default prints everything to standard output, where a program's output belongs.
 _PROCESSORS: list[structlog.typing.Processor] = [
+    lambda _, __, entry: {key: printable(value) if isinstance(value, str) else value for key, value in entry.items()},
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
     structlog.dev.ConsoleRenderer(colors=False),
@@ -26,7 +30,7 @@ def logger(**context: Any) -> Any:
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=_PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+        wrapper_class=_from("warning"),
     ).bind(**context)
 
 
@@ -34,7 +38,12 @@ def log_to_stderr(level: str = "warning") -> None:
     """Configure structlog as a command line should: from `level` up, to standard error."""
     structlog.configure(
         processors=_PROCESSORS,
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=_from(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def _from(level: str) -> type[structlog.typing.FilteringBoundLogger]:
+    """What lets entries pass from that level up; as a number, because structlog takes names only since 25.1."""
+    return structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()])

@@ -9,10 +9,13 @@ import pytest
 
 from tests.field.fault_matrix import Row, families, rows, text
 from tests.support.faulty_call import TALK, Deed, Seen, Words, hold_call, words
+from tests.support.transports import anyio_backend
 from turnkit.errors import FluxError
 from turnkit.simulator import FAULTS, Fault
 from turnkit.turns.events import Commit, StreamLost, TurnDropped
 from turnkit.wire import Configure, Thresholds
+
+__all__ = ["anyio_backend"]  # over every transport
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,10 @@ from tests.support.flux_peer import Link, polite
 from tests.support.streams import opened
 from turnkit.errors import ConnectionFailed, LocalProtocolError
 from turnkit.flux import FluxStream
+from turnkit.flux.address import checked_address
 from turnkit.flux.bounds import Bounds
 from turnkit.flux.connecting import Connector
+from turnkit.flux.credential import Credential
 from turnkit.timers import on_trio
 from turnkit.wire import Configure, FluxOptions
 
@@ -75,7 +77,7 @@ class Wire:
 async def wired(wire: Wire, options: FluxOptions | None = None) -> AsyncIterator[FluxStream]:
     """A stream that writes to `wire`."""
     bounds = Bounds()
-    line = Connector("ws", "host", None, None, bounds)
+    line = Connector(checked_address("ws://127.0.0.1", allow_unencrypted=False), Credential(), None, None, bounds)
     await line.background.begin()
     try:
         yield FluxStream(wire, options or FluxOptions(), line, bounds, Random(0))

@@ -125,7 +125,7 @@ async def test_a_forced_end_on_its_way_finds_no_turn_any_more() -> None:
         async with anyio.create_task_group() as tasks:
             await take(stream, 2)
             tasks.start_soon(force)
-            await until(lambda: len(stream._requests.forced_ends) == 1)
+            await until(lambda: len(stream._protocol.requests.forced_ends) == 1)
             await peer.links[0].drop()
             assert isinstance(await anext(stream), StreamLost)
         assert forced == [False]

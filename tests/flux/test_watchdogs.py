@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 
 import anyio
 import anyio.abc
@@ -15,6 +13,7 @@ from tests.support.audio import speak
 from tests.support.flux_peer import Link, flux_peer, in_turn, polite, tcp_peer
 from tests.support.streams import everything, opened, read_by_another
 from tests.support.waiting import settle
+from tests.support.wire_peer import upgraded
 from turnkit.errors import ConnectionFailed
 from turnkit.flux import StreamItem, connect
 from turnkit.timers import on_trio
@@ -158,17 +157,7 @@ async def test_a_peer_that_answers_no_ping_is_lost() -> None:
     """After 20 s a ping, 20 s later it is due, and two seconds go to the closing handshake that is not answered."""
 
     async def pongless(tcp: anyio.abc.SocketStream) -> None:
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += await tcp.receive()
-        (key,) = [
-            line.split(b": ")[1] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key")
-        ]
-        accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-        head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        await tcp.send(head + b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
-        greeting = b'{"type": "Connected", "sequence_id": 0}'
-        await tcp.send(bytes([0x81, len(greeting)]) + greeting)
+        await upgraded(tcp)
         await anyio.sleep_forever()
 
     async with tcp_peer(pongless) as host, connect(url=f"ws://{host}") as stream:

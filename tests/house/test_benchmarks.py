@@ -129,11 +129,12 @@ def test_both_clients_open_their_sockets_with_the_same_options(monkeypatch: pyte
 
     opened: list[dict[str, Any]] = []
 
-    def connect(uri: str, **options: Any) -> Any:
-        opened.append({"path": uri.partition("/v2")[2], **{name: options[name] for name in listeners.OPTIONS}})
-        raise OSError("refused")
+    class Connect:
+        def __init__(self, uri: str, **options: Any) -> None:
+            opened.append({"path": uri.partition("/v2")[2], **{name: options[name] for name in listeners.OPTIONS}})
+            raise OSError("refused")
 
-    monkeypatch.setattr(client, "connect", connect)
+    monkeypatch.setattr(client, "connect", Connect)
     for listen in listeners.LISTENERS.values():
         asyncio.run(_refuse("ws://127.0.0.1:9", listen))
     assert len(opened) == 2

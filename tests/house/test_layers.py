@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "checks": {"errors"},
     "lazy": set(),
+    "printable": set(),
     # The engine, and what Flux says.
     "turns": {"errors", "checks"},
     "wire": _ENGINE,
@@ -33,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "trace": _FLUX | {"lazy"},
     "metrics": _FLUX,
     # The live bot.
-    "logs": {"errors"},
+    "logs": {"errors", "printable"},
     "timers": {"errors"},
     "version": set(),
     "speaking": _ENGINE | _GROUND,
@@ -54,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
-    | {"simulator", "turnkit"}
+    | {"simulator", "turnkit", "printable"}
     | {f"tools.{tool}" for tool in ("demo", "proof", "soak", "tuner", "viewer")},
     "__main__": {"cli"},
 }
@@ -71,7 +72,7 @@ LIBRARIES: dict[str, set[str]] = {
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
     "speaking": {"anyio", "msgspec"},
     "session": {"anyio"},
-    "flux": {"anyio", "msgspec", "trio", "websockets"},
+    "flux": {"anyio", "msgspec", "picows", "trio", "websockets"},
     "simulator": {"anyio", "msgspec", "trio", "websockets"},
     "telemetry": {"msgspec", "opentelemetry"},
 }

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from tests.support.soak_faults import BREAKS
+from tests.support.transports import anyio_backend
 from turnkit.errors import ConfigError
 from turnkit.flux.audio_buffer import AudioBuffer
 from turnkit.tools.soak import Ledger, Plan, Speech, soak
@@ -17,6 +18,8 @@ from turnkit.tools.soak.plan import allow_descriptors
 from turnkit.tools.soak.report import JUDGED_SECONDS
 from turnkit.turns.events import Commit, DropReason, TurnDropped, TurnStarted
 from turnkit.wire import Connected, TurnInfo
+
+__all__ = ["anyio_backend"]  # over every transport
 
 pytestmark = pytest.mark.anyio
 

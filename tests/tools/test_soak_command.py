@@ -7,13 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner, Result
 
 import turnkit.cli.soak as command
@@ -87,7 +85,8 @@ def test_the_command_fails_if_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("virtual")
 def test_the_command_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A table that goes on and is there at the end, with the state of things below it."""
-    monkeypatch.setattr(command, "Console", partial(Console, force_terminal=True, width=150, color_system=None))
+    for name, value in {"FORCE_COLOR": "1", "NO_COLOR": "1", "COLUMNS": "150"}.items():
+        monkeypatch.setenv(name, value)
     result = invoke("--sessions", 2, "--seconds", 20, "--slices", 2)
     assert result.exit_code == 0, result.output
     assert "10 of 20 s" in result.stdout

@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, ReplyState, UserState, diagrams
 from .app import app
 from .output import JsonFlag, say, say_json
+from .screen import Screen
 
 
 class Party(StrEnum):
@@ -49,7 +49,7 @@ def chart(
                     }
                 )
         else:
-            Console(emoji=False).print(_chart_table(one, states, rows))
+            Screen().print(_chart_table(one, states, rows))
 
 
 def _chart_table(party: Party, states: type[StrEnum], edges: Iterable[Edge]) -> Table:

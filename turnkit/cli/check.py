@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from ..tools.proof import ExplorationProgress as Step
 from ..turns.machine import TurnMachine
 from .app import app
 from .output import JsonFlag, fail, say, say_json
+from .screen import Screen
 
 _POLL = 0.2  # seconds between two looks at what the workers have found
 _Done = Callable[[Configuration, Result, float], None]
@@ -125,7 +125,7 @@ def _explore_side_by_side(
 @contextmanager
 def _shown_progress(count: int, as_json: bool) -> Iterator[tuple[ProgressCallback, _Done]]:
     """Show progress: a bar where there is a terminal, else a line a configuration."""
-    console = Console(stderr=True, emoji=False)
+    console = Screen(stderr=True)
     if as_json:
         yield (lambda step: None), _say_fields
     elif not console.is_terminal:
@@ -167,7 +167,7 @@ def _fields(result: Result, seconds: float) -> dict[str, object]:
 
 
 def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result, seconds: float) -> None:
-    console = Console(emoji=False)
+    console = Screen()
     table = Table(box=None, pad_edge=False)
     table.add_column("configuration")
     for name in ("states", "transitions", "seconds"):

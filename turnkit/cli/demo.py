@@ -17,6 +17,7 @@ from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Sign
 from .app import app
 from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async
+from .screen import Screen
 
 if TYPE_CHECKING:
     from ..trace import Recorder
@@ -45,7 +46,7 @@ def demo(
     from ..tools.demo import OPTIONS, hold_conversation
     from ..trace import Recorder
 
-    out = JsonLines() if as_json else View(Console(emoji=False), "turnkit demo")
+    out = JsonLines() if as_json else View(Screen(), "turnkit demo")
     tally = _DemoTally(out, llm)
     recorder = None
     if record is not None or not as_json:
@@ -54,7 +55,7 @@ def demo(
     with out:
         run_async(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts, record=recorder))
     if not as_json and recorder is not None:
-        console = Console(emoji=False)
+        console = Screen()
         tally.report(console)
         _hint(console, recorder)
 

@@ -11,10 +11,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .output import fail
+from .screen import Screen
 
 T = TypeVar("T")
 _SUFFIXES = ("*.jsonl", "*.jsonl.gz")
@@ -53,7 +53,7 @@ def each(work: Callable[[str], T], paths: list[str], jobs: int | None, doing: st
         What `work` makes of each path, in order.
     """
     jobs = min(jobs or _cores(), max(1, len(paths) // 4))
-    console = Console(stderr=True, emoji=False)
+    console = Screen(stderr=True)
     hidden = quiet or len(paths) < ALONE or not console.is_terminal
     columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:

@@ -13,11 +13,12 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import anyio
 import msgspec
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from ..errors import TurnkitError
+from ..printable import printable, printable_json
 from ..turns.events import ReplyEnded, Signal
+from .screen import Screen
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
@@ -26,7 +27,7 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a 
 def say(text: str) -> None:
     """Print plain text on standard output; if its reader has gone, the command is over."""
     try:
-        print(text, flush=True)  # noqa: T201
+        print(printable(text), flush=True)  # noqa: T201
     except BrokenPipeError:
         # What Python would flush on its way out must not fail too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -35,7 +36,7 @@ def say(text: str) -> None:
 
 def say_json(fields: object) -> None:
     """Print one JSON object on a line of its own."""
-    say(msgspec.json.encode(fields).decode())
+    say(printable_json(msgspec.json.encode(fields).decode()))
 
 
 class JsonLines:
@@ -115,7 +116,5 @@ def write_file(path: Path, data: bytes, option: str = "") -> None:
 
 def fail(message: str) -> NoReturn:
     """Say what went wrong, in a sentence on standard error; exit code 1."""
-    Console(stderr=True, emoji=False).print(
-        f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True
-    )
+    Screen(stderr=True).print(f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True)
     raise typer.Exit(1)

@@ -18,6 +18,7 @@ from .app import app
 from .many_files import each, found
 from .output import JsonFlag, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
+from .screen import Screen
 
 _SHOWN = 10  # problems told in full
 _ROWS = 60  # of a table
@@ -55,7 +56,7 @@ def replay(
     }
     settings = {name: value for name, value in settings.items() if value is not None}
     paths = found(traces)
-    report = _ReplayJson() if as_json else _ReplayReport(Console(emoji=False), alone=len(paths) == 1)
+    report = _ReplayJson() if as_json else _ReplayReport(Screen(), alone=len(paths) == 1)
     for summary in each(partial(summarize, settings=settings), paths, jobs, "replaying", quiet=as_json):
         report.take(summary)
     report.end()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import anyio
 import typer
-from rich.console import Console
 
 from ..errors import TurnkitError
 from ..flux import FluxStream, connect
@@ -21,6 +20,7 @@ from .app import app
 from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async
 from .policy_options import SPECULATION_HELP, speculation_policy
+from .screen import Screen
 from .wav import Wav, read_wav
 
 CHUNK_SECONDS = 0.08
@@ -75,7 +75,7 @@ def run(
         )
     )
     call = _FileCall(session, wav, max_silence)
-    view = JsonLines(lambda: call.audio_end) if as_json else View(Console(emoji=False), f"turnkit run {audio.name}")
+    view = JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}")
     with view:
         run_async(lambda: call.hold(options, url, view))
 

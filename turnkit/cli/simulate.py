@@ -8,13 +8,13 @@ from typing import Annotated
 
 import anyio
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from ..simulator import FAULTS, MOMENTS, InjectedFault, Recording, Script, Simulator, parse_fault, serve
 from .app import app
 from .output import JsonFlag, fail, guard, run_async, say_json
+from .screen import Screen
 
 
 @app.command()
@@ -83,7 +83,7 @@ def _announce(flux: Simulator, as_json: bool) -> None:
     if as_json:
         say_json({"listening": flux.url})
         return
-    console = Console(emoji=False)
+    console = Screen()
     console.print(f"A simulated Flux listens at [bold]{escape(flux.url)}[/bold] (Ctrl-C ends it)")
     console.print(f"Try, in another terminal:  turnkit run AUDIO.wav --url {escape(flux.url)}", highlight=False)
 
@@ -92,7 +92,7 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
     """Say what connects and how it went, for as long as the simulator runs."""
     seen = [0, 0, 0]  # connections said to be open, refusals, faults
     closed: set[int] = set()  # by place: connections that play one recording share its request id
-    console = Console(emoji=False)
+    console = Screen()
     while True:
         for connection in flux.connections[seen[0] :]:
             if as_json:
@@ -132,7 +132,7 @@ def _report_fault(injected: InjectedFault, as_json: bool) -> None:
         return
     where = f"at {injected.audio_seconds:g} s, after {injected.after} messages" if injected.request_id else "at connect"
     whom = injected.request_id or f"attempt {injected.connection}"
-    Console(emoji=False).print(
+    Screen().print(
         f"[yellow]fault[/yellow]   {whom}  {escape(str(injected.fault))}  {where}", highlight=False, soft_wrap=True
     )
 
@@ -144,7 +144,7 @@ def _show_faults(as_json: bool) -> None:
             fields = {"fault": name, "summary": kind.summary, "value": kind.value, "rule": kind.rule}
             say_json({**fields, "moment": kind.moment})
         return
-    console = Console(emoji=False)
+    console = Screen()
     table = Table("fault", "usual moment", "what is seen on the wire", box=None, pad_edge=False)
     for name, kind in FAULTS.items():
         value = "" if kind.value is None else f":{kind.value:g}" if isinstance(kind.value, float) else f":{kind.value}"

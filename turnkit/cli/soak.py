@@ -26,6 +26,7 @@ from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown
 from ..tools.soak.run import Soak
 from .app import app
 from .output import JsonFlag, guard, run_async, say, say_json, write_file
+from .screen import Screen
 
 _SHOWN = 10  # slices in a live view
 
@@ -81,7 +82,7 @@ def soak_command(
             growth=growth,
         )
     )
-    console = Console(emoji=False)
+    console = Screen()
     limit = guard(lambda: allow_descriptors(plan.descriptors))
     if not as_json:
         _announce(console, plan, limit)

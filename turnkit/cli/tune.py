@@ -34,6 +34,7 @@ from ..trace import read
 from .app import app
 from .many_files import each, found
 from .output import JsonFlag, fail, say_json, write_file
+from .screen import Screen
 
 _ROWS = 14  # of the front
 
@@ -84,7 +85,7 @@ def tune_calls(
     if as_json:
         say_json(_fields(tuning, scores, problems))
         return
-    _TuneReport(Console(emoji=False)).tell(tuning, scores, problems, html)
+    _TuneReport(Screen()).tell(tuning, scores, problems, html)
 
 
 def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Annotated, Literal, cast
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from ..errors import ConfigError
 from .app import app
 from .output import fail, guard, write_file
+from .screen import Screen
 
 _BROWSERS = ("chromium", "google-chrome", "chrome", "chromium-browser", "microsoft-edge", "msedge")
 _PNG_SECONDS = 60.0
@@ -54,7 +54,7 @@ def view(
         fail(f"--out {page_path}: is the trace itself")
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
     write_file(page_path, page(seen, chosen).encode())
-    console = Console(emoji=False)
+    console = Screen()
     console.print(f"wrote [bold]{escape(str(page_path))}[/bold]", highlight=False, soft_wrap=True)
     if perfetto is not None:
         write_file(perfetto, for_perfetto(seen))

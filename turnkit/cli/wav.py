@@ -6,6 +6,7 @@ import wave
 from pathlib import Path
 from typing import NamedTuple
 
+from ..checks import check_regular_file
 from ..errors import ConfigError
 from ..wire import SAMPLE_RATES
 
@@ -29,6 +30,7 @@ class Wav(NamedTuple):
 
 def read_wav(path: Path) -> Wav:
     """Read a whole WAV file. Raises ConfigError naming the file, what it holds and what Flux needs."""
+    check_regular_file("audio", path)
     try:
         with wave.open(str(path), "rb") as file:
             channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()

@@ -18,6 +18,7 @@ Every wait is bounded, and nothing that websockets, anyio, trio or the system ra
 """
 
 from .opening import connect
-from .stream import FluxStream, StreamItem
+from .protocol import StreamItem
+from .stream import FluxStream
 
 __all__ = ["FluxStream", "StreamItem", "connect"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from math import inf
+
 from ..wire import FluxOptions
 
 _SAMPLE_BYTES = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
@@ -9,108 +12,243 @@ _SILENCE = {"mulaw": 0xFF, "alaw": 0xD5}  # G.711's codes for the smallest posit
 FRAME_SECONDS = 0.08  # what Flux recommends: https://developers.deepgram.com/docs/flux/quickstart
 
 
-def new_audio_buffer(options: FluxOptions, seconds: float) -> AudioBuffer | None:
-    """The buffer for a stream with these options; None for containers and Opus, whose bytes do not tell their time."""
+def new_audio_buffer(options: FluxOptions, seconds: float) -> AudioBuffer | PassingAudio:
+    """The buffer for a stream with these options; containers and Opus, whose bytes do not tell their time, pass."""
     sample = _SAMPLE_BYTES.get(options.encoding or "")
     if sample is None or options.sample_rate is None:
-        return None
+        return PassingAudio()
     return AudioBuffer(options.sample_rate, sample, _SILENCE.get(options.encoding or "", 0), seconds)
 
 
 class AudioBuffer:
     """Raw audio, by its place in bytes since the stream began: some of it sent, the rest about to be.
 
-    The places count all that was given, also what was lost, so that they are the stream's time.
+    The places count all that was given, also what was lost, so that they are the stream's time. What is kept is kept
+    frame by frame, in the memory that each came in, so that letting one go gives all of it back.
 
     Attributes:
+        takes_silence: whether silence can be made for it: yes.
         rate: bytes a second.
         first: the place of the first byte that is still here.
-        sent: the place up to which the connection has the audio.
+        sent: the place up to which the connection has the audio; before `first` if there was too much of it.
+        end: the place after the last byte.
         connection_start: the place where that connection began.
         lost: bytes that no connection will have brought to Flux.
     """
 
     __slots__ = (
-        "_data",
         "_frame",
+        "_frames",
         "_limit",
+        "_next",
+        "_rest",
         "_sample",
         "_silence",
         "connection_start",
+        "end",
         "first",
         "lost",
         "rate",
         "sent",
     )
+    takes_silence = True
 
     def __init__(self, sample_rate: int, sample: int, silence: int, seconds: float) -> None:
         self.rate = sample_rate * sample
-        self.first = self.sent = self.connection_start = 0
+        self.first = self.sent = self.end = self.connection_start = 0
         self.lost = 0
-        self._data = bytearray()
+        self._frames: deque[bytes] = deque()
+        self._next = 0  # which of them is the next to be sent
+        self._rest = bytearray()  # of a frame that is not full yet
         self._sample = sample
         self._silence = silence
         self._frame = sample_rate * round(FRAME_SECONDS * 1000) // 1000 * sample
         self._limit = round(seconds * sample_rate) * sample
 
-    @property
-    def end(self) -> int:
-        """The place after the last byte."""
-        return self.first + len(self._data)
+    def seconds(self, size: int) -> float:
+        """How long so many bytes last."""
+        return size / self.rate
 
-    def add(self, data: bytes | bytearray | memoryview) -> None:
+    @property
+    def sent_seconds(self) -> float:
+        """Seconds that were sent, in the stream's time."""
+        return self.sent / self.rate
+
+    @property
+    def lost_seconds(self) -> float:
+        """Seconds that were lost."""
+        return self.lost / self.rate
+
+    @property
+    def connection_seconds(self) -> float:
+        """Seconds that this connection was sent."""
+        return (self.sent - self.connection_start) / self.rate
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a whole frame to send, or a short one."""
+        return self.end - self.sent >= self._sample
+
+    def add(self, data: bytes) -> None:
         """Append audio that is to be sent."""
-        self._data += data
+        self.end += len(data)
+        if len(data) == self._frame and not self._rest:
+            self._frames.append(data)
+            return
+        self._rest += data
+        self._cut()
 
     def add_silence(self) -> None:
         """Append a frame of silence; before the bytes of an unfinished sample, if there are any."""
-        at = len(self._data) - self.end % self._sample
-        self._data[at:at] = bytes((self._silence,)) * self._frame
+        at = len(self._rest) - len(self._rest) % self._sample
+        self._rest[at:at] = bytes((self._silence,)) * self._frame
+        self.end += self._frame
+        self._cut()
 
     def next_frame(self, *, short: bool = False) -> bytes:
         """The next frame, which then counts as sent; empty if there is none. `short`: also one that is not full."""
-        left = self.end - self.sent
-        size = self._frame if left >= self._frame else left - left % self._sample if short else 0
-        at = self.sent - self.first
-        self.sent += size
-        return bytes(self._data[at : at + size])
+        if self._next == len(self._frames):
+            size = len(self._rest) - len(self._rest) % self._sample
+            if not short or not size:
+                return b""
+            self._frames.append(bytes(self._rest[:size]))
+            del self._rest[:size]
+        frame = self._frames[self._next]
+        self._next += 1
+        self.sent += len(frame)
+        if self.sent - self.first > self._limit:
+            self._drop_before(self.sent - self._limit)
+        return frame
 
-    def drop_covered(self, covered: float) -> None:
-        """Drop what Flux has covered, `covered` seconds into this connection, and what is older than the limit."""
-        place = max(self._place(covered), self.sent - self._limit)
-        if place - self.first >= self._frame:
-            self._drop_before(place)
+    def cover(self, covered: float) -> None:
+        """Let go what Flux has covered, `covered` seconds into this connection."""
+        self._drop_before(self._place(covered))
 
     def rewind(self, covered: float) -> float:
         """Begin again after what was covered; returns the seconds after it that are not here any more."""
         place = self._place(covered)
+        self._drop_before(place)
         self.sent = max(place, self.first)
         self.lost += self.sent - place
         return (self.sent - place) / self.rate
 
+    def begin_connection(self) -> None:
+        """A connection begins with what has not been sent, in whole frames."""
+        rest = b"".join(self._frames)[self.sent - self.first :]
+        self._frames.clear()
+        self._next = 0
+        self._rest[:0] = rest
+        self._cut()
+        self.first = self.connection_start = self.sent
+
+    def bound(self) -> None:
+        """While a connection takes nothing, let the oldest go beyond the limit; whether it is lost shows later."""
+        self._drop_before(self.end - self._limit, unsent=True)
+
     def drop_excess(self) -> float:
         """While there is no connection, drop the oldest audio beyond the limit; returns the seconds dropped."""
         excess = self.end - self.sent - self._limit
-        excess += -excess % self._sample
+        excess -= excess % self._sample
         if excess <= 0:
             return 0.0
-        self._drop_before(self.sent + excess)
         self.sent += excess
         self.lost += excess
+        self._drop_before(self.sent, unsent=True)
+        if self.first < self.sent and not self._frames:
+            del self._rest[: self.sent - self.first]
+            self.first = self.sent
         return excess / self.rate
 
     def lose_rest(self, covered: float | None = None) -> None:
-        """Count as lost what waits, or comes after `covered`: no connection will come; done twice, it does nothing."""
+        """Count as lost what waits, or comes after `covered`: no connection will come. An unfinished sample is none."""
         place = self.sent if covered is None else self._place(covered)
-        self.lost += self.end - max(place, self.first)
-        self._drop_before(self.end)
-        self.sent = self.end
+        self.lost += self.end - self.end % self._sample - place
+        self._frames.clear()
+        self._rest.clear()
+        self._next = 0
+        self.first = self.sent = self.connection_start = self.end
+
+    def _cut(self) -> None:
+        """Make frames of what is enough for them."""
+        size, rest = self._frame, self._rest
+        whole = len(rest) - len(rest) % size
+        if whole:
+            with memoryview(rest) as view:
+                self._frames.extend(bytes(view[at : at + size]) for at in range(0, whole, size))
+            del rest[:whole]
 
     def _place(self, covered: float) -> int:
         """The place that is `covered` seconds into this connection, if so much was sent."""
-        samples = round(covered * self.rate / self._sample)
-        return max(self.connection_start, min(self.connection_start + samples * self._sample, self.sent))
+        if covered >= self.connection_seconds:
+            return self.sent
+        return self.connection_start + max(0, round(covered * self.rate / self._sample)) * self._sample
 
-    def _drop_before(self, place: int) -> None:
-        del self._data[: place - self.first]
-        self.first = place
+    def _drop_before(self, place: int, *, unsent: bool = False) -> None:
+        """Let go the frames that end at or before `place`, and of those that were not sent yet none, unless told."""
+        frames = self._frames
+        while frames and (self._next or unsent) and self.first + len(frames[0]) <= place:
+            self.first += len(frames.popleft())
+            self._next = max(0, self._next - 1)
+
+
+class PassingAudio:
+    """Audio that passes as it is given, and of which nothing is kept: that of containers, and Opus.
+
+    Attributes:
+        takes_silence: whether silence can be made for it: no.
+        sent_seconds: None, because its bytes do not tell their time.
+        lost_seconds: None for the same reason.
+        connection_seconds: how much a connection can have covered: no end is known.
+    """
+
+    __slots__ = ("_pieces",)
+    takes_silence = False
+    sent_seconds = lost_seconds = None
+    connection_seconds = inf
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is a piece to send."""
+        return bool(self._pieces)
+
+    def seconds(self, size: int) -> float:
+        """How long so many bytes last: not known, so no time at all."""
+        return 0.0
+
+    def add(self, data: bytes) -> None:
+        """Append a piece; an empty one is never sent."""
+        if data:
+            self._pieces.append(data)
+
+    def add_silence(self) -> None:
+        """Add nothing."""
+
+    def next_frame(self, *, short: bool = False) -> bytes:
+        """The next piece; empty if there is none."""
+        return self._pieces.popleft() if self._pieces else b""
+
+    def cover(self, covered: float) -> None:
+        """Let go nothing."""
+
+    def rewind(self, covered: float) -> float:
+        """Begin again with what comes then."""
+        return self.drop_excess()
+
+    def begin_connection(self) -> None:
+        """A connection begins."""
+
+    def bound(self) -> None:
+        """Keep nothing that does not leave."""
+        self._pieces.clear()
+
+    def drop_excess(self) -> float:
+        """Keep nothing; returns no seconds."""
+        self._pieces.clear()
+        return 0.0
+
+    def lose_rest(self, covered: float | None = None) -> None:
+        """Keep nothing."""
+        self._pieces.clear()

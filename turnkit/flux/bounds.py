@@ -6,6 +6,7 @@ from math import inf
 
 import msgspec
 
+from ..checks import is_number, shown
 from ..errors import ConfigError
 
 _MAY_BE_OFF = {"message_timeout": inf, "silence_after": inf, "reconnect_timeout": 0.0, "replay_seconds": 0.0}
@@ -34,7 +35,7 @@ class Bounds(msgspec.Struct, gc=False, kw_only=True):
 
 def _check(name: str, value: object) -> None:
     off = _MAY_BE_OFF.get(name)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and (value == off or 0 < value < inf):
+    if (is_number(value) and value > 0) or (not isinstance(value, bool) and off is not None and value == off):
         return
     rule = "" if off is None else f", or {off:g} to do without"
-    raise ConfigError(f"{name}={value!r}: must be a positive, finite number of seconds{rule}")
+    raise ConfigError(f"{name}={shown(value)}: must be a positive, finite number of seconds{rule}")

@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import cache, partial
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
 import anyio
 import msgspec
 
-from ..errors import ConfigError, ConnectionFailed, RemoteProtocolError
+from ..errors import ConnectionFailed, RemoteProtocolError, TurnkitError
 from ..timers import on_trio
 from ..version import installed_version
-from ..wire import Connected, ErrorMessage, FluxOptions, Unknown, decode
+from ..wire import Connected, ErrorMessage, FluxOptions, Message, Unknown, decode
+from .address import Address
 from .background import Background
 from .bounds import Bounds
+from .credential import Credential, checked_secret, hidden
 from .failures import PING, flux_error, header, translate
+from .transports import Transport, chosen_transport
 
-Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A temporary token, or what gets a fresh one for each connection."""
+TokenSource: TypeAlias = Callable[[], str | Awaitable[str]]
+"""What gets a fresh temporary token for each connection."""
 
 _MAX_SIZE = 2**20
-# Frames that wait for a slow consumer before websockets stops reading, and with it answering pings and seeing pongs.
+# Frames that wait for a slow consumer before no more are read, and with it answering pings and seeing pongs.
 # At Flux's fastest, one message per 80 ms, these are 82 s: longer than our own ping deadline (40 s) and Flux's idle
 # one (60 s). So a busy consumer never costs the connection, a dead one does, and memory is bounded all the same.
 _MAX_QUEUE = 1024
@@ -34,52 +38,81 @@ class Connector:
 
     Attributes:
         host: the host, with its port if one was given.
+        credential: of the connection, the last to be opened.
         background: the tasks of the stream that run beside its reader.
+        transport: what the connection, the last to be opened, is carried by; before the first, what was asked for.
     """
 
-    __slots__ = ("_bounds", "_credential", "_scheme", "_ssl", "background", "host")
+    __slots__ = (
+        "_bounds",
+        "_may_use_proxy",
+        "_scheme",
+        "_ssl",
+        "_token",
+        "background",
+        "credential",
+        "host",
+        "transport",
+    )
 
     def __init__(
-        self, scheme: str, host: str, credential: tuple[str, Token] | None, ssl_context: Any, bounds: Bounds
+        self,
+        address: Address,
+        credential: Credential,
+        token: TokenSource | None,
+        ssl_context: Any,
+        bounds: Bounds,
+        transport: Transport | None = None,
     ) -> None:
-        self._scheme = scheme
-        self._credential = credential
+        self._scheme = address.scheme
+        # A proxy is asked for a tunnel only, and only TLS keeps from it what goes through; this machine needs none.
+        self._may_use_proxy = address.scheme == "wss" and not address.loopback
+        self._token = token
         self._ssl = ssl_context
         self._bounds = bounds
-        self.host = host
+        self.credential = credential
+        self.host = address.netloc
         self.background = Background()
+        self.transport = transport
 
     async def open(self, options: FluxOptions) -> tuple[Any, Connected]:
         """Open a connection and wait for Flux's Connected; raises a TurnkitError."""
-        secret = ""
+        transport = self.transport = chosen_transport(self.transport)
         settings: dict[str, Any] = {} if self._ssl is None else {"ssl": self._ssl}
-        if self._credential is not None:
-            secret = await self._fetch_secret(self._credential[1])
-            settings["additional_headers"] = {"Authorization": f"{self._credential[0]} {secret}"}
+        if self._token is not None:
+            self.credential = await self._fetch_token(self._token)
+        settings["additional_headers"] = self.credential.headers()
+        settings["proxy"] = True if self._may_use_proxy else None
         settings |= {"open_timeout": self._bounds.connect_timeout, "close_timeout": self._bounds.close_timeout}
-        opening = websocket(f"{self._scheme}://{self.host}/v2/listen?{options.to_query()}", settings)
+        opening = websocket(transport, f"{self._scheme}://{self.host}/v2/listen?{options.to_query()}", settings)
         try:
             nursery = self.background.nursery
             socket = await (opening.__aenter__() if nursery is None else nursery.start(_keep_open, opening))
         except Exception as error:
-            raise translate(error, self.host, secret) from error
+            raise self.failure(error) from error
         try:
             return socket, await self._wait_connected(socket)
         except BaseException:
             await drop(socket)
             raise
 
-    async def _fetch_secret(self, token: Token) -> str:
-        if isinstance(token, str):
-            return token
+    def hide(self, message: Message) -> Message:
+        """The message without the credential, which the host may have quoted in it."""
+        return self.credential.hide_in_message(message)
+
+    def failure(self, error: Exception) -> TurnkitError:
+        """Turnkit's error for whatever was raised in talking to the host; what was raised forgets the credential."""
+        return translate(error, self.host, self.credential)
+
+    async def _fetch_token(self, token: TokenSource) -> Credential:
         try:
             with anyio.fail_after(self._bounds.connect_timeout):
                 given = token()
-                secret = await given if isawaitable(given) else given
+                given = hidden(await given if isawaitable(given) else given)
         except Exception as error:
             what = f"token: the function that should give one raised {type(error).__name__}"
             raise ConnectionFailed(what, (error,)) from error
-        return checked_secret("token", secret)
+        return Credential("Bearer", checked_secret("token", given))
 
     async def _wait_connected(self, socket: Any) -> Connected:
         """Wait for Connected, Flux's first message."""
@@ -94,12 +127,15 @@ class Connector:
                 (error,),
             ) from error
         except Exception as error:
-            raise translate(error, self.host) from error
+            raise self.failure(error) from error
         try:
-            message = decode(frame)
+            message = self.credential.hide_in_message(decode(frame))
         except RemoteProtocolError as error:
+            self.credential.cleanse(error)
             raise RemoteProtocolError(f"{self.host} does not speak Flux: {error}") from error
-        request_id = header(socket.response, "dg-request-id")
+        finally:
+            del frame  # which may quote the credential, and would be seen in a traceback
+        request_id = self.credential.hide(header(socket.response, "dg-request-id"))
         if isinstance(message, ErrorMessage):
             raise flux_error(message, request_id)
         if not isinstance(message, Connected):
@@ -108,17 +144,25 @@ class Connector:
         return message if message.request_id else msgspec.structs.replace(message, request_id=request_id)
 
 
-def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
+def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager[Any]:
     """A WebSocket connection of the running library, which opens when the context is entered."""
     connect: Any
+    kinds: dict[str, Any] = {}
     if on_trio():
         from websockets.trio.client import connect
     else:
-        from websockets.asyncio.client import connect
+        from websockets.asyncio.client import ClientConnection, connect
+
+        if transport == "picows":
+            from .picows_socket import PicowsSocket
+
+            kinds["create_connection"] = partial(PicowsSocket, max_size=_MAX_SIZE)
+        else:
+            kinds["create_connection"] = _ready(ClientConnection)
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
-    opening: AbstractAsyncContextManager[Any] = connect(
+    opening: AbstractAsyncContextManager[Any] = _staying(connect)(
         uri,
         compression=None,  # audio does not compress, and the windows cost 50 KiB a connection
         user_agent_header=f"turnkit/{installed_version() or 'unknown'}",
@@ -127,9 +171,36 @@ def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager
         max_size=_MAX_SIZE,
         max_queue=_MAX_QUEUE,
         logger=quiet,
+        **kinds,
         **settings,
     )
     return opening
+
+
+# Classes made where the library runs that they stand on: the other one is not loaded.
+
+
+@cache
+def _staying(connect: type[Any]) -> type[Any]:
+    """The same, where nobody is sent elsewhere: by itself websockets follows a redirect to any host."""
+
+    class Staying(connect):  # type: ignore[misc]
+        def process_redirect(self, refusal: Exception) -> Exception:
+            return refusal
+
+    return Staying
+
+
+@cache
+def _ready(connection: type[Any]) -> type[Any]:
+    """The same, where TLS may fail inside a proxy's tunnel: by itself it then raises an AttributeError in the loop."""
+
+    class Ready(connection):  # type: ignore[misc]
+        def connection_lost(self, error: Exception | None) -> None:
+            if hasattr(self, "transport"):  # else it is told the end of what it was never told the beginning of
+                super().connection_lost(error)
+
+    return Ready
 
 
 async def drop(socket: Any) -> None:
@@ -149,12 +220,3 @@ async def _keep_open(opening: AbstractAsyncContextManager[Any], *, task_status: 
     async with opening as socket:
         task_status.started(socket)
         await socket.wait_closed()
-
-
-def checked_secret(name: str, secret: object) -> str:
-    """The credential; raises ConfigError, without quoting it, if it cannot travel in a header."""
-    if not isinstance(secret, str) or not secret or any(not "!" <= character <= "~" for character in secret):
-        raise ConfigError(
-            f"{name}: must be the bare credential, ASCII without spaces or line breaks (its value is not shown)"
-        )
-    return secret

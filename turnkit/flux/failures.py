@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets import exceptions as ws
 
 from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, RemoteProtocolError, TurnkitError
 from ..wire import ErrorMessage
+from .credential import Credential
 
 PING = 20.0  # seconds between pings, and until a pong is due; Flux hangs up after 60 s without any traffic
 UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
@@ -28,12 +30,18 @@ _ERROR_ADVICE = {
 }
 
 
-def translate(error: Exception, host: str, secret: str = "") -> TurnkitError:
-    """Turnkit's error for whatever websockets, anyio, trio or the system raised in talking to `host`."""
+def translate(error: Exception, host: str, credential: Credential) -> TurnkitError:
+    """Turnkit's error for whatever websockets, anyio, trio or the system raised in talking to `host`.
+
+    The credential is hidden in what was raised, too: it is the cause of what is raised next.
+    """
     if isinstance(error, TurnkitError):
         return error
+    if isinstance(error, ws.InvalidProxy):  # quotes the address of the proxy, whose password may stand in it
+        error.proxy, error.args = "…", ("…", error.msg)
+    credential.cleanse(error)
     if isinstance(error, ws.InvalidStatus):
-        return refused(error.response, host, secret)
+        return refused(error.response, host, credential)
     if isinstance(error, ws.ConnectionClosed):
         return closed(error, host)
     if isinstance(error, (ws.InvalidURI, ws.InvalidProxy, ImportError)):
@@ -84,7 +92,7 @@ def flux_error(message: ErrorMessage, request_id: str) -> FluxError:
     return FluxError(message.code, message.description, request_id=message.request_id or request_id, advice=advice)
 
 
-def refused(response: Any, host: str, secret: str) -> TurnkitError:
+def refused(response: Any, host: str, credential: Credential) -> TurnkitError:
     """The error for a refused upgrade.
 
     Flux's reason is in the body, in one of two shapes, or in the header `dg-error`.
@@ -97,14 +105,20 @@ def refused(response: Any, host: str, secret: str) -> TurnkitError:
     code = str(body.get("err_code") or body.get("code") or "")
     description = str(body.get("err_msg") or body.get("description") or header(response, "dg-error"))
     request_id = str(body.get("request_id") or header(response, "dg-request-id"))
-    if secret:  # a server may echo what it was sent
-        code, description = (text.replace(secret, "…") for text in (code, description))
+    # Once more: what is escaped in JSON shows only now.
+    code, description, request_id = map(credential.hide, (code, description, request_id))
     advice = _REFUSAL_ADVICE.get(status, "")
     refusal = FluxError(code, description[:500], request_id=request_id, status=status, advice=advice)
     if status >= 500:
         return ConnectionFailed(f"{host} is not available now, try again later. {refusal}", (refusal,))
     if status < 400:
-        return RemoteProtocolError(f"{host} answered HTTP {status} instead of opening a WebSocket; check the url")
+        what = f"{host} answered HTTP {status} instead of opening a WebSocket"
+        if 300 <= status < 400 and (location := header(response, "Location")):
+            return RemoteProtocolError(
+                f"{what}: it redirects to {_origin(location)!r}, which is not followed, because audio goes only where "
+                "url says; if that is where Flux is, give it as the url"
+            )
+        return RemoteProtocolError(f"{what}; check the url")
     return refusal
 
 
@@ -112,3 +126,12 @@ def header(response: Any, name: str) -> str:
     """The first header of that name; empty if there is none."""
     values = response.headers.get_all(name)
     return str(values[0]) if values else ""
+
+
+def _origin(location: str) -> str:
+    """Scheme and host of an address: callers have put keys into the rest."""
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "…"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:200] if parts.netloc else "another path of the host"

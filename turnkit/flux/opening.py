@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import ssl
 from contextlib import AbstractAsyncContextManager
-from ipaddress import ip_address
 from random import Random
-from urllib.parse import SplitResult, urlsplit
+from typing import TypeAlias
 
 from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
+from .address import checked_address
 from .bounds import Bounds
-from .connecting import Connector, Token, checked_secret
+from .connecting import Connector, TokenSource
+from .credential import Credential, checked_secret, hidden
 from .stream import FluxStream, open_stream
+from .transports import Transport, checked_transport
+
+Token: TypeAlias = str | TokenSource
+"""A temporary token, or what gets a fresh one for each connection."""
 
 _DEFAULTS = FluxOptions()
 _RANDOM = Random()
@@ -37,6 +42,7 @@ def connect(
     backoff_first: float = 0.5,
     backoff_max: float = 8.0,
     replay_seconds: float = 15.0,
+    transport: Transport | None = None,
     _random: Random = _RANDOM,
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream to Flux for an `async with`; leaving it finalises, drains and closes (`FluxStream.close`).
@@ -76,6 +82,9 @@ def connect(
         replay_seconds: seconds of audio kept for the next connection, of what Flux had not covered yet and what came
             meanwhile, 32 kB a second at 16 kHz linear16; older audio is dropped and counted
             (`FluxStream.lost_audio_seconds`). Default 15, a long answer: what is older is too late to be answered.
+        transport: the library that carries the frames: `websockets`, or `picows` (`turnkit[fast]`, on asyncio only),
+            which takes less CPU. Default None: picows where it is installed and can be, else websockets
+            (`FluxStream.transport` says which). Errors and bounds are the same.
 
     Returns:
         The context manager of a `FluxStream`. Entering it raises FluxError if Flux refuses (its `advice` says what to
@@ -85,66 +94,33 @@ def connect(
     Raises:
         ConfigError: at once, before the network is touched, for what cannot work.
     """
+    api_key, token = hidden(api_key), hidden(token)  # from here on no traceback shows them
     if not isinstance(options, FluxOptions):
         raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
     waits = {"connect_timeout": connect_timeout, "send_timeout": send_timeout, "answer_timeout": answer_timeout}
     watch = {"message_timeout": message_timeout, "silence_after": silence_after, "close_timeout": close_timeout}
     again = {"reconnect_timeout": reconnect_timeout, "backoff_first": backoff_first, "backoff_max": backoff_max}
     bounds = Bounds(**waits, **watch, **again, replay_seconds=replay_seconds)
-    parts = _checked_url(url, allow_unencrypted)
-    credential = _credential(parts.hostname or "", api_key, token)
-    if parts.scheme == "ws" and ssl_context is not None:
+    address = checked_address(url, allow_unencrypted=allow_unencrypted)
+    credential = _credential(address.host, api_key, token)
+    if address.scheme == "ws" and ssl_context is not None:
         raise ConfigError("ssl_context: has no meaning for a ws:// url")
     if options.model not in MODELS:
         logger().warning("flux_model_unknown", model=options.model)
-    connector = Connector(parts.scheme, parts.netloc, credential, ssl_context, bounds)
+    chosen = checked_transport(transport)
+    connector = Connector(address, credential, token if callable(token) else None, ssl_context, bounds, chosen)
     return open_stream(options, connector, bounds, _random)
 
 
-def _checked_url(url: str, allow_unencrypted: bool) -> SplitResult:
-    # No message quotes more than scheme and host: callers have put keys into the rest.
-    try:
-        if not isinstance(url, str) or any(character.isspace() for character in url):
-            raise ValueError
-        parts = urlsplit(url)
-        host = (parts.hostname or "").encode("idna").decode()
-        if not host or parts.port == 0:
-            raise ValueError
-    except ValueError:
-        raise ConfigError("url: must be a scheme and a host, such as wss://api.eu.deepgram.com") from None
-    if parts.scheme not in ("ws", "wss"):
-        raise ConfigError(f"url: must begin with wss:// (or ws://), not {parts.scheme + '://'!r}")
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("url: must hold no user name or password; give the key as api_key=")
-    if parts.path not in ("", "/", "/v2/listen") or parts.query or parts.fragment:
-        raise ConfigError(
-            f"url: must be scheme and host only, such as {parts.scheme}://{parts.netloc}; the path is always "
-            "/v2/listen, and parameters are given as FluxOptions"
-        )
-    if parts.scheme == "ws" and not allow_unencrypted and not _is_loopback(host):
-        raise ConfigError(
-            f"url: ws:// to {parts.netloc} would send audio, words and key unencrypted; use wss://, or "
-            "allow_unencrypted=True in a network you trust"
-        )
-    return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _credential(host: str, api_key: str | None, token: Token | None) -> tuple[str, Token] | None:
-    """The scheme and the credential of the Authorization header; no message quotes it."""
+def _credential(host: str, api_key: str | None, token: Token | None) -> Credential:
+    """The credential to begin with, which is none yet if `token` is a function; no message quotes it."""
     if api_key is not None and token is not None:
         raise ConfigError("api_key, token: give one of them, not both")
     deepgrams = host == "deepgram.com" or host.endswith(".deepgram.com")
     if not (api_key or token) and deepgrams:
         raise ConfigError(f"api_key: {host} needs a key; set DEEPGRAM_API_KEY and pass it as api_key, or pass a token")
     if api_key is not None:
-        return "Token", checked_secret("api_key", api_key)
-    if token is not None:
-        return "Bearer", token if callable(token) else checked_secret("token", token)
-    return None
+        return Credential("Token", checked_secret("api_key", api_key))
+    if token is not None and not callable(token):
+        return Credential("Bearer", checked_secret("token", token))
+    return Credential()

@@ -1,59 +1,31 @@
-"""`FluxStream`: an open stream, which reads messages, connects again, and sends audio and commands."""
+"""`FluxStream`: an open stream, which owns the socket, the clock and the waiting; what is done the protocol decides."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
-from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
+from anyio.lowlevel import checkpoint_if_cancelled
 
-from ..errors import (
-    ConfigError,
-    ConnectionFailed,
-    FluxError,
-    LocalProtocolError,
-    RemoteProtocolError,
-    TurnkitError,
-    sole_error,
-)
+from ..errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError, TurnkitError, sole_error
 from ..logs import logger
-from ..timers import on_trio
-from ..turns.events import StreamLost, StreamRestored
-from ..wire import (
-    CloseStream,
-    ConfigureFailure,
-    ConfigureSuccess,
-    Connected,
-    ErrorMessage,
-    FluxOptions,
-    ForceEndTurn,
-    Message,
-    TurnInfo,
-    Unknown,
-    WarningMessage,
-    decode,
-    encode,
-)
-from .audio_buffer import new_audio_buffer
+from ..timers import EARLY_SECONDS, Alarm, clock
+from ..turns.events import StreamLost
+from ..wire import Configure, ConfigureFailure, ConfigureSuccess, FluxOptions, Strings, Thresholds, TurnInfo
 from .bounds import Bounds
-from .commands import StreamCommands
+from .configure import undo
 from .connecting import Connector, drop
-from .failures import UNPARSABLE, close_code, flux_error, translate
-from .reconnecting import Retries, is_permanent
-from .requests import NO_TURN, Requests
-from .stream_time import shifted
-from .watchdogs import Watchdogs
-
-StreamItem: TypeAlias = Message | StreamLost | StreamRestored
-"""What iterating a `FluxStream` yields."""
-
-_OURS_TO_END = (1000, 1001, 1005, 1006)  # after CloseStream, Flux closes without a code: 1005, 1006 if TCP is faster
+from .failures import close_code
+from .protocol import FluxProtocol, Line, StreamItem
+from .requests import Request
+from .sending import Sender
+from .transports import Transport
 
 
-class FluxStream(StreamCommands):
+class FluxStream:
     """An open stream: iterate it for messages, send it audio and commands. Made by `connect`.
 
     Iterating yields every message as `wire.Message`, Connected first. A frame that cannot be read is yielded as
@@ -69,320 +41,83 @@ class FluxStream(StreamCommands):
     then, and for what cannot be mended, the iteration raises once, and then ends: FluxError for Flux's Error or its
     refusal (HTTP 400, 401, 402, 403 and `UNPARSABLE_CLIENT_MESSAGE` are never tried again), else ConnectionFailed
     with every attempt, or RemoteProtocolError.
-
-    Attributes:
-        options: in force, Configures included.
-        request_id: of the connection, for Deepgram's support.
-        missed_messages: how many messages Flux numbered that never arrived.
-        connected: whether there is a connection, as far as is known.
-        closing: whether `close` was called.
-        being_read: whether a task iterates the stream right now.
-        turn_open: whether the user has a turn.
     """
 
     __slots__ = (
-        "_audio",
-        "_audio_lock",
-        "_broken_socket",
+        "_alarm",
+        "_bounds",
+        "_connector",
         "_draining",
-        "_ended",
-        "_last_id",
-        "_outage_lost_seconds",
-        "_random",
+        "_dropped",
+        "_news",
+        "_now",
+        "_protocol",
         "_read_ahead",
         "_reconnecting",
-        "_retries",
-        "_time_offset",
-        "_transcript",
-        "_unnumbered",
-        "_watchdogs",
-        "_window",
-        "missed_messages",
+        "_rings_at",
+        "_sender",
     )
 
     def __init__(self, socket: Any, options: FluxOptions, connector: Connector, bounds: Bounds, random: Random) -> None:
-        self.options = options
-        self.request_id = ""
-        self.missed_messages = 0
-        self._socket = socket
-        self._on_trio = on_trio()
+        self._dropped: Any = None  # the socket that was given up
         self._connector = connector
         self._bounds = bounds
-        self._random = random
+        self._protocol = FluxProtocol(connector.host, options, bounds, random, hide=connector.hide)
+        self._now = clock()
+        self._sender = Sender(self._protocol, connector, bounds, self._now, self._tell)
+        self._sender.use(socket)
+        self._alarm: Alarm | None = None
+        self._rings_at = float("inf")
         self._read_ahead: list[StreamItem] = []  # read on behalf of a later iteration
-        self.being_read = self._draining = self.closing = False
-        self.connected = True
-        self._over = False  # there will be no connection any more
-        self._ended: anyio.Event | None = None  # for whoever waits for the end
-        self._failure: TurnkitError | None = None  # why it is over
-        self._drop_reason: TurnkitError | None = None  # why we dropped this connection
-        self._broken_socket: Any = None  # the socket that took no audio
+        self._draining = False
+        self._news: anyio.Event | None = None  # for whoever waits for something to become of the stream
         self._reconnecting: anyio.CancelScope | None = None
-        self._retries: Retries | None = None
-        self._outage_lost_seconds = 0.0  # seconds of audio lost in this outage
-        self._last_id = -1
-        self._unnumbered = 0
-        self._window = 0.0  # the highest audio_window_end of this connection, in its own time
-        self._progress_window = 0.0  # the same when its turn last had anything new
-        self._transcript = ""
-        self._stuck = False  # given up because its turn has nothing new and does not end
-        self._time_offset = 0.0  # where its time begins in the stream's
-        self.turn_open = False
-        self._knows_force_end_turn: bool | None = None
-        self._requests = Requests()
-        self._audio_lock = anyio.Lock()
-        self._audio = new_audio_buffer(options, bounds.replay_seconds)
-        self._watchdogs: Watchdogs | None = None
 
     def __repr__(self) -> str:
-        state = "closed" if self.closing else "ended" if self._over else "open" if self.connected else "lost"
-        return f"<FluxStream {state} {self._connector.host} request_id={self.request_id!r}>"
+        p = self._protocol
+        states = {Line.OPEN: "open", Line.BROKEN: "lost", Line.LOST: "lost", Line.OVER: "ended"}
+        state = "closed" if p.closing else states[p.line]
+        return f"<FluxStream {state} {self._connector.host} request_id={p.request_id!r}>"
 
-    # Reading ------------------------------------------------------------------------------------------------------
+    @property
+    def options(self) -> FluxOptions:
+        """The options in force, Configures included."""
+        return self._protocol.options
 
-    def __aiter__(self) -> FluxStream:
-        return self
+    @property
+    def request_id(self) -> str:
+        """The id of the connection, for Deepgram's support."""
+        return self._protocol.request_id
 
-    async def __anext__(self) -> StreamItem:
-        if self._draining:
-            await self._wait_ended()
-        if self.being_read:
-            raise LocalProtocolError("the stream is already being iterated: only one task may read it at a time")
-        if self._read_ahead:
-            return self._read_ahead.pop(0)
-        self.being_read = True
-        try:
-            while self.connected:
-                item = await self._receive()
-                if item is not None:
-                    return item
-            if not self._over:
-                restored = await self._reconnect()
-                if restored is not None:
-                    return restored
-        finally:
-            self.being_read = False
-        raise StopAsyncIteration
+    @property
+    def transport(self) -> Transport:
+        """The library that carries the connection: `websockets` or `picows`."""
+        return self._connector.transport or "websockets"
 
-    async def _receive(self) -> StreamItem | None:
-        """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
-        try:
-            # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
-            frame = await self._socket.recv(False)
-        except Exception as error:
-            if self.closing and close_code(error) in _OURS_TO_END:
-                self._end(None)
-                return None
-            return self._connection_failed(self._drop_reason or translate(error, self._connector.host), error)
-        return self._handle_frame(frame)
+    @property
+    def missed_messages(self) -> int:
+        """How many messages Flux numbered that never arrived."""
+        return self._protocol.heard.missed
 
-    def _handle_frame(self, frame: bytes) -> StreamItem | None:
-        """Decode, keep the books and wake who waits for this message; None if it is not for the consumer."""
-        try:
-            message = decode(frame)
-        except RemoteProtocolError as error:
-            message = Unknown(type="", problem=str(error), raw=frame)
-        if type(message) is TurnInfo:
-            if message.sequence_id == self._last_id + 1 and not self._unnumbered:
-                self._last_id += 1
-            else:
-                self._count_message(message.sequence_id)
-            if message.audio_window_end > self._window:
-                self._window = message.audio_window_end
-            if message.event != "Update":
-                self._follow_turn(message)
-                self._progress_window, self._transcript = self._window, message.transcript
-            elif not self.turn_open:
-                self._progress_window = self._window
-            elif message.transcript and message.transcript != self._transcript:
-                self._progress_window, self._transcript = self._window, message.transcript
-            return shifted(message, self._time_offset) if self._time_offset else message
-        self._count_message(-1 if isinstance(message, Unknown) else message.sequence_id)
-        if isinstance(message, (ConfigureSuccess, ConfigureFailure)):
-            if isinstance(message, ConfigureSuccess):
-                with suppress(ConfigError):  # the echo is Flux's; an odd one must not end the call
-                    self.options = self.options.updated(message)
-            if self._requests.pending is not None:
-                self._requests.settle(self._requests.pending, message)
-        elif isinstance(message, WarningMessage) and message.code == NO_TURN:
-            self._requests.settle_forced_end(message)
-        elif isinstance(message, ErrorMessage):
-            if self.closing and message.code == UNPARSABLE:
-                return None  # the host does not know the ForceEndTurn of our close; it hangs up next, as we want
-            return self._connection_failed(flux_error(message, self.request_id))
-        return message
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._protocol.line is Line.OPEN
 
-    def _count_message(self, sequence_id: int) -> None:
-        # Flux counts the messages of all types from 0. One that carries no number may or may not have taken one, so
-        # a gap is forgiven for each of them.
-        if sequence_id < 0:
-            self._unnumbered += 1
-            return
-        self.missed_messages += max(0, sequence_id - self._last_id - 1 - self._unnumbered)
-        self._last_id = max(sequence_id, self._last_id)
-        self._unnumbered = 0
+    @property
+    def closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._protocol.closing
 
-    def message_mark(self) -> object:
-        """A value that every message changes."""
-        return self._last_id, self._unnumbered, self._window
+    @property
+    def being_read(self) -> bool:
+        """Whether a task iterates the stream right now."""
+        return self._protocol.being_read
 
-    def _follow_turn(self, message: TurnInfo) -> None:
-        if message.event != "EndOfTurn":
-            self.turn_open = self.turn_open or message.event in ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
-            if self.turn_open and self._watchdogs is not None:
-                self._watchdogs.turn_opened()
-            return
-        self.turn_open = False
-        # `trigger` and ForceEndTurn came to Flux together, in August 2026.
-        self._knows_force_end_turn = message.trigger != ""
-        if message.trigger == "manual":
-            self._requests.settle_forced_end(message)
-
-    async def _wait_ended(self) -> None:
-        if not self._over:
-            self._ended = self._ended or anyio.Event()
-            await self._ended.wait()
-
-    def _end(self, failure: TurnkitError | None) -> None:
-        self._failure = self._failure or failure
-        if self._audio is not None and not self.connected and not self._over:
-            self._audio.lose_rest()
-        self._over, self.connected = True, False
-        if self._ended is not None:
-            self._ended.set()
-        if self._reconnecting is not None:
-            self._reconnecting.cancel()
-        if self._watchdogs is not None:
-            self._watchdogs.stop()
-        self._requests.end()
-
-    # Losing the connection, and getting it back -------------------------------------------------------------------
-
-    def _connection_failed(self, failure: TurnkitError, error: Exception | None = None) -> StreamLost:
-        """The connection has failed: lost, if it can be had back, else the stream is over, and this raises."""
-        if self._reconnects() and (not is_permanent(failure) or self._refused_force_end_turn(failure)):
-            return self._connection_lost(failure)
-        self._end(failure)
-        raise failure from error
-
-    def _refused_force_end_turn(self, failure: TurnkitError) -> bool:
-        """Whether Flux hung up because of a ForceEndTurn that this host does not know: it will get no other one."""
-        if not isinstance(failure, FluxError) or failure.code != UNPARSABLE or self._knows_force_end_turn:
-            return False
-        if not self._requests.forced_ends or self._requests.pending is not None:
-            return False
-        self._knows_force_end_turn = False
-        return True
-
-    def _connection_lost(self, failure: TurnkitError) -> StreamLost:
-        now = anyio.current_time()
-        self.connected = self.turn_open = False
-        self._retries = self._retries or Retries(self._bounds, self._random)
-        self._retries.lost(failure, now)
-        covered = self._progress_window if self._stuck else self._window
-        self._time_offset += covered
-        if self._audio is not None:
-            self._count_lost_audio(self._audio.rewind(covered))
-            self._count_lost_audio(self._audio.drop_excess())
-        self._window = self._progress_window = 0.0
-        self._stuck = False
-        self._requests.connection_lost(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
-        logger().warning("flux_lost", request_id=self.request_id, reason=str(failure))
-        return StreamLost(str(failure))
-
-    def _count_lost_audio(self, seconds: float) -> None:
-        """So much audio will never be covered, though its time has passed."""
-        self._time_offset += seconds
-        self._outage_lost_seconds += seconds
-
-    async def _reconnect(self) -> StreamRestored | None:
-        """Connect until it works; None if the stream was closed meanwhile. Raises once it is given up."""
-        retries = self._retries
-        assert retries is not None
-        retries.begin(anyio.current_time())
-        failure: TurnkitError | None = None
-        with anyio.CancelScope(deadline=retries.deadline) as self._reconnecting:
-            try:
-                await drop(self._socket)
-                failure = await self._retry_connecting(retries)
-            finally:
-                self._reconnecting = None
-        if self._over or self.closing:
-            return None
-        if self.connected:
-            return self._reconnected(retries)
-        if failure is None:
-            what = f"{self._connector.host} did not answer before reconnect_timeout was over"
-            failure = ConnectionFailed(what, (TimeoutError(what),))
-            retries.failed(failure, anyio.current_time())
-        if not is_permanent(failure):
-            failure = ConnectionFailed(
-                f"{self._connector.host} was lost and could not be had back within {self._bounds.reconnect_timeout} s "
-                f"(reconnect_timeout, {retries.tries - 1} attempts). The last: {failure}",
-                tuple(retries.failures),
-            )
-        self._end(failure)
-        raise failure
-
-    async def _retry_connecting(self, retries: Retries) -> TurnkitError | None:
-        """Try until there is a connection: None; or until there is no use: the last failure."""
-        while retries.next_at < retries.deadline:
-            await anyio.sleep_until(retries.next_at)
-            try:
-                socket, connected = await self._connector.open(self.options)
-            except TurnkitError as failure:
-                logger().debug("flux_not_restored", attempt=retries.tries, error=type(failure).__name__)
-                retries.failed(failure, anyio.current_time())
-                if is_permanent(failure):
-                    return failure
-                continue
-            self._socket, self._drop_reason = socket, None
-            if self._over or self.closing:
-                await drop(socket)
-                return None
-            self._begin_connection(connected)
-            self.connected = True
-            return None
-        return retries.failures[-1]
-
-    def _begin_connection(self, connected: Connected) -> None:
-        """A connection begins."""
-        self.request_id = connected.request_id
-        self._last_id, self._unnumbered = -1, 0
-        self._count_message(connected.sequence_id)
-        self._read_ahead.append(connected)
-        if self._audio is not None:
-            self._audio.connection_start = self._audio.sent
-        logger().debug("flux_connected", request_id=self.request_id)
-
-    def _reconnected(self, retries: Retries) -> StreamRestored:
-        now = anyio.current_time()
-        retries.restored(now)
-        attempts = f"{retries.tries} attempt{'s' if retries.tries > 1 else ''}"
-        reason = f"connected again ({attempts})"
-        if self._outage_lost_seconds:
-            reason += f", {self._outage_lost_seconds:.2f} s of audio were lost"
-            logger().warning("flux_audio_lost", request_id=self.request_id, seconds=round(self._outage_lost_seconds, 3))
-        logger().info("flux_restored", request_id=self.request_id, attempts=retries.tries)
-        self._outage_lost_seconds = 0.0
-        if self._watchdogs is not None:
-            self._watchdogs.reconnected()
-        pending = self._requests.pending
-        if pending is not None:
-            pending.postpone(now + self._bounds.answer_timeout)
-        self._connector.background.start(self._resend)
-        return StreamRestored(reason)
-
-    async def _resend(self) -> None:
-        """Send the new connection what the old one did not answer, and what Flux has to hear again."""
-        pending = self._requests.pending
-        with suppress(TurnkitError):
-            if pending is not None and pending.sent is not None:
-                await self._send(encode(pending.sent))
-            if self._audio is not None:
-                await self._send_waiting_audio()
-
-    # Audio --------------------------------------------------------------------------------------------------------
+    @property
+    def turn_open(self) -> bool:
+        """Whether the user has a turn."""
+        return self._protocol.heard.turn_open
 
     @property
     def audio_sent(self) -> float | None:
@@ -390,7 +125,7 @@ class FluxStream(StreamCommands):
 
         What was lost and the silence that turnkit sent are in it. After a loss it goes back to what Flux had covered.
         """
-        return None if self._audio is None else self._audio.sent / self._audio.rate
+        return self._protocol.audio.sent_seconds
 
     @property
     def lost_audio_seconds(self) -> float | None:
@@ -398,7 +133,135 @@ class FluxStream(StreamCommands):
 
         None for containers and Opus.
         """
-        return None if self._audio is None else self._audio.lost / self._audio.rate
+        return self._protocol.audio.lost_seconds
+
+    # Waiting ------------------------------------------------------------------------------------------------------
+
+    def _tell(self) -> None:
+        """See to what follows from what the protocol was told: the alarm, whoever waits, a connection given up."""
+        p = self._protocol
+        if p.deadline < self._rings_at:
+            self._set_alarm(p.deadline)
+        if self._news is not None:
+            self._news.set()
+            self._news = None
+        if p.given_up is not None and self._dropped is not self._sender.socket:
+            socket = self._dropped = self._sender.socket
+            self._connector.background.start(lambda: drop(socket))
+        if p.line is Line.OVER:
+            if self._alarm is not None:
+                self._alarm.stop()
+            if self._reconnecting is not None:
+                self._reconnecting.cancel()
+
+    def _set_alarm(self, at: float) -> None:
+        self._rings_at = at
+        if self._alarm is None:
+            self._alarm = Alarm(self._ring)
+            if self._alarm.needs_task:
+                self._connector.background.start(self._alarm.keep)
+        self._alarm.bring_forward(at)
+
+    def _ring(self) -> None:
+        p = self._protocol
+        self._rings_at = float("inf")
+        p.wake(self._now() + EARLY_SECONDS)
+        self._tell()
+        if p.audio.waiting and p.line is Line.OPEN and self._sender.idle:
+            self._connector.background.start(self._sender.send_what_waits)
+
+    async def _until(self, condition: Callable[[], object]) -> None:
+        """Wait until it holds; the protocol's deadlines see that it does."""
+        while not condition():
+            self._news = self._news or anyio.Event()
+            await self._news.wait()
+
+    # Reading ------------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> FluxStream:
+        return self
+
+    async def __anext__(self) -> StreamItem:
+        p = self._protocol
+        if self._draining:
+            await self._until(lambda: p.line is Line.OVER)
+        if p.being_read:
+            raise LocalProtocolError("the stream is already being iterated: only one task may read it at a time")
+        if self._read_ahead:
+            return self._read_ahead.pop(0)
+        p.being_read = True
+        try:
+            while p.readable:
+                item = await self._receive()
+                if item is not None:
+                    return item
+            if p.line is Line.LOST:
+                await self._reconnect()
+                if self._read_ahead:
+                    return self._read_ahead.pop(0)
+        finally:
+            p.being_read = False
+        raise StopAsyncIteration
+
+    async def _receive(self) -> StreamItem | None:
+        """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
+        p, cause = self._protocol, None
+        item: StreamItem | None
+        try:
+            # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
+            frame = await self._sender.socket.recv(False)
+        except Exception as error:
+            cause = error
+            failure = self._connector.failure(error)
+            item = p.connection_ended(failure, self._now(), code=close_code(error))
+        else:
+            item = p.receive(frame, self._now())
+            del frame  # it may quote the credential, and would be seen in a traceback
+        self._tell()
+        if p.line is Line.OVER and p.failure is not None:
+            raise p.failure from cause
+        if type(item) is StreamLost:
+            logger().warning("flux_lost", request_id=p.request_id, reason=item.reason)
+        return item
+
+    async def _reconnect(self) -> None:
+        """Connect until it works, or the stream is closed meanwhile. Raises once it is given up."""
+        p = self._protocol
+        p.seek(self._now())
+        with anyio.CancelScope(deadline=p.attempts_until) as self._reconnecting:
+            try:
+                await drop(self._sender.socket)
+                while p.line is Line.LOST:
+                    await anyio.sleep_until(p.attempt_at)
+                    await self._try_to_connect()
+            finally:
+                self._reconnecting = None
+        if p.line is Line.LOST:
+            p.attempts_timed_out(self._now())
+        if p.line is Line.OPEN:
+            self._connector.background.start(self._sender.send_what_waits)
+        self._tell()
+        if p.failure is not None:
+            raise p.failure
+
+    async def _try_to_connect(self) -> None:
+        p = self._protocol
+        try:
+            socket, connected = await self._connector.open(p.options)
+        except TurnkitError as failure:
+            logger().debug("flux_not_restored", attempt=p.attempts, error=type(failure).__name__)
+            return p.attempt_failed(failure, self._now())
+        if p.line is not Line.LOST:
+            return await drop(socket)
+        self._sender.use(socket)
+        self._read_ahead += p.connection_made(connected, self._now())
+        lost = p.lost_meanwhile
+        logger().debug("flux_connected", request_id=p.request_id)
+        if lost:
+            logger().warning("flux_audio_lost", request_id=p.request_id, seconds=round(lost, 3))
+        logger().info("flux_restored", request_id=p.request_id, attempts=p.attempts)
+
+    # Sending ------------------------------------------------------------------------------------------------------
 
     async def send_audio(self, data: bytes | bytearray | memoryview) -> None:
         """Send audio in pieces of any size; they leave as frames of 80 ms, in the order of the calls.
@@ -420,72 +283,188 @@ class FluxStream(StreamCommands):
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise LocalProtocolError(f"audio must be bytes, not {type(data).__name__}")
-        self._check_open()
-        if self._watchdogs is None and len(data):
-            self._watchdogs = Watchdogs(self, self._connector, self._bounds)
-        if self._audio is None:
-            if len(data):
-                await self._send_container_audio(bytes(data))
-            return
-        if self._watchdogs is not None:
-            self._watchdogs.audio_given(len(data) / self._audio.rate)
-        self._audio.add(data)
-        if not self.connected:
-            self._count_lost_audio(self._audio.drop_excess())
-        await self._send_waiting_audio()
+        p, now = self._protocol, self._now()
+        p.add_audio(data, now)
+        if not self._sender.write_audio(now):
+            await self._sender.send_audio()
+        if p.deadline < self._rings_at:
+            self._set_alarm(p.deadline)
 
     async def flush(self) -> None:
         """Send what is left over of the audio as one short frame; bytes of an unfinished sample stay.
 
         Raises as `send_audio` does.
         """
-        self._check_open()
-        await self._send_waiting_audio(short=True)
+        self._protocol.check_open()
+        await self._sender.send_audio(short=True)
 
-    async def _send_waiting_audio(self, *, short: bool = False) -> None:
-        """Send the audio that waits, in its order, whoever calls."""
-        audio = self._audio
-        if audio is None:
-            return
-        async with self._audio_lock:
-            audio.drop_covered(self._progress_window)
-            while self.connected and self._broken_socket is not self._socket:
-                await checkpoint_if_cancelled()
-                frame = audio.next_frame(short=short)
-                if not frame:
-                    return
-                await self._send_audio_frame(frame)
-                # However much there is, the reader gets its turn.
-                await checkpoint()
+    # Settings -----------------------------------------------------------------------------------------------------
 
-    @property
-    def takes_silence(self) -> bool:
-        """Whether silence can be made for its audio: not for containers and Opus."""
-        return self._audio is not None
+    async def configure(self, command: Configure) -> ConfigureSuccess:
+        """Change settings in mid-stream and wait for Flux's answer, which another task's iteration must read.
 
-    async def send_silence(self) -> None:
-        """Send a frame of silence, after the audio that waits."""
-        if self._audio is not None:
-            self._audio.add_silence()
-            await self._send_waiting_audio()
+        One Configure is on the wire at a time: Flux refuses bursts. Calls made meanwhile are merged, the later value
+        winning field by field, and share one answer. A call that is cancelled before its Configure left is taken out.
+        If the connection is lost before the answer, or is lost already, the Configure is sent to the next one, whose
+        answer it then is.
 
-    async def _send_container_audio(self, piece: bytes) -> None:
-        async with self._audio_lock:
-            self._check_open()
-            if self.connected and self._broken_socket is not self._socket:
-                await self._send_audio_frame(piece)
+        Args:
+            command: what to change.
 
-    async def _send_audio_frame(self, frame: bytes) -> None:
-        socket = self._socket
+        Returns:
+            Flux's answer: the whole configuration in force.
+
+        Raises:
+            ConfigError: for what Flux would refuse, seen against the values in force; nothing is sent.
+            FluxError: if Flux refuses; the old values stay.
+            ConnectionFailed: without an answer within `answer_timeout` (the next Configure may then go), or if the
+                stream ends.
+            LocalProtocolError: after `close`.
+        """
+        request = await self._configure(command)
+        await self._until(lambda: request.settled)
+        if isinstance(request.answer, ConfigureSuccess):
+            return request.answer
+        if isinstance(request.answer, ConfigureFailure):
+            code = request.answer.code or request.answer.error_code or "ConfigureFailure"
+            raise FluxError(code, request.answer.description, request_id=self.request_id, advice="The old values stay")
+        raise self._unanswered("Configure", request)
+
+    async def _configure(self, command: Configure) -> Request:
+        """Return once a Configure with this one in it has left, or waits for a connection."""
+        if not isinstance(command, Configure):
+            raise LocalProtocolError(f"configure takes a Configure, not {type(command).__name__}")
+        p = self._protocol
+        request, ticket = p.queue_configure(command)
         try:
-            await self._send(frame)
-        except TurnkitError:
-            if not self._reconnects():
+            while request.sent is None:
+                if p.requests.pending is not None:
+                    await self._until(lambda: p.requests.pending is None)
+                else:
+                    await checkpoint_if_cancelled()
+                    p.start_configure(request, self._now())
+                    self._tell()
+                    await self._sender.send_commands()
+        finally:
+            p.withdraw_configure(request, ticket)
+        return request
+
+    @asynccontextmanager
+    async def configured(
+        self,
+        *,
+        eot_threshold: float | None = None,
+        eager_eot_threshold: float | None = None,
+        eot_timeout_ms: int | None = None,
+        keyterms: Strings | None = None,
+        language_hints: Strings | None = None,
+        numerals: bool | None = None,
+    ) -> AsyncIterator[None]:
+        """Settings for one question: in force inside the `async with`, then back to what they were on entering.
+
+        They go back however the body ends, and waiting for that is shielded from cancellation but bounded; if the
+        body raised or was cancelled, sending them is all that is waited for. A stream that is over by then is no
+        error.
+
+        Args:
+            eot_threshold: 0.5 to 1.0. Default None, here as for all: not changed.
+            eager_eot_threshold: 0.3 to 0.9 and at most `eot_threshold`.
+            eot_timeout_ms: 500 to 60000 milliseconds.
+            keyterms: at most 100, of 1 to 100 characters each; one, or any iterable of them.
+            language_hints: codes such as "en" (multilingual model); one, or any iterable of them.
+            numerals: whether numbers come as digits.
+
+        Yields:
+            Nothing, once Flux has taken the settings.
+
+        Raises:
+            ConfigError: as `configure` does, and for an `eager_eot_threshold` where eager mode is off: Flux has no way
+                to switch it off again (https://developers.deepgram.com/docs/flux/configure).
+            FluxError, ConnectionFailed, LocalProtocolError: as `configure` does.
+        """
+        before = self._protocol.expected_options
+        thresholds = Thresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms)
+        if eager_eot_threshold is not None and before.eager_eot_threshold is None:
+            raise ConfigError(
+                f"eager_eot_threshold={eager_eot_threshold!r}: eager mode is off and Flux cannot switch it off again, "
+                "so it cannot be lent to one question; connect with it, or use configure()"
+            )
+        command = Configure(thresholds=thresholds, keyterms=keyterms, language_hints=language_hints, numerals=numerals)
+        back = undo(command, before)
+        refused = False
+        try:
+            try:
+                await self.configure(command)
+            except (ConfigError, FluxError, LocalProtocolError):
+                refused = True  # so nothing was changed
                 raise
-            self._broken_socket = socket  # whoever reads finds it lost, if it is still this one
-            return
-        if self._watchdogs is not None:
-            self._watchdogs.audio_sent()
+            yield
+        except BaseException:
+            with suppress(TurnkitError), anyio.CancelScope(shield=True):
+                if not refused:
+                    await self._configure(back)
+            raise
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.configure(back)
+        except (ConnectionFailed, LocalProtocolError):
+            if not (self.closing or self._protocol.line is Line.OVER):
+                raise
+
+    # The end of a turn --------------------------------------------------------------------------------------------
+
+    async def force_end_turn(self) -> bool:
+        """End the open turn on the words it has, and wait for Flux's answer, which another task's iteration must read.
+
+        See https://developers.deepgram.com/docs/flux/force-end-turn.
+
+        Returns:
+            True once the EndOfTurn with trigger `manual` was read. False if no turn was open (any more): Flux's own end
+            came first, or the turn was lost with the connection; or if this host is known not to know ForceEndTurn
+            (older than August 2026): those say Error and hang up, so they are asked once at most.
+
+        Raises:
+            ConnectionFailed: without an answer within `answer_timeout`, or if the stream ends.
+            LocalProtocolError: after `close`.
+        """
+        request = await self._start_forced_end()
+        if request is None:
+            return False
+        await self._until(lambda: request.settled)
+        if request.answer is None:
+            raise self._unanswered("ForceEndTurn", request)
+        return isinstance(request.answer, TurnInfo)
+
+    async def send_force_end_turn(self) -> bool:
+        """End the open turn without waiting for the answer: for the iterating task, which would wait for itself.
+
+        Returns:
+            Whether it was sent: it is not while the stream is lost, closed or over, nor to a host that does not know
+            ForceEndTurn.
+        """
+        over = self.closing or self._protocol.line is Line.OVER
+        return not over and await self._start_forced_end() is not None
+
+    async def _start_forced_end(self) -> Request | None:
+        self._protocol.check_open()
+        await checkpoint_if_cancelled()
+        request = self._protocol.force_end_turn(self._now())
+        self._tell()
+        await self._sender.send_commands()
+        return request
+
+    def _unanswered(self, what: str, request: Request) -> ConnectionFailed:
+        host = self._connector.host
+        if not request.expired:
+            failure = self._protocol.failure
+            return ConnectionFailed(
+                f"the stream to {host} ended before {what} was answered", (failure,) if failure else ()
+            )
+        message = (
+            f"{host} did not answer {what} within {self._bounds.answer_timeout} s (answer_timeout); "
+            "the answer is found by the iteration, so another task must be iterating the stream meanwhile"
+        )
+        return ConnectionFailed(message, (TimeoutError(message),))
 
     # The end of the stream ----------------------------------------------------------------------------------------
 
@@ -500,42 +479,28 @@ class FluxStream(StreamCommands):
         """
         if self.closing:
             return
-        self.closing = True
-        if self._over:
-            return
-        if not self.connected:
-            return self._end(None)
+        self._protocol.close(self._now())
+        self._tell()
         try:
-            await self._send_waiting_audio(short=True)
-            if self.turn_open and self._knows_force_end_turn is not False:
-                await self._send(encode(ForceEndTurn()))
-            await self._send(encode(CloseStream()))
+            await self._sender.send_audio(short=True)
+            await self._sender.send_commands()
         except TurnkitError as error:
             logger().debug("flux_close_failed", request_id=self.request_id, error=type(error).__name__)
-        if not self._over:
-            self._connector.background.start(self._drop_after_close_timeout)
-
-    async def _drop_after_close_timeout(self) -> None:
-        """Whoever iterates until Flux has closed, too, waits no longer than `close_timeout`."""
-        await anyio.sleep(self._bounds.close_timeout)
-        if self._audio is not None and not self._over:
-            self._audio.lose_rest(self._window)
-        await drop(self._socket)
+        self._tell()
 
     async def _close_and_drain(self) -> None:
         """Close, and see that somebody reads the rest, within `close_timeout`."""
+        p = self._protocol
         self._bounds.send_timeout = min(self._bounds.send_timeout, self._bounds.close_timeout)
         await self.close()
         with anyio.move_on_after(self._bounds.close_timeout), suppress(TurnkitError):
-            if self.being_read:
-                await self._wait_ended()
-            self._draining = not self._over
-            while self.connected:
+            if p.being_read:
+                await self._until(lambda: p.line is Line.OVER)
+            self._draining = p.line is not Line.OVER
+            while p.readable:
                 item = await self._receive()
                 if item is not None:
                     self._read_ahead.append(item)
-        if self.connected and self._audio is not None:
-            self._audio.lose_rest(self._window)
 
 
 @asynccontextmanager
@@ -549,7 +514,8 @@ async def open_stream(
         socket, connected = await connector.open(options)
         stream = FluxStream(socket, options, connector, bounds, random)
         del socket  # there may be another one at the end
-        stream._begin_connection(connected)
+        stream._read_ahead += stream._protocol.connection_made(connected, stream._now())
+        logger().debug("flux_connected", request_id=stream.request_id)
         try:
             try:
                 yield stream
@@ -562,9 +528,9 @@ async def open_stream(
                 raise
             await stream._close_and_drain()
         finally:
-            stream.closing = True
-            await drop(stream._socket)
-            stream._end(None)
+            stream._protocol.end()
+            stream._tell()
+            await drop(stream._sender.socket)
             logger().debug("flux_closed", request_id=stream.request_id, missed_messages=stream.missed_messages)
     finally:
         await connector.background.stop()

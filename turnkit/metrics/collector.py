@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from math import inf, isfinite
+from math import inf
 from typing import Any, TypeAlias, get_args
 
-from ..checks import check_strings
+from ..checks import check_strings, is_number, shown
 from ..errors import LocalProtocolError
 from ..turns.events import (
     BargeIn,
@@ -154,9 +154,9 @@ class Metrics:
     # Time ---------------------------------------------------------------------------------------------------------
 
     def _pass_time(self, item: object, at: object) -> None:
-        if not isinstance(at, (int, float)) or not isfinite(at):
+        if not is_number(at):
             what = item if isinstance(item, str) else type(item).__name__
-            raise LocalProtocolError(f"{what} at={at!r}: must be a finite number of monotonic seconds")
+            raise LocalProtocolError(f"{what} at={shown(at)}: must be a finite number of monotonic seconds")
         self._now = max(self._now, float(at))
         if self._first is None:
             self._first = self._now

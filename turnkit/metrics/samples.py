@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import insort
-from math import ceil, exp, floor, isfinite, log
+from math import ceil, exp, floor, log
 
 import msgspec
 
+from ..checks import is_number, shown
 from ..errors import LocalProtocolError
 
 EXACT = 1000
@@ -42,8 +43,8 @@ class Samples(msgspec.Struct):
 
     def add(self, value: float) -> None:
         """Add one value in seconds; raises LocalProtocolError for one that is no duration."""
-        if not isfinite(value) or value < 0:
-            raise LocalProtocolError(f"add({value!r}): must be a finite number of seconds, 0 or more")
+        if not is_number(value) or value < 0:
+            raise LocalProtocolError(f"add({shown(value)}): must be a finite number of seconds, 0 or more")
         self.count += 1
         self.nanoseconds += round(value * _NANO)
         self.least = value if self.least is None else min(self.least, value)

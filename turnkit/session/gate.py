@@ -246,7 +246,7 @@ class Gate:
         mark = self.flush()
         while self.outcome is None and not self._was_heard(mark):
             self._changed = self._changed or anyio.Event()
-            with anyio.move_on_at(self._quiet_at(mark)):
+            with anyio.CancelScope(deadline=self._quiet_at(mark)):
                 await self._changed.wait()
                 continue
             if mark is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from .. import wire
+from ..checks import check_regular_file
 from ..errors import ConfigError, RemoteProtocolError
 
 
@@ -47,6 +48,7 @@ class Recording(msgspec.Struct, frozen=True):
         before it. Raises ConfigError, naming file and line, if a line is no message of Flux, and if there is no
         TurnInfo at all.
         """
+        check_regular_file("recording", path)
         try:
             # Not splitlines: JSON may hold line separators that are no line's end here.
             lines = Path(path).read_text(encoding="utf-8").split("\n")

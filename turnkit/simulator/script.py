@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from math import isfinite
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
+from ..checks import check_regular_file, is_number, shown
 from ..errors import ConfigError
 
 Pace: TypeAlias = Literal["talk", "read"]
@@ -49,8 +49,10 @@ class SpokenWord(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         if not any(character.isalnum() for character in self.text) or len(self.text.split()) != 1:
             raise ConfigError(f"word {self.text!r}: must be one word with a letter or digit in it")
-        if not (isfinite(self.start) and isfinite(self.end) and 0 <= self.start < self.end):
-            raise ConfigError(f"word {self.text!r} from {self.start!r} to {self.end!r}: must end after it starts")
+        if not (is_number(self.start) and is_number(self.end) and 0 <= self.start < self.end):
+            raise ConfigError(
+                f"word {self.text!r} from {shown(self.start)} to {shown(self.end)}: must end after it starts"
+            )
 
 
 class Utterance(msgspec.Struct, frozen=True):
@@ -126,6 +128,7 @@ class Script(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, path: str | Path, *, seed: int = 0) -> Script:
         """Read the text form from a file. Raises ConfigError if there is none, or naming the bad line."""
+        check_regular_file("script", path)
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

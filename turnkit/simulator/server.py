@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import struct
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
@@ -54,6 +54,8 @@ _DEAF_BUFFER = 4096  # bytes
 # At DEBUG, websockets writes headers and frames to its log: keys, and what was said. A logger of our own stops above.
 _silent = logging.getLogger("turnkit.simulator.websockets")
 _silent.setLevel(logging.INFO)
+# That a stranger at the port speaks no WebSocket is no failure of ours; up to 16, websockets logs a traceback for it.
+_silent.addFilter(lambda record: record.msg != "opening handshake failed")
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -375,7 +377,9 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
             server.close()
             with anyio.move_on_after(_SHUTDOWN_TIMEOUT):
                 await server.wait_closed()
-            for socket in list(server.all_connections):
+            # Those in the handshake, too; up to 16, websockets has them where it has their tasks.
+            sockets: Iterable[AsyncioSocket] = getattr(server, "all_connections", getattr(server, "handlers", ()))
+            for socket in list(sockets):
                 socket.transport.abort()
             await server.wait_closed()
 

@@ -17,8 +17,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
-from math import inf, isfinite
+from math import inf
 
+from ..checks import LATEST, is_number, shown
 from ..errors import ConfigError, LocalProtocolError
 from .alignment import WORD, Alignment, SpokenEnds, WordTiming
 
@@ -40,8 +41,8 @@ class Timeline:
     """
 
     def __init__(self, *, rate: float = 15.0) -> None:
-        if not (isfinite(rate) and rate > 0):
-            raise ConfigError(f"rate={rate!r}: must be a positive number of characters per second")
+        if not (is_number(rate) and rate > 0):
+            raise ConfigError(f"rate={shown(rate)}: must be a positive number of characters per second")
         self._rate = rate
         self._text = ""
         self._pieces: list[_Piece] = []
@@ -286,17 +287,17 @@ class _Piece:
 
 
 def _check_seconds(call: str, seconds: float, *, finite: bool = True) -> None:
-    if not seconds >= 0 or (finite and seconds == inf):
+    if not (seconds >= 0 and (is_number(seconds) or (seconds == inf and not finite))):
         rule = "a number of seconds, 0 or more" + (", and finite" if finite else "")
-        raise LocalProtocolError(f"{call}(): seconds are {seconds!r}; must be {rule}")
+        raise LocalProtocolError(f"{call}(): seconds are {shown(seconds)}; must be {rule}")
 
 
 def _checked_timings(call: str, words: Iterable[WordTiming]) -> list[WordTiming]:
     """The timings, checked; a message names a word by its number, because the word is what somebody says."""
     timings = list(words)
     for number, (_, start, end) in enumerate(timings):
-        if not 0 <= start <= end < inf:
+        if not 0 <= start <= end <= LATEST:
             raise LocalProtocolError(
-                f"{call}(): word {number} is timed {start!r} to {end!r} s; must be 0 <= start <= end, finite"
+                f"{call}(): word {number} is timed {shown(start)} to {shown(end)} s; must be 0 <= start <= end, finite"
             )
     return timings

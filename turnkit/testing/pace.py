@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import anyio
 
+from ..checks import is_number, shown
 from ..errors import ConfigError
 
 
@@ -38,8 +38,8 @@ class Pace:
     def __post_init__(self) -> None:
         for name in ("first", "between"):
             seconds = getattr(self, name)
-            if not (isfinite(seconds) and seconds >= 0):
-                raise ConfigError(f"{name}={seconds!r}: must be a number of seconds, 0 or more")
+            if not (is_number(seconds) and seconds >= 0):
+                raise ConfigError(f"{name}={shown(seconds)}: must be a number of seconds, 0 or more")
         for name in ("fails_at", "hangs_at"):
             count = getattr(self, name)
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):

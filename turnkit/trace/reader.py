@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
+import sys
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from ..checks import check_regular_file
 from ..errors import ConfigError, LocalProtocolError
+from .contents import lines_of
 from .lines import line_of, record_of
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
@@ -21,10 +25,10 @@ def read(path: str | Path) -> Trace:
 
     Lines and kinds that this version does not know are skipped and counted; a last line that was cut off is dropped.
     A frame arrived at the number `received` or `at` of its line (seconds); without one, at the second of audio that
-    it covers.
+    it covers. Of a line, and of what stands between two, 8 MiB are read at most, and of all 256 MiB, unpacked.
 
     Args:
-        path: The file.
+        path: The file, or `-` for standard input.
 
     Returns:
         The trace; of raw frames, one with `raw` set.
@@ -32,37 +36,29 @@ def read(path: str | Path) -> Trace:
     Raises:
         ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
+    name = str(path)
     try:
-        data = Path(path).read_bytes()
+        if name == "-":
+            return _read(sys.stdin.buffer, name)
+        check_regular_file("trace", name)
+        with open(path, "rb") as file:
+            return _read(file, name)
     except OSError as error:
-        raise ConfigError(f"trace {str(path)!r}: cannot be read: {error.strerror or type(error).__name__}") from error
-    return parse(data, str(path))
+        raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
 
 
 def parse(data: bytes, name: str = "") -> Trace:
     """Read a trace from the bytes of a file, as `read` does; errors call it by `name`."""
+    return _read(BytesIO(data), name)
+
+
+def _read(file: BinaryIO, name: str) -> Trace:
     reader = _Reader(name)
-    try:
-        lines = _gunzipped(data).split(b"\n") if data[:2] == b"\x1f\x8b" else data.split(b"\n")
-    except zlib.error as error:
-        raise ConfigError(f"trace {name!r}: is not gzip, although it begins like it: {error}") from None
-    last = len(lines)
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
+    for number, text, whole in lines_of(file, name):
         # Only the last line can be cut off; all that are whole end in a newline.
-        if text and not reader.take(text, number) and number < last:
+        if not reader.take(text, number) and whole:
             raise ConfigError(f"trace {name!r}, line {number}: {reader.problem}")
     return reader.trace()
-
-
-def _gunzipped(data: bytes) -> bytes:
-    """The content of a gzip file, as far as it goes."""
-    parts = []
-    while data:
-        unpacker = zlib.decompressobj(wbits=31)
-        parts.append(unpacker.decompress(data))
-        data = unpacker.unused_data
-    return b"".join(parts)
 
 
 class _Reader:

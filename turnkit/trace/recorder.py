@@ -10,12 +10,13 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from .. import wire
+from ..checks import shown
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
 from .encoding import checked, encoded, fitting, one_line, plain_fields
 from .policy_text import phrases_of, policy_to_text
-from .records import Header
+from .records import MOST_BYTES, Header
 from .redaction import Pseudonyms
 
 MAX_BYTES = 64 * 2**20
@@ -47,7 +48,7 @@ class Recorder:
         redact: whether every word is replaced, False by default; see `turnkit.trace.redaction` for what stays
             readable.
         frames: whether every frame of Flux is added whole, False by default.
-        max_bytes: the bound of the file in bytes, 64 MiB by default and at least 4096.
+        max_bytes: the bound of the file in bytes, 64 MiB by default; from 4096 to 256 MiB, as much as can be read.
         options: those of the connection, where the session's source does not know them.
 
     Raises:
@@ -82,8 +83,9 @@ class Recorder:
                 raise ConfigError(f"record={str(path)!r}: exists already, and a recording is never overwritten")
             if not self.path.parent.is_dir():
                 raise ConfigError(f"record={str(path)!r}: {str(self.path.parent)!r} must be a directory")
-        if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 4096:
-            raise ConfigError(f"max_bytes={max_bytes!r}: must be a whole number of bytes, at least 4096")
+        if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or not 4096 <= max_bytes <= MOST_BYTES:
+            rule = f"must be a whole number of bytes, from 4096 to {MOST_BYTES}"
+            raise ConfigError(f"max_bytes={shown(max_bytes)}: {rule}")
         if options is not None and not isinstance(options, FluxOptions):
             raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
         self.redact = redact
@@ -103,7 +105,11 @@ class Recorder:
 
     def _make_directory(self) -> None:
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            # One by one: of those above it, mkdir(parents=True) leaves the mode to the umask.
+            for directory in reversed((self.path, *self.path.parents)):
+                if not directory.exists():
+                    directory.mkdir(0o700, exist_ok=True)  # as private as the recordings
+            self.path.mkdir(exist_ok=True)
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise ConfigError(f"record={str(self.path)!r}: must be a directory, and cannot be made: {why}") from None

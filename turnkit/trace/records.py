@@ -11,6 +11,7 @@ from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import FluxOptions, Message
 
 VERSION = 2  # of the format
+MOST_BYTES = 256 * 2**20  # of a recording: no more is written, and no more is read
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from math import inf, nextafter
 from typing import Any, TypeAlias
 
-from ..checks import check_seconds
+from ..checks import LATEST, check_seconds, shown
 from ..errors import LocalProtocolError
 from .chart import REPLY_TABLE, USER_TABLE, ReplyMove, ReplyState, UserMove, UserState
 from .events import (
@@ -194,7 +194,7 @@ class TurnMachine:
             raise LocalProtocolError(f"{type(event).__name__} is not an event: feed one of turnkit.turns.events.Event")
         if s.closed:
             raise LocalProtocolError(f"{type(event).__name__} after close(): a closed machine takes no more events")
-        if not s.now <= at < inf:
+        if not s.now <= at <= LATEST:
             self._refuse_time(at)
         out: _Signals = []
         if at >= s.soonest:
@@ -218,7 +218,7 @@ class TurnMachine:
             LocalProtocolError: time goes back; nothing was changed.
         """
         s = self.state
-        if not s.now <= at < inf:
+        if not s.now <= at <= LATEST:
             self._refuse_time(at)
         out: _Signals = []
         if at >= s.soonest:
@@ -239,7 +239,7 @@ class TurnMachine:
             LocalProtocolError: time goes back; nothing was changed.
         """
         s = self.state
-        if not s.now <= at < inf:
+        if not s.now <= at <= LATEST:
             self._refuse_time(at)
         out: _Signals = []
         s.now = at
@@ -342,7 +342,9 @@ class TurnMachine:
     def _refuse_time(self, at: float) -> None:
         now = self.state.now
         since = "" if now == NEVER else f", not before {now!r}"
-        raise LocalProtocolError(f"at={at!r}: must be a finite number of monotonic seconds{since}; nothing was changed")
+        raise LocalProtocolError(
+            f"at={shown(at)}: must be a finite number of monotonic seconds{since}; nothing was changed"
+        )
 
     def _expire(self, at: float, out: _Signals) -> None:
         """Deal with what is due, oldest first; each step clears its deadline or moves it beyond `at`."""
@@ -362,7 +364,7 @@ class TurnMachine:
                 # Absolute, so that a late wake does not shift the next one; but one late wake is one signal.
                 timeout = self._idle_timeout or inf
                 s.idle_at = due + timeout if due + timeout > at else max(at + timeout, nextafter(at, inf))
-        s.soonest = -inf if s.closed else due
+        s.soonest = -inf if s.closed else min(due, LATEST)
 
     def _arm(self, when: float) -> None:
         if when < self.state.soonest:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import msgspec
 
+from ...checks import is_number, shown
 from ...errors import ConfigError
 from ...simulator import parse_fault
 
@@ -54,8 +53,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"{name}={value!r}: must be a whole number from {least}")
         for name in ("seconds", "growth", *(() if self.call_seconds is None else ("call_seconds",))):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < inf:
-                raise ConfigError(f"{name}={value!r}: must be a positive, finite number")
+            if not is_number(value) or value <= 0:
+                raise ConfigError(f"{name}={shown(value)}: must be a positive, finite number")
         for text in self.fault_texts:
             parse_fault(text)
 

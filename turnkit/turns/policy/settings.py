@@ -21,7 +21,7 @@ def check_seconds(policy: str, name: str, value: object) -> None:
     try:
         checks.check_seconds(name, value, most=_FOREVER)
     except ConfigError:
-        raise ConfigError(f"{policy}({name}={value!r}): must be a number of seconds, 0 or more") from None
+        raise ConfigError(f"{policy}({name}={checks.shown(value)}): must be a number of seconds, 0 or more") from None
 
 
 def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> None:
