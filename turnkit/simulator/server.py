@@ -21,6 +21,7 @@ import anyio
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
+from ..checks import shown
 from ..errors import ConfigError
 from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
@@ -416,4 +417,4 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
 
 
 def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    return ConfigError(f"host={host!r}, port={port!r}: cannot listen there: {error}")
+    return ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}")

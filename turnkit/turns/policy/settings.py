@@ -11,7 +11,7 @@ _FOREVER = 1e9  # seconds
 def check_whole(policy: str, name: str, value: object) -> None:
     """Raise ConfigError unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{policy}({name}={value!r}): must be a whole number of at least 1")
+        raise ConfigError(f"{policy}({name}={checks.shown(value)}): must be a whole number of at least 1")
 
 
 def check_seconds(policy: str, name: str, value: object) -> None:
@@ -31,10 +31,12 @@ def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> 
         or (value == 0 and not zero)
     ):
         rule = "must be a number from 0 to 1" if zero else "must be a number above 0, up to 1"
-        raise ConfigError(f"{policy}({name}={value!r}): {rule}")
+        raise ConfigError(f"{policy}({name}={checks.shown(value)}): {rule}")
 
 
 def check_policy(policy: str, name: str, value: object) -> None:
     """Raise ConfigError unless the value is a callable and no class, which is the likely slip for an instance."""
     if isinstance(value, type) or not callable(value):
-        raise ConfigError(f"{policy}({name}={value!r}): must be a policy, that is a callable such as Immediate()")
+        raise ConfigError(
+            f"{policy}({name}={checks.shown(value)}): must be a policy, that is a callable such as Immediate()"
+        )
