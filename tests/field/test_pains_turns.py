@@ -8,6 +8,7 @@ from tests.support.frames import frame
 from tests.support.refereed_call import RefereedCall
 from tests.support.sessions import listen, script, turn
 from tests.support.voices import Voice, echo
+from turnkit.errors import FluxError
 from turnkit.session import Reply, Session
 from turnkit.turns.chart import ReplyState, UserState
 from turnkit.turns.events import (
@@ -139,21 +140,22 @@ async def test_p04_a_reconnect_in_mid_turn_loses_no_words_and_swallows_no_start(
     """
     session = Session()
     signals = listen(session)
-    await session.run(
-        script(
-            {"type": "Connected", "sequence_id": 0},
-            *(frame("StartOfTurn", index, "hm") for index in range(5)),
-            frame("Update", 4, "I would like to book"),
-            {"type": "Error", "code": "INTERNAL_SERVER_ERROR"},
-            0.5,
-            {"type": "Connected", "sequence_id": 0},
-            frame("StartOfTurn", 0, "a table"),
-            frame("EndOfTurn", 0, "a table for two"),
-            lambda: session.playback_started(4),
-            frame("StartOfTurn", 1, "by the window"),
-            {"type": "Error", "code": "INTERNAL_SERVER_ERROR"},
+    with pytest.raises(FluxError, match="INTERNAL_SERVER_ERROR"):
+        await session.run(
+            script(
+                {"type": "Connected", "sequence_id": 0},
+                *(frame("StartOfTurn", index, "hm") for index in range(5)),
+                frame("Update", 4, "I would like to book"),
+                {"type": "Error", "code": "INTERNAL_SERVER_ERROR"},
+                0.5,
+                {"type": "Connected", "sequence_id": 0},
+                frame("StartOfTurn", 0, "a table"),
+                frame("EndOfTurn", 0, "a table for two"),
+                lambda: session.playback_started(4),
+                frame("StartOfTurn", 1, "by the window"),
+                {"type": "Error", "code": "INTERNAL_SERVER_ERROR"},
+            )
         )
-    )
     starts = [signal.turn for signal in signals if isinstance(signal, TurnStarted)]
     commits = [signal for signal in signals if isinstance(signal, Commit)]
     assert starts == [0, 1, 2, 3, 4, 5, 6]

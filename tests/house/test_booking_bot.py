@@ -177,7 +177,7 @@ async def test_a_barge_in_does_not_stop_the_booking_and_causes_no_second_one(eag
         script(
             StartOfTurn(0, ASKED),
             EndOfTurn(0, ASKED),
-            2.0,
+            1.8,
             StartOfTurn(1, "And is"),
             lambda: in_between.append((desk.puts[:], desk.book)),
             *drafted,
@@ -200,7 +200,7 @@ async def test_a_draft_begun_during_the_booking_is_made_anew_with_its_outcome() 
         script(
             StartOfTurn(0, ASKED),
             EndOfTurn(0, ASKED),
-            2.0,
+            1.8,
             StartOfTurn(1, "And is"),
             EagerEndOfTurn(1, "And is there parking?"),
             5.0,
@@ -221,7 +221,7 @@ async def test_a_caller_who_says_nothing_more_hears_of_the_booking() -> None:
         script(
             StartOfTurn(0, ASKED),
             EndOfTurn(0, ASKED),
-            2.0,
+            1.8,
             StartOfTurn(1, "Hm"),
             0.2,
             EndOfTurn(1, ""),

@@ -67,9 +67,19 @@ class Judge:
 
     def who_failed_is_told_and_nobody_else(self) -> None:
         hung = {seen.reply for _, seen in self.seen("hung")}
-        late = [end.reply for end in self.log if isinstance(end, ReplyEnded) and isinstance(end.error, TimeoutError)]
+        failures = [
+            note.detail for note in self.log if isinstance(note, Note) and note.kind is NoteKind.CALLBACK_FAILED
+        ]
+        late = [int(detail.split()[-2].rstrip(":")) for detail in failures if detail.endswith("TimeoutError")]
         assert set(late) <= hung, "only who hangs is too late"
-        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(self.seen("failed")) + len(late)
+        foreign = self.seen("foreign")
+        # In the very step in which it is cancelled nobody can tell a foreign cancellation from its own.
+        assert 0 <= len(failures) - len(self.seen("failed")) - len(late) <= len(foreign)
+        for place, seen in foreign:
+            end = self.ends[seen.reply]
+            fits = end < place or self.log[end].outcome in (Outcome.FAILED, Outcome.INTERRUPTED)
+            assert seen.reply in self.lost or fits
+        assert self.world.session.notes[NoteKind.CALLBACK_FAILED] == len(failures)
 
     def nothing_is_heard_or_done_out_of_its_time(self) -> None:
         for place, seen in self.seen("given", "sound", "effect", "must begin"):

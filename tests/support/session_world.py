@@ -29,7 +29,7 @@ from turnkit.turns.events import (
     TurnResumed,
 )
 
-BOUNDS = {"reply_timeout": 5.0, "silence_timeout": 3.0}  # seconds; nobody is so slow who does not hang
+BOUNDS: dict[str, Any] = {"reply_timeout": 5.0, "silence_timeout": 3.0}  # seconds; nobody is so slow who does not hang
 PATIENCE = 600.0  # virtual seconds; no script lasts half as long
 
 
@@ -218,7 +218,7 @@ class World:
             await anyio.sleep_forever()
         # On trio a cancellation reaches nobody but those whom it is for.
         if how == "foreign" and sniffio.current_async_library() == "asyncio":
-            self.see("failed", reply.id)
+            self.see("foreign", reply.id)
             raise asyncio.CancelledError
         self.fail(reply)
 

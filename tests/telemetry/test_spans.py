@@ -108,13 +108,13 @@ async def test_no_words_unless_asked(exporter: InMemorySpanExporter, tracer: tra
 
 
 async def test_a_failed_reply_is_an_error(exporter: InMemorySpanExporter, tracer: trace.Tracer) -> None:
-    """A reply whose `respond` raised has the status of an error, and no exception's message."""
+    """A reply whose `respond` raised has the status of an error and the kind of its exception, not the message."""
     session = bot()
     instrument(session, tracer=tracer)
     await conversation(session, EndOfTurn(0, "fail"), 1.0)
     (reply,) = named(exporter, "invoke_agent")
     assert reply.status.status_code is StatusCode.ERROR
-    assert dict(reply.attributes or {})["error.type"] == "_OTHER"
+    assert dict(reply.attributes or {})["error.type"] == "RuntimeError"
     assert "the LLM is gone" not in reply.to_json()
 
 

@@ -35,11 +35,12 @@ each_built_in = pytest.mark.parametrize(
 
 EXPORTED_BESIDES = """
 AudioSink BargeIn Busy Cancel CancelReason ClockSink Commit ConfigError ConnectionFailed DraftDiscarded DropReason
-EagerEndOfTurn EndOfTurn Event FluxError FluxOptions FluxStream Hold Initiate Interrupt LocalProtocolError Note
-NoteKind Outcome Overlap Pause Playback PlaybackAdvanced PlaybackFinished PlaybackStarted Protect ProtocolError
-RemoteProtocolError Reply ReplyEnded Resume ResumeReason Session Signal Sound Speculate StartOfTurn StreamLost
-StreamRestored TimedWord Timeline TraceMismatch TurnDropped TurnEvent TurnMachine TurnResumed TurnStalled TurnStarted
-TurnUpdated TurnkitError Update UserIdle Verdict all_of connect decode encode speakable speaker to_event
+EagerEndOfTurn EndOfTurn Event Feed FluxError FluxOptions FluxStream Hold HostFailure Initiate Interrupt
+LocalProtocolError Note NoteKind Outcome Overlap Pause Playback PlaybackAdvanced PlaybackFinished PlaybackStarted
+Protect ProtocolError RemoteProtocolError Reply ReplyEnded Resume ResumeReason Session Signal SignalStream Sound
+Speculate StartOfTurn StreamLost StreamRestored TimedWord Timeline TraceMismatch TurnDropped TurnEvent TurnMachine
+TurnResumed TurnStalled TurnStarted TurnUpdated TurnkitError Update UserIdle Verdict all_of connect decode encode
+speakable speaker to_event
 """
 
 
