@@ -388,8 +388,11 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
 @asynccontextmanager
 async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None]:
     import trio
-    from websockets.trio.server import serve as serve_trio
 
+    try:
+        from websockets.trio.server import serve as serve_trio
+    except ImportError:
+        raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
     try:
         listeners = await trio.open_tcp_listeners(port, host=simulator.host)
     except (OSError, OverflowError) as error:
