@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from .checks import check_strings
+from .checks import check_strings, shown
 from .errors import ConfigError, RemoteProtocolError
 from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, TimedWord, TurnEvent, TurnResumed, Update
 
@@ -483,14 +483,14 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
     def _check_audio(self) -> None:
         if (self.encoding is None) != (self.sample_rate is None):
             raise ConfigError(
-                f"encoding={self.encoding!r}, sample_rate={self.sample_rate!r}: give both for raw audio, "
+                f"encoding={self.encoding!r}, sample_rate={shown(self.sample_rate)}: give both for raw audio, "
                 "neither for a container such as WAV or Ogg"
             )
         if self.encoding is not None and self.encoding not in ENCODINGS:
             raise ConfigError(f"encoding={self.encoding!r}: must be one of {', '.join(ENCODINGS)}")
         if self.sample_rate is not None and (type(self.sample_rate) is not int or self.sample_rate not in SAMPLE_RATES):
             raise ConfigError(
-                f"sample_rate={self.sample_rate!r}: must be one of {', '.join(map(str, SAMPLE_RATES))} (Hz)"
+                f"sample_rate={shown(self.sample_rate)}: must be one of {', '.join(map(str, SAMPLE_RATES))} (Hz)"
             )
 
     def to_query(self) -> str:
@@ -541,12 +541,12 @@ def _check_number(name: str, value: float | None, low: float, high: float, *, wh
     kinds = (int,) if whole else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
-        raise ConfigError(f"{name}={value!r}: must be {kind} from {low} to {high}")
+        raise ConfigError(f"{name}={shown(value)}: must be {kind} from {low} to {high}")
 
 
 def _check_flag(name: str, value: object) -> None:
     if value is not None and not isinstance(value, bool):
-        raise ConfigError(f"{name}={value!r}: must be True or False")
+        raise ConfigError(f"{name}={shown(value)}: must be True or False")
 
 
 def _kept(options: msgspec.Struct, name: str) -> tuple[str, ...]:

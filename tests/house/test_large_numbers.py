@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from turnkit import Budget, Grace, HoldThenDecide, MinDuration, Session, StartOfTurn, Timeline, TurnMachine, Update
+from turnkit import (
+    Budget,
+    FluxOptions,
+    Grace,
+    HoldThenDecide,
+    MinDuration,
+    Session,
+    StartOfTurn,
+    Timeline,
+    TurnMachine,
+    Update,
+)
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.flux import connect
 from turnkit.metrics import Metrics, Samples
@@ -44,6 +55,9 @@ SETTINGS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (Plan, "growth", {}),
     (SpokenWord, "end", {"text": "yes", "start": 0.0}),
     (Timeline, "rate", {}),
+    *((FluxOptions, name, {}) for name in ("sample_rate", "eot_threshold", "eager_eot_threshold", "eot_timeout_ms")),
+    (FluxOptions, "numerals", {}),
+    (Plan, "sessions", {}),
 ]
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import random
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def digests() -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     """The failures that are planned do not fill the log."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -186,5 +187,5 @@ def test_another_process_comes_to_the_same() -> None:
 
 
 if __name__ == "__main__":
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     print(json.dumps(digests()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ENGINE = {"turnkit", "checks", "errors", "lazy", "turns", "wire"}
-SESSION = ENGINE | {"logs", "session", "timers"}
+SESSION = ENGINE | {"logs", "printable", "session", "timers"}
 
 
 def loaded(code: str) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import anyio
 import msgspec
 
-from ..errors import ConnectionFailed, RemoteProtocolError, TurnkitError
+from ..errors import ConfigError, ConnectionFailed, RemoteProtocolError, TurnkitError
 from ..timers import on_trio
 from ..version import installed_version
 from ..wire import Connected, ErrorMessage, FluxOptions, Message, Unknown, decode
@@ -149,7 +149,10 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
     connect: Any
     kinds: dict[str, Any] = {}
     if on_trio():
-        from websockets.trio.client import connect
+        try:
+            from websockets.trio.client import connect
+        except ImportError:
+            raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
     else:
         from websockets.asyncio.client import ClientConnection, connect
 

@@ -60,9 +60,11 @@ def connect(
             that is not Deepgram's. Default None.
         token: a temporary JWT, or a function, async or not, that gets one for each connection: a JWT lives for seconds,
             and has expired by the time the stream connects again. Default None.
-        url: scheme and host; the path is always `/v2/listen`. Default Deepgram's.
+        url: scheme and host; the path is always `/v2/listen`. No redirect is followed: audio goes where the url says.
+            `wss://` goes through the proxy that the environment names (`HTTPS_PROXY`, `NO_PROXY`), as a tunnel; this
+            machine is always reached without. Default Deepgram's.
         allow_unencrypted: whether `ws://` is permitted beyond this machine: audio, words and key then travel in the
-            clear. Default False.
+            clear, though through no proxy. Default False.
         ssl_context: replaces the system's trust, for a private certificate authority. Default None.
         connect_timeout: seconds for the handshake, again for Flux's Connected, and for the function that gets a token.
             Default 10.

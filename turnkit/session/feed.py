@@ -8,6 +8,7 @@ from threading import Lock
 
 import anyio
 
+from ..checks import shown
 from ..errors import ConfigError, ConnectionFailed, LocalProtocolError
 from ..timers import call_in_loop, loop_token
 
@@ -34,7 +35,7 @@ class Feed:
 
     def __init__(self, limit: int = 1000) -> None:
         if type(limit) is not int or limit < 1:
-            raise ConfigError(f"limit={limit!r}: must be a whole number above zero")
+            raise ConfigError(f"limit={shown(limit)}: must be a whole number above zero")
         self._limit = limit
         self._items: deque[object] = deque()
         self._lock = Lock()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 from uuid import uuid4
 
-from ..checks import check_seconds
+from ..checks import check_seconds, shown
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.chart import ReplyState, UserState
 from ..turns.events import (
@@ -236,7 +236,7 @@ class Session:
         """
         self._thread.check("signals")
         if type(limit) is not int or limit < 1:
-            raise ConfigError(f"limit={limit!r}: must be a whole number above zero")
+            raise ConfigError(f"limit={shown(limit)}: must be a whole number above zero")
         for kind in kinds:
             check_kind("signals", kind)
         return self._dispatcher.stream(frozenset(kinds or KINDS), limit)

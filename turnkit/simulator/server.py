@@ -21,6 +21,7 @@ import anyio
 import msgspec
 from websockets.exceptions import ConnectionClosed
 
+from ..checks import shown
 from ..errors import ConfigError
 from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
@@ -387,8 +388,11 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
 @asynccontextmanager
 async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None]:
     import trio
-    from websockets.trio.server import serve as serve_trio
 
+    try:
+        from websockets.trio.server import serve as serve_trio
+    except ImportError:
+        raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
     try:
         listeners = await trio.open_tcp_listeners(port, host=simulator.host)
     except (OSError, OverflowError) as error:
@@ -416,4 +420,4 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
 
 
 def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    return ConfigError(f"host={host!r}, port={port!r}: cannot listen there: {error}")
+    return ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import anyio
 
+from ..checks import shown
 from ..errors import ConfigError
 
 
@@ -13,7 +14,7 @@ def check_audio(sample_rate: int, sample_width: int) -> None:
     """Raise ConfigError for a rate in Hz, or a number of bytes a sample, that is not a whole number, 1 or more."""
     for name, value in (("sample_rate", sample_rate), ("sample_width", sample_width)):
         if not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name}={value!r}: must be a whole number, 1 or more")
+            raise ConfigError(f"{name}={shown(value)}: must be a whole number, 1 or more")
 
 
 class AudioSink(Protocol):

@@ -43,7 +43,7 @@ class Pace:
         for name in ("fails_at", "hangs_at"):
             count = getattr(self, name)
             if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
-                raise ConfigError(f"{name}={count!r}: must be a whole number, 0 or more, or None")
+                raise ConfigError(f"{name}={shown(count)}: must be a whole number, 0 or more, or None")
 
     def goes_wrong_at(self, count: int) -> bool:
         """Whether it fails or hangs before token `count`, as it was told to."""

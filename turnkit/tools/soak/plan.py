@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         for name, least in (("sessions", 1), ("processes", 0), ("slices", 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= 100_000:
-                raise ConfigError(f"{name}={value!r}: must be a whole number from {least}")
+                raise ConfigError(f"{name}={shown(value)}: must be a whole number from {least}")
         for name in ("seconds", "growth", *(() if self.call_seconds is None else ("call_seconds",))):
             value = getattr(self, name)
             if not is_number(value) or value <= 0:

@@ -13,7 +13,7 @@ _FOREVER = 1e9  # seconds
 def check_whole(policy: str, name: str, value: object) -> None:
     """Raise ConfigError unless the value is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{policy}({name}={value!r}): must be a whole number of at least 1")
+        raise ConfigError(f"{policy}({name}={checks.shown(value)}): must be a whole number of at least 1")
 
 
 def check_seconds(policy: str, name: str, value: object) -> None:
@@ -33,12 +33,12 @@ def check_share(policy: str, name: str, value: object, *, zero: bool = True) -> 
         or (value == 0 and not zero)
     ):
         rule = "must be a number from 0 to 1" if zero else "must be a number above 0, up to 1"
-        raise ConfigError(f"{policy}({name}={value!r}): {rule}")
+        raise ConfigError(f"{policy}({name}={checks.shown(value)}): {rule}")
 
 
 def check_policy(policy: str, name: str, value: object) -> None:
     """Raise ConfigError unless the value is a callable that can be a policy."""
-    check_callable(f"{policy}({name}={value!r})", value)
+    check_callable(f"{policy}({name}={checks.shown(value)})", value)
 
 
 def check_callable(shown: str, value: object) -> None:
