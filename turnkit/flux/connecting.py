@@ -115,6 +115,10 @@ def websocket(uri: str, settings: dict[str, Any]) -> AbstractAsyncContextManager
         from websockets.trio.client import connect
     else:
         from websockets.asyncio.client import connect
+
+        from .pushing_connection import PushingConnection
+
+        settings = {**settings, "create_connection": PushingConnection}
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
