@@ -84,8 +84,13 @@ class AudioBuffer:
         return (self.sent - self.connection_start) / self.rate
 
     @property
+    def ready(self) -> bool:
+        """Whether there is a whole frame to send."""
+        return self._next < len(self._frames)
+
+    @property
     def waiting(self) -> bool:
-        """Whether there is a whole frame to send, or a short one."""
+        """Whether there is a frame to send, whole or short."""
         return self.end - self.sent >= self._sample
 
     def add(self, data: bytes) -> None:
@@ -212,9 +217,11 @@ class PassingAudio:
         self._pieces: list[bytes] = []
 
     @property
-    def waiting(self) -> bool:
+    def ready(self) -> bool:
         """Whether there is a piece to send."""
         return bool(self._pieces)
+
+    waiting = ready
 
     def seconds(self, size: int) -> float:
         """How long so many bytes last: not known, so no time at all."""

@@ -423,7 +423,7 @@ class FluxProtocol:
                 self._stuck = unended
                 self._break(cause, now)
             elif self.heard.turn_open and self._silence_at <= now:
-                if not self.audio.waiting:
+                if not self.audio.ready:
                     self.audio.add_silence()
                 self._silence_at += FRAME_SECONDS
                 if self._silence_at <= now:  # late; what was missed of it is not made up for

@@ -164,7 +164,7 @@ class FluxStream:
         self._rings_at = float("inf")
         p.wake(self._now() + EARLY_SECONDS)
         self._tell()
-        if p.audio.waiting and p.line is Line.OPEN and self._sender.idle:
+        if p.audio.ready and p.line is Line.OPEN and self._sender.idle:
             self._connector.background.start(self._sender.send_what_waits)
 
     async def _until(self, condition: Callable[[], object]) -> None:
