@@ -154,14 +154,16 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
         except ImportError:
             raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
     else:
-        from websockets.asyncio.client import ClientConnection, connect
+        from websockets.asyncio.client import connect
 
         if transport == "picows":
             from .picows_socket import PicowsSocket
 
             kinds["create_connection"] = partial(PicowsSocket, max_size=_MAX_SIZE)
         else:
-            kinds["create_connection"] = _ready(ClientConnection)
+            from .pushing_connection import PushingConnection
+
+            kinds["create_connection"] = _ready(PushingConnection)
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
