@@ -160,7 +160,11 @@ class World:
         """Time passes: a little or much, and the alarm rings in time or late; now and then for nothing."""
         self.now += amount * 0.2 if amount < 0.9 else amount * 8
         if self.p.deadline <= self.now or amount > 0.97:
+            due = self.p.heard.turn_open and not self.p.closing and self.p._silence_at <= self.now
+            ready, size = self.audio.ready, self.audio.end
             self.p.wake(self.now)
+            if due and self.p.line is Line.OPEN:
+                assert (self.audio.end > size) == (not ready), "silence goes on while audio does not"
             assert self.p.deadline > self.now
             assert all(request.settled or request.deadline > self.now for request in self.requests)
             self.configuring = self.p.requests.pending is not None and self.configuring
