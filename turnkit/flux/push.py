@@ -60,6 +60,7 @@ class Push:
     def _frame_came(self, frame: bytes) -> None:
         p = self._protocol
         item = p.receive(frame, self._now())
+        del frame  # it may quote the credential, and would be seen in a traceback
         self._told()
         if type(item) is StreamLost or not p.readable:
             self.left = item
