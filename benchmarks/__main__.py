@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from . import live, machine, resident, start, wire
+from . import audio, live, machine, resident, start, wire
 from .rows import FULL, QUICK, Effort, Row
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Row]]] = {
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Row]]] = {
     "size": machine.measure_size,
     "barge-in": live.measure_barge_in,
     "cpu": live.measure_cpu,
+    "audio": audio.measure,
     "memory": resident.measure,
     "import": start.measure,
 }

@@ -1,7 +1,8 @@
 """The other end of the live benchmarks, a process of its own: plain websockets, and frames built before they are due.
 
-Whoever connects gets Connected and waits. A plan, sent on any one of the connections, starts all that wait. Prints
-its port; ends when its standard input does, so it cannot outlive who started it.
+Whoever connects gets Connected and waits. A plan, sent on any one of the connections, starts all that wait. Who sends
+audio instead, by what the address says, is heard, and answered with empty Updates. Prints its port; ends when its
+standard input does, so it cannot outlive who started it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from . import flux_frames
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = len(b"%019d" % 0)
 _BEFORE = "0" * STAMP  # where the stamp goes
+ALONE = "alone"  # the tag of calls that are not answered
 _LEAD = 0.02  # seconds from the plan to the first frame
 
 
@@ -68,6 +70,10 @@ class Peer:
     async def handle(self, connection: ServerConnection) -> None:
         """Serve one connection until it ends."""
         await connection.send(flux_frames.CONNECTED, text=True)
+        path = connection.request.path if connection.request else ""
+        if "encoding=" in path:
+            with suppress(ConnectionClosed):
+                return await _hear(connection, answers=f"tag={ALONE}" not in path)
         self._waiting.append(connection)
         with suppress(ConnectionClosed):
             async for frame in connection:
@@ -86,6 +92,18 @@ class Peer:
             self._plays.add(task)
             task.add_done_callback(self._plays.discard)
         self._waiting.clear()
+
+
+async def _hear(connection: ServerConnection, *, answers: bool) -> None:
+    """Hear audio, and answer each third frame with an Update that says nothing, as Flux does in silence."""
+    heard = said = 0
+    async for frame in connection:
+        if not isinstance(frame, bytes):
+            return await connection.close()
+        heard += 1
+        if answers and heard % 3 == 0:
+            said += 1
+            connection.transport.write(_framed(flux_frames.encoded(flux_frames.Said("Update", 0), said)))
 
 
 async def _play(connection: ServerConnection, frames: list[tuple[bytes, bytes]], start: float, interval: float) -> None:

@@ -20,6 +20,7 @@ class Effort(NamedTuple):
     crowds: int = 10  # CPU: rounds of many calls at once
     crowd: int = 50  # calls at once
     crowd_turns: int = 2
+    audio_seconds: float = 2.0  # of talk in each of them
     residents: int = 400  # memory: calls held open
     resident_runs: int = 2  # processes of each kind
     starts: int = 21  # interpreters of each kind
@@ -35,6 +36,7 @@ QUICK = Effort(
     crowds=2,
     crowd=20,
     crowd_turns=2,
+    audio_seconds=1.0,
     residents=50,
     resident_runs=1,
     starts=5,

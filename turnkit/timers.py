@@ -60,12 +60,12 @@ def call_in_loop(token: Any, function: Callable[[], object]) -> None:
         function: what to call; it may be given from any thread.
     """
     if isinstance(token, asyncio.AbstractEventLoop):
-        token.call_soon_threadsafe(function, context=_context())
+        token.call_soon_threadsafe(function, context=callback_context())
     else:
         token.run_sync_soon(function)
 
 
-def _context() -> Context:
+def callback_context() -> Context:
     """A context in which anyio works in a timer's callback too, where asyncio has no current task to tell it by."""
     context = copy_context()
     with suppress(ImportError):  # where sniffio is not installed, anyio does not ask it
@@ -86,7 +86,7 @@ class Alarm:
         self._timer: asyncio.TimerHandle | None = None
         self._scope: anyio.CancelScope | None = None
         self._loop = None if on_trio() else asyncio.get_running_loop()
-        self._context = None if self._loop is None else _context()
+        self._context = None if self._loop is None else callback_context()
         self._stopped = False
 
     @property

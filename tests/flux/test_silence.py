@@ -84,6 +84,18 @@ async def test_audio_that_comes_back_ends_the_silence() -> None:
     assert 18 <= frames.count(SILENCE) <= 24  # each time at 0.5, 0.58 ... 1.06 s after the last frame
 
 
+async def test_a_frame_that_is_not_full_does_not_hold_up_the_silence() -> None:
+    """What is there of it goes first, filled up with silence; and the turn ends."""
+    flux = Timed(2.0)
+    async with opened(flux) as (stream, peer), read_by_another(stream) as read:
+        await stream.send_audio(SPEECH + SPEECH[:1000])
+        await anyio.sleep(30)
+    heard = b"".join(peer.audio)
+    assert heard.rstrip(b"\0") == SPEECH + SPEECH[:1000]
+    assert len(heard) == pytest.approx(2 * 32000, abs=FRAME)
+    assert [type(item).__name__ for item in read] == ["Connected", "TurnInfo", "TurnInfo"]
+
+
 async def test_silence_does_not_come_between_the_bytes_of_a_sample() -> None:
     """What is there of a sample waits until the rest comes."""
     flux = Timed(2.0)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio import client
 
-from benchmarks import flux_frames, listeners, live, machine, resident, rows, start, wire
+from benchmarks import audio, flux_frames, listeners, live, machine, resident, rows, start, wire
 from benchmarks.__main__ import main
 from benchmarks.rows import Effort, Row
 from turnkit.turns.events import BargeIn, Signal
@@ -25,6 +25,7 @@ TINY = Effort(
     crowds=1,
     crowd=3,
     crowd_turns=1,
+    audio_seconds=0.4,
     residents=3,
     resident_runs=1,
     starts=1,
@@ -39,6 +40,7 @@ TINY = Effort(
         machine.measure_size,
         live.measure_barge_in,
         live.measure_cpu,
+        audio.measure,
         resident.measure,
         start.measure,
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from math import inf
 
 from ..wire import FluxOptions
@@ -57,7 +56,7 @@ class AudioBuffer:
         self.rate = sample_rate * sample
         self.first = self.sent = self.end = self.connection_start = 0
         self.lost = 0
-        self._frames: deque[bytes] = deque()
+        self._frames: list[bytes] = []
         self._next = 0  # which of them is the next to be sent
         self._rest = bytearray()  # of a frame that is not full yet
         self._sample = sample
@@ -85,8 +84,13 @@ class AudioBuffer:
         return (self.sent - self.connection_start) / self.rate
 
     @property
+    def ready(self) -> bool:
+        """Whether there is a whole frame to send."""
+        return self._next < len(self._frames)
+
+    @property
     def waiting(self) -> bool:
-        """Whether there is a whole frame to send, or a short one."""
+        """Whether there is a frame to send, whole or short."""
         return self.end - self.sent >= self._sample
 
     def add(self, data: bytes) -> None:
@@ -185,10 +189,13 @@ class AudioBuffer:
 
     def _drop_before(self, place: int, *, unsent: bool = False) -> None:
         """Let go the frames that end at or before `place`, and of those that were not sent yet none, unless told."""
-        frames = self._frames
-        while frames and (self._next or unsent) and self.first + len(frames[0]) <= place:
-            self.first += len(frames.popleft())
-            self._next = max(0, self._next - 1)
+        gone, end = 0, len(self._frames) if unsent else self._next
+        while gone < end and self.first + len(self._frames[gone]) <= place:
+            self.first += len(self._frames[gone])
+            gone += 1
+        if gone:
+            del self._frames[:gone]
+            self._next = max(0, self._next - gone)
 
 
 class PassingAudio:
@@ -207,12 +214,14 @@ class PassingAudio:
     connection_seconds = inf
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        self._pieces: list[bytes] = []
 
     @property
-    def waiting(self) -> bool:
+    def ready(self) -> bool:
         """Whether there is a piece to send."""
         return bool(self._pieces)
+
+    waiting = ready
 
     def seconds(self, size: int) -> float:
         """How long so many bytes last: not known, so no time at all."""
@@ -228,7 +237,7 @@ class PassingAudio:
 
     def next_frame(self, *, short: bool = False) -> bytes:
         """The next piece; empty if there is none."""
-        return self._pieces.popleft() if self._pieces else b""
+        return self._pieces.pop(0) if self._pieces else b""
 
     def cover(self, covered: float) -> None:
         """Let go nothing."""

@@ -151,14 +151,16 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
     if on_trio():
         from websockets.trio.client import connect
     else:
-        from websockets.asyncio.client import ClientConnection, connect
+        from websockets.asyncio.client import connect
 
         if transport == "picows":
             from .picows_socket import PicowsSocket
 
             kinds["create_connection"] = partial(PicowsSocket, max_size=_MAX_SIZE)
         else:
-            kinds["create_connection"] = _ready(ClientConnection)
+            from .pushing_connection import PushingConnection
+
+            kinds["create_connection"] = PushingConnection
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
@@ -177,10 +179,7 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
     return opening
 
 
-# Classes made where the library runs that they stand on: the other one is not loaded.
-
-
-@cache
+@cache  # made where the library runs that it stands on: the other one is not loaded
 def _staying(connect: type[Any]) -> type[Any]:
     """The same, where nobody is sent elsewhere: by itself websockets follows a redirect to any host."""
 
@@ -189,18 +188,6 @@ def _staying(connect: type[Any]) -> type[Any]:
             return refusal
 
     return Staying
-
-
-@cache
-def _ready(connection: type[Any]) -> type[Any]:
-    """The same, where TLS may fail inside a proxy's tunnel: by itself it then raises an AttributeError in the loop."""
-
-    class Ready(connection):  # type: ignore[misc]
-        def connection_lost(self, error: Exception | None) -> None:
-            if hasattr(self, "transport"):  # else it is told the end of what it was never told the beginning of
-                super().connection_lost(error)
-
-    return Ready
 
 
 async def drop(socket: Any) -> None:

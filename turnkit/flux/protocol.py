@@ -23,7 +23,6 @@ Whoever holds the socket tells what happens to it and sends what is to be sent, 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
@@ -164,7 +163,7 @@ class FluxProtocol:
         self.lost_meanwhile = 0.0
         self.audio = new_audio_buffer(options, bounds.replay_seconds)
         self.requests = Requests()
-        self._commands: deque[tuple[Command, Request]] = deque()
+        self._commands: list[tuple[Command, Request]] = []
         self._retries = Retries(bounds, random)
         self._watchdogs = Watchdogs(host, bounds)
         self.heard = Heard()
@@ -393,7 +392,7 @@ class FluxProtocol:
     def next_command(self, now: float) -> str | None:
         """The next command, which then counts as sent; None if there is none."""
         while self._commands:
-            command, request = self._commands.popleft()
+            command, request = self._commands.pop(0)
             if not request.settled:  # what was given up before it left does not go
                 return encode(command)
         if not self._farewell or self.line is not _OPEN or self.audio.waiting:
@@ -439,7 +438,7 @@ class FluxProtocol:
                 self._stuck = unended
                 self._break(cause, now)
             elif self.heard.turn_open and self._silence_at <= now:
-                if not self.audio.waiting:
+                if not self.audio.ready:
                     self.audio.add_silence()
                 self._silence_at += FRAME_SECONDS
                 if self._silence_at <= now:  # late; what was missed of it is not made up for

@@ -111,7 +111,7 @@ class Sender:
         self._now = now
         self._told = told
         self._on_trio = on_trio()
-        self._lock = anyio.Lock()
+        self._lock: anyio.Lock | None = None  # made when somebody has to wait
         self._wrote_at = 0.0
         self.socket: Any = None
         self._writer: Writer | None = None
@@ -124,7 +124,7 @@ class Sender:
     @property
     def idle(self) -> bool:
         """Whether nobody sends audio."""
-        return not self._lock.locked()
+        return self._lock is None or not self._lock.locked()
 
     def write_audio(self, now: float) -> bool:
         """Write the audio that waits at once, without a checkpoint.
@@ -134,7 +134,7 @@ class Sender:
             connection's buffer is full, and if there is so much, or so often some, that others have to run meanwhile.
         """
         writer = self._writer
-        if writer is None or now - self._wrote_at < _BREATH or self._lock.locked():
+        if writer is None or now - self._wrote_at < _BREATH or not self.idle:
             return False
         for _ in range(_AT_ONCE):
             if not writer.ready:
@@ -154,6 +154,7 @@ class Sender:
     async def send_audio(self, *, short: bool = False) -> None:
         """Send the audio that waits, in its order, whoever calls; `short`: also a frame that is not full."""
         p = self._protocol
+        self._lock = self._lock or anyio.Lock()
         async with self._lock:
             while p.line is Line.OPEN:
                 await checkpoint_if_cancelled()

@@ -20,6 +20,7 @@ from .configure import undo
 from .connecting import Connector, drop
 from .failures import close_code
 from .protocol import FluxProtocol, Line, StreamItem
+from .push import Push
 from .requests import Request
 from .sending import Sender
 from .transports import Transport
@@ -52,6 +53,7 @@ class FluxStream:
         "_news",
         "_now",
         "_protocol",
+        "_push",
         "_read_ahead",
         "_reconnecting",
         "_rings_at",
@@ -72,6 +74,7 @@ class FluxStream:
         self._draining = False
         self._news: anyio.Event | None = None  # for whoever waits for something to become of the stream
         self._reconnecting: anyio.CancelScope | None = None
+        self._push: Push | None = None
 
     def __repr__(self) -> str:
         p = self._protocol
@@ -167,7 +170,7 @@ class FluxStream:
         self._rings_at = float("inf")
         p.wake(self._now() + EARLY_SECONDS)
         self._tell()
-        if p.audio.waiting and p.line is Line.OPEN and self._sender.idle:
+        if p.audio.ready and p.line is Line.OPEN and self._sender.idle:
             self._connector.background.start(self._sender.send_what_waits)
 
     async def _until(self, condition: Callable[[], object]) -> None:
@@ -195,6 +198,8 @@ class FluxStream:
                 item = await self._receive()
                 if item is not None:
                     return item
+                if self._push is not None and self._push.stopped:
+                    raise StopAsyncIteration
             if p.line is Line.LOST:
                 await self._reconnect()
                 if self._read_ahead:
@@ -203,21 +208,46 @@ class FluxStream:
             p.being_read = False
         raise StopAsyncIteration
 
+    async def read_into(self, take: Callable[[StreamItem], bool]) -> None:
+        """Iterate, and give each item to `take`, until the iteration ends or `take` wants no more.
+
+        On asyncio, messages are given in the very callback that brought them, outside of any task, so that no task has
+        to be switched for them, and several that came at once are taken in one go. So `take` must not wait.
+
+        Args:
+            take: is given each item, and returns whether it wants more.
+
+        Raises:
+            LocalProtocolError: if the stream is being iterated already. Else as iterating does, or what `take` raises.
+        """
+        if self._push is not None:
+            raise LocalProtocolError("the stream is already being iterated: only one task may read it at a time")
+        self._push = Push(self._protocol, take, self._now, self._tell)
+        try:
+            async for item in self:
+                if not take(item):
+                    break
+        finally:
+            self._push = None
+
     async def _receive(self) -> StreamItem | None:
         """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
         p, cause = self._protocol, None
         item: StreamItem | None
         try:
             # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
-            frame = await self._sender.socket.recv(False)
+            receive, push = self._sender.socket.recv, self._push
+            frame = await (receive(False) if push is None else push.while_waiting(self._sender.socket, receive(False)))
         except Exception as error:
             cause = error
             failure = self._connector.failure(error)
             item = p.connection_ended(failure, self._now(), code=close_code(error))
         else:
-            item = p.receive(frame, self._now())
+            item = p.receive(frame, self._now()) if frame is not None else push.left if push is not None else None
             del frame  # it may quote the credential, and would be seen in a traceback
         self._tell()
+        if push is not None and push.error is not None:
+            raise push.error
         if p.line is Line.OVER and p.failure is not None:
             raise p.failure from cause
         if type(item) is StreamLost:

@@ -72,7 +72,10 @@ class Run:
                     self._start()
                     try:
                         items, due = aiter(source), not self._hung_up
-                        if due:
+                        push = getattr(source, "read_into", None)
+                        if due and push is not None:
+                            await push(self._take_pushed)
+                        elif due:
                             async for item in items:
                                 self._take(item)
                                 if self._hung_up:
@@ -147,6 +150,12 @@ class Run:
         """Let a run that drains look again whether anything is unfinished."""
         if self._drained is not None:
             self._drained.set()
+
+    def _take_pushed(self, item: object) -> bool:
+        """Take an item that a source gives of its own accord; whether more are wanted."""
+        if not self._hung_up:
+            self._take(item)
+        return not self._hung_up
 
     def _take(self, item: object) -> None:
         if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:
