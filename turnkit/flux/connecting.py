@@ -163,7 +163,7 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
         else:
             from .pushing_connection import PushingConnection
 
-            kinds["create_connection"] = _ready(PushingConnection)
+            kinds["create_connection"] = PushingConnection
     # At debug level websockets logs headers and frames, which hold the key and what was said.
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
@@ -182,10 +182,7 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
     return opening
 
 
-# Classes made where the library runs that they stand on: the other one is not loaded.
-
-
-@cache
+@cache  # made where the library runs that it stands on: the other one is not loaded
 def _staying(connect: type[Any]) -> type[Any]:
     """The same, where nobody is sent elsewhere: by itself websockets follows a redirect to any host."""
 
@@ -194,18 +191,6 @@ def _staying(connect: type[Any]) -> type[Any]:
             return refusal
 
     return Staying
-
-
-@cache
-def _ready(connection: type[Any]) -> type[Any]:
-    """The same, where TLS may fail inside a proxy's tunnel: by itself it then raises an AttributeError in the loop."""
-
-    class Ready(connection):  # type: ignore[misc]
-        def connection_lost(self, error: Exception | None) -> None:
-            if hasattr(self, "transport"):  # else it is told the end of what it was never told the beginning of
-                super().connection_lost(error)
-
-    return Ready
 
 
 async def drop(socket: Any) -> None:

@@ -73,6 +73,8 @@ class PicowsSocket(WSListener):
         transport: asyncio's.
         response: to the upgrade.
         paused: whether the transport's buffer is full.
+        push: takes a message at once; None where messages wait for `recv`. Its reader sets it, as that of a
+            `PushingConnection`.
     """
 
     __slots__ = (
@@ -102,6 +104,7 @@ class PicowsSocket(WSListener):
         "_write_limit",
         "_ws",
         "paused",
+        "push",
         "response",
         "transport",
     )
@@ -127,6 +130,7 @@ class PicowsSocket(WSListener):
         self.transport: Any = None
         self.response: Response | None = None
         self.paused = False
+        self.push: Callable[[bytes], None] | None = None
         self._answered: asyncio.Future[None] | None = None
         self._head: bytes | None = b""  # the end of what has come of the head of the answer; None once it was whole
         self._parser: Any = None
@@ -282,6 +286,8 @@ class PicowsSocket(WSListener):
         return last
 
     def _take(self, data: bytes) -> None:
+        if self.push is not None:
+            return self.push(data)
         self._frames.append(data)
         if self._reader is not None and not self._reader.done():
             self._reader.set_result(None)
@@ -396,6 +402,11 @@ class PicowsSocket(WSListener):
             if not self.transport.is_closing():
                 self.transport.resume_reading()
         return frame
+
+    def wake_reader(self) -> None:
+        """Push no more, and let `recv` return an empty message, which is none of the other side's."""
+        self.push = None
+        self._take(b"")
 
     @property
     def ready(self) -> bool:

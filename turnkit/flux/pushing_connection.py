@@ -19,6 +19,11 @@ class PushingConnection(ClientConnection):
 
     push: Callable[[bytes], None] | None = None
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Told in the loop, also where TLS fails inside a proxy's tunnel, before there was a connection."""
+        if hasattr(self, "transport"):  # else websockets raises an AttributeError
+            super().connection_lost(exc)
+
     def process_event(self, event: Any) -> None:
         """Push a whole frame of data, or leave it to websockets, as everything else."""
         push = self.push
