@@ -34,7 +34,7 @@ Opened: TypeAlias = Callable[[str, FluxOptions], AbstractAsyncContextManager[Sen
 
 
 @asynccontextmanager
-async def _nothing(url: str, options: FluxOptions) -> AsyncIterator[Send]:
+async def nothing(url: str, options: FluxOptions) -> AsyncIterator[Send]:
     """No connection at all."""
 
     async def send(frame: bytes) -> None:
@@ -44,7 +44,7 @@ async def _nothing(url: str, options: FluxOptions) -> AsyncIterator[Send]:
 
 
 @asynccontextmanager
-async def _bare(url: str, options: FluxOptions) -> AsyncIterator[Send]:
+async def bare_websockets(url: str, options: FluxOptions) -> AsyncIterator[Send]:
     """A connection of websockets, and a loop that reads it, decodes and dispatches on the event's name."""
     heard = dict.fromkeys(("Update", "StartOfTurn", "EagerEndOfTurn", "TurnResumed", "EndOfTurn"), len)
 
@@ -64,7 +64,7 @@ async def _bare(url: str, options: FluxOptions) -> AsyncIterator[Send]:
 @asynccontextmanager
 async def _turnkit(url: str, options: FluxOptions) -> AsyncIterator[Send]:
     """A `Session` on a `FluxStream`."""
-    async with connect(options, url=url) as stream:
+    async with connect(options, url=url, transport="websockets") as stream:
         reader = asyncio.create_task(Session().run(stream))
         yield stream.send_audio
         reader.cancel()
@@ -117,10 +117,10 @@ def measure(effort: Effort) -> list[Row]:
             def frame(opened: Opened, options: FluxOptions = options) -> float:
                 return asyncio.run(spent(opened, url, options, count, seconds)) * 1e6 / frames
 
-            for opened in (_bare, _turnkit):
+            for opened in (bare_websockets, _turnkit):
                 asyncio.run(spent(opened, url, options, 2, _PACE))
-            harness = statistics.median(frame(_nothing) for _ in range(3))
-            pairs = alternate(partial(frame, _bare), partial(frame, _turnkit), effort.crowds)
+            harness = statistics.median(frame(nothing) for _ in range(3))
+            pairs = alternate(partial(frame, bare_websockets), partial(frame, _turnkit), effort.crowds)
             pairs = [(floor - harness, subject - harness) for floor, subject in pairs]
             how = f"process time a frame of 80 ms, {count} calls in real time, {seconds} s each, net of the harness"
             rows.append(compared(name, "µs", pairs, how, bound=1.25))

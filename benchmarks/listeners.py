@@ -81,7 +81,7 @@ async def listen_turnkit(url: str, opened: Callable[[Send], None], started: Call
         session.playback_started(signal.reply)
         ended(signal)
 
-    async with connect(CONTAINER, url=url) as stream:
+    async with connect(CONTAINER, url=url, transport="websockets") as stream:
         opened(stream.send_audio)
         await session.run(stream)
 

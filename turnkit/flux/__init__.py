@@ -17,6 +17,8 @@ A connection that is lost is made again by whoever iterates, too: the iteration 
 for more, StreamRestored (see `FluxStream`). Beside it there is one timer, for all that has its time, and a task only
 while silence, old audio or a command is sent on nobody's behalf; on trio, which has no timers, the timer is a task.
 
+The frames are carried by websockets or, on asyncio, by picows (`transports`, `picows_socket`); all else is the same.
+
 Every wait is bounded, and nothing that websockets, anyio, trio or the system raises gets out unmapped
 (`failures.translate`).
 """
