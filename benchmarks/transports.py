@@ -17,6 +17,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from importlib import import_module
 from time import monotonic_ns
 from typing import Any, TypeVar
 
@@ -231,7 +232,7 @@ def main() -> None:
         return
     loops: dict[str, Loop] = {"asyncio": None}
     try:
-        import uvloop
+        uvloop = import_module("uvloop")  # not among turnkit's own: measured where somebody has it
     except ImportError:
         print("uvloop is not installed: asyncio's own loop only")
     else:
