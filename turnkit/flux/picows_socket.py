@@ -5,8 +5,8 @@ looked up, a proxy and TLS are gone through, and the answer to the upgrade is ju
 errors, as where websockets carries the frames too. Once the upgrade has succeeded, the asyncio transport is handed to
 picows' own protocol, which is told that it was upgraded, and calls `on_ws_frame` from then on.
 
-The masks of what picows sends can be guessed. They are to keep an intermediary in the clear from being misled, and there
-is none: beyond this machine, and networks that the caller trusts, all goes through TLS.
+The masks of what picows sends can be guessed. Masks keep an intermediary from being misled, and there is
+none: beyond this machine, and networks that the caller trusts, all goes through TLS.
 """
 
 from __future__ import annotations
