@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
 from time import monotonic_ns
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from rich.console import Console
@@ -39,8 +39,11 @@ from .resident import bytes_per_call
 from .rows import FULL, QUICK, Effort
 
 T = TypeVar("T")
-Loop = Callable[[], asyncio.AbstractEventLoop] | None
+Loop: TypeAlias = Callable[[], asyncio.AbstractEventLoop] | None
+Take: TypeAlias = Callable[[Loop, str, str, Effort], list[float]]
+HARNESS = "harness"
 _PACE = 0.08
+_EFFORT = FULL._replace(crowds=5, audio_seconds=1.0)  # four clients on two loops take their time
 
 
 class _BareReader(WSListener):
@@ -134,6 +137,7 @@ TALKERS: dict[str, audio.Opened] = {
     "turnkit websockets": partial(_talk_turnkit, "websockets"),
     "bare picows": _talk_bare_picows,
     "turnkit picows": partial(_talk_turnkit, "picows"),
+    HARNESS: audio.nothing,
 }
 
 
@@ -163,13 +167,10 @@ def time_message(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]
 
 
 def time_frame(loop: Loop, url: str, kind: str, effort: Effort, options: FluxOptions) -> list[float]:
-    """Microseconds of processor time a frame of audio, many calls at once, net of the harness."""
+    """Microseconds of processor time a frame of audio, many calls at once, harness included."""
     frames = effort.crowd * round(effort.audio_seconds / _PACE)
-
-    def spent(opened: audio.Opened) -> float:
-        return _run(loop, audio.spent(opened, url, options, effort.crowd, effort.audio_seconds)) * 1e6 / frames
-
-    return [spent(TALKERS[kind]) - spent(audio.nothing)]
+    spent = _run(loop, audio.spent(TALKERS[kind], url, options, effort.crowd, effort.audio_seconds))
+    return [spent * 1e6 / frames]
 
 
 def allocated(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]:
@@ -179,33 +180,47 @@ def allocated(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]:
     return [float(done.stdout) / 1000]
 
 
-def measure(effort: Effort, loops: dict[str, Loop], console: Console) -> None:
-    """Measure everything, and print a table."""
+def measures(effort: Effort) -> dict[tuple[str, ...], tuple[Take, int]]:
+    """What is measured: the names of its rows, what takes them for one client, and how often."""
     alone, both = FluxOptions(tag=(ALONE,)), FluxOptions()
-    measures: list[tuple[tuple[str, ...], Callable[[Loop, str, str, Effort], list[float]], int]] = [
-        (("barge-in p50, µs", "barge-in p99, µs"), time_to_barge_in, effort.calls),
-        (("CPU a message, µs",), time_message, effort.crowds),
-        (("audio alone, µs a frame",), partial(time_frame, options=alone), effort.crowds),
-        (("audio and Updates, µs a frame",), partial(time_frame, options=both), effort.crowds),
-        (("allocated, kB a session",), allocated, effort.resident_runs),
-    ]
+    return {
+        ("barge-in p50, µs", "barge-in p99, µs"): (time_to_barge_in, effort.calls),
+        ("CPU a message, µs",): (time_message, effort.crowds),
+        ("audio alone, µs a frame",): (partial(time_frame, options=alone), effort.crowds),
+        ("audio and Updates, µs a frame",): (partial(time_frame, options=both), effort.crowds),
+        ("allocated, kB a session",): (allocated, effort.resident_runs),
+    }
+
+
+def rounds_of(take: Take, url: str, loop: Loop, effort: Effort, rounds: int) -> dict[str, list[list[float]]]:
+    """What each client took in each of the rounds, in which they take turns; of audio net of the harness."""
+    kinds = [*LISTENERS, *([HARNESS] if isinstance(take, partial) else [])]
+    for kind in kinds:  # imports and first calls
+        take(loop, url, kind, effort._replace(crowd=2, crowd_turns=1, turns=5, audio_seconds=0.16, residents=1))
+    taken: dict[str, list[list[float]]] = {kind: [] for kind in LISTENERS}
+    for turn in range(rounds):
+        values: dict[str, list[float]] = {}
+        for kind in kinds[:: -1 if turn % 2 else 1]:
+            gc.collect()
+            values[kind] = take(loop, url, kind, effort)
+        harness = values.pop(HARNESS, [0.0, 0.0])
+        for kind in LISTENERS:
+            taken[kind].append([value - idle for value, idle in zip(values[kind], harness, strict=False)])
+    return taken
+
+
+def measure(effort: Effort, loops: dict[str, Loop]) -> Table:
+    """Measure everything; the medians, and in brackets the ratios to the floor."""
     table = Table("what", "loop", *LISTENERS)
     with peer() as url:
-        for names, take, rounds in measures:
+        for names, (take, rounds) in measures(effort).items():
             for name, loop in loops.items():
                 if take is allocated and loop is not None:
                     continue
-                for kind in LISTENERS:  # imports and first calls
-                    take(loop, url, kind, effort._replace(crowd=2, crowd_turns=1, turns=5, audio_seconds=0.16))
-                taken: dict[str, list[list[float]]] = {kind: [] for kind in LISTENERS}
-                for turn in range(rounds):
-                    kinds = [*LISTENERS][:: -1 if turn % 2 else 1]
-                    for kind in kinds:
-                        gc.collect()
-                        taken[kind].append(take(loop, url, kind, effort))
+                taken = rounds_of(take, url, loop, effort, rounds)
                 for index, what in enumerate(names):
                     table.add_row(what, name, *_cells(index, taken))
-    console.print(table)
+    return table
 
 
 def _cells(index: int, taken: dict[str, list[list[float]]]) -> list[str]:
@@ -237,7 +252,7 @@ def main() -> None:
         print("uvloop is not installed: asyncio's own loop only")
     else:
         loops["uvloop"] = uvloop.new_event_loop
-    measure(QUICK if asked.quick else FULL, loops, Console(width=140))
+    Console(width=140).print(measure(QUICK if asked.quick else _EFFORT, loops))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,9 @@
 looked up, a proxy and TLS are gone through, and the answer to the upgrade is judged by the same code, and with the same
 errors, as where websockets carries the frames too. Once the upgrade has succeeded, the asyncio transport is handed to
 picows' own protocol, which is told that it was upgraded, and calls `on_ws_frame` from then on.
+
+The masks of what picows sends can be guessed. Masks keep an intermediary from being misled, and there is
+none: beyond this machine, and networks that the caller trusts, all goes through TLS.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ class PicowsSocket(WSListener):
     Args:
         opening: websockets' side of the opening handshake.
         ping_interval: seconds between pings, the last of which has to be answered by then.
-        ping_timeout: not used: it is `ping_interval`.
+        ping_timeout: not used: a pong is due when the next ping is.
         close_timeout: seconds for the other side to end the connection, after which it is dropped.
         max_queue: frames that wait for `recv` before no more are read.
         write_limit: bytes in the transport's buffer from which on it is full.
