@@ -34,7 +34,7 @@ and what is handed on without being looked at.
 What is bounded: the texts (a handful, chosen so that each way of comparing two of them is taken); time (whole seconds;
 every timeout is a few of them, so deadlines fall before, on and after each other); how far Flux's count runs ahead
 (one turn) or behind (two); how many unanswered texts are told apart (one or two: after that, one more makes no new
-state); how many initiatives wait (two, in a configuration of their own); how many idle timeouts in a row (two). What
+state); how many initiatives wait (one, in a configuration of its own); how many idle timeouts in a row (two). What
 only a policy can see, such as how long a turn has lasted or how sure Flux was, is not varied: the policies of an
 exploration do not look, and answer in every way there is.
 """
