@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from math import inf
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -40,24 +41,26 @@ def clock() -> Callable[[], float]:
         import trio
 
         return trio.current_time
-    return asyncio.get_running_loop().time
+    loop = asyncio.get_running_loop()
+    # The standard loop's is a method that calls this and does nothing else.
+    return monotonic if getattr(type(loop), "time", None) is asyncio.BaseEventLoop.time else loop.time
+
+
+def now() -> float:
+    """The present second by the running library's clock: what `anyio.current_time` says, in a third of the time."""
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        return float(trio.current_time())
+    return asyncio.get_running_loop().time()
 
 
 def loop_token() -> object:
-    """What `in_loop` and `call_in_loop` know the running loop by."""
+    """What `call_in_loop` knows the running loop by."""
     if on_trio():
         import trio
 
         return trio.lowlevel.current_trio_token()
     return asyncio.get_running_loop()
-
-
-def in_loop(token: object) -> bool:
-    """Whether the caller runs in this loop, and so in its thread."""
-    try:
-        return loop_token() is token
-    except RuntimeError:  # in no loop at all
-        return False
 
 
 def call_in_loop(token: Any, function: Callable[[], object]) -> None:

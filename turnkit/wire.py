@@ -185,7 +185,12 @@ def decode(data: object) -> Message:
             return _read_unknown(data, error)
         except TypeError:  # msgspec reads no subclass of str
             return decode(str.__str__(data))
-        return message if type(message) is not TurnInfo or _has_usable_numbers(message) else _unusable_numbers(data)
+        if type(message) is not TurnInfo:
+            return message
+        # `_has_usable_numbers`, without the call: this is every message.
+        total = message.end_of_turn_confidence + message.audio_window_end + message.audio_window_start
+        usable = isfinite(total) and -COUNTABLE < message.turn_index < COUNTABLE
+        return message if usable else _unusable_numbers(data)
     if isinstance(data, _KNOWN):
         return data
     if isinstance(data, (bytearray, memoryview)):
@@ -315,9 +320,16 @@ def to_event(message: Message) -> TurnEvent | None:
 
 
 def _timed(words: tuple[Word, ...]) -> tuple[TimedWord, ...]:
-    return tuple(
-        TimedWord(word.word, _second(word.start), _second(word.end), _second(word.confidence) or 0.0) for word in words
-    )
+    timed, total = [], 0.0
+    for word in words:
+        total += word.confidence + (word.start or 0.0) + (word.end or 0.0)
+        timed.append(TimedWord(word.word, word.start, word.end, word.confidence))
+    if not isfinite(total):
+        timed = [
+            TimedWord(word.word, _second(word.start), _second(word.end), _second(word.confidence) or 0.0)
+            for word in words
+        ]
+    return tuple(timed)
 
 
 def _second(value: float | None) -> float | None:

@@ -91,10 +91,15 @@ class Connector:
         except Exception as error:
             raise self.failure(error) from error
         try:
-            return socket, await self._wait_connected(socket)
+            connected = await self._wait_connected(socket)
         except BaseException:
             await drop(socket)
             raise
+        # What was said at the opening would be kept as long as the call lasts: kilobytes, and the credential in them.
+        for head in (getattr(socket, "request", None), socket.response):
+            if head is not None:
+                head.headers.clear()
+        return socket, connected
 
     def hide(self, message: Message) -> Message:
         """The message without the credential, which the host may have quoted in it."""

@@ -237,7 +237,8 @@ class FluxProtocol:
                 self.audio.cover(heard.progress)
             if message.event != "Update":
                 if heard.turn_open:
-                    self._due(self._silence_at)
+                    if self._silence_at < self.deadline:
+                        self.deadline = self._silence_at
                 elif message.event == "EndOfTurn" and message.trigger == "manual":
                     self.requests.forced_end_answered(message, now)
             return shifted(message, self._time_offset) if self._time_offset else message

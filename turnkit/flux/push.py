@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from ..timers import callback_context
@@ -23,9 +23,10 @@ class Push:
         error: that `take` raised.
         stopped: whether `take` wants no more, or raised.
         left: the item that is left to the reader, because it ends the connection.
+        woken: whether the reader was woken to look up, and not by a frame.
     """
 
-    __slots__ = ("_context", "_now", "_protocol", "_socket", "_take", "_told", "_woken", "error", "left", "stopped")
+    __slots__ = ("_context", "_now", "_protocol", "_socket", "_take", "_told", "error", "left", "stopped", "woken")
 
     def __init__(
         self,
@@ -39,42 +40,41 @@ class Push:
         self._now = now
         self._told = told
         self._context = callback_context()
-        self._woken = False
+        self.woken = False
         self._socket: Any = None
         self.error: BaseException | None = None
         self.stopped = False
         self.left: StreamItem | None = None
 
-    async def while_waiting(self, socket: Any, receiving: Awaitable[bytes]) -> bytes | None:
-        """Wait for a frame of this socket, and push those that come meanwhile; None if the reader has to look up."""
-        if not hasattr(socket, "push"):
-            return await receiving
-        self.left, self._socket, self._woken = None, socket, False
-        socket.push = self._frame_came
-        try:
-            frame = await receiving
-        finally:
-            socket.push = self._socket = None
-        return None if self._woken else frame
+    def begin(self, socket: Any) -> None:
+        """The reader is about to wait for a frame of this socket: those that come meanwhile are pushed, if it can."""
+        self.left, self.woken = None, False
+        if hasattr(socket, "push"):
+            self._socket = socket
+            socket.push = self._frame_came
+
+    def end(self) -> None:
+        """The reader waits no more."""
+        if self._socket is not None:
+            self._socket.push = self._socket = None
 
     def _frame_came(self, frame: bytes) -> None:
         p = self._protocol
         item = p.receive(frame, self._now())
         del frame  # it may quote the credential, and would be seen in a traceback
-        self._told()
-        if type(item) is StreamLost or not p.readable:
+        if type(item) is StreamLost or (item is None and not p.readable):
             self.left = item
-            return self._wake()
-        if item is None:
-            return
-        try:
-            self.stopped = not self._context.run(self._take, item)
-        except BaseException as error:
-            self.error, self.stopped = error, True
-        if self.stopped:
             self._wake()
+        elif item is not None:
+            try:
+                self.stopped = not self._context.run(self._take, item)
+            except BaseException as error:
+                self.error, self.stopped = error, True
+            if self.stopped:
+                self._wake()
+        self._told()  # last: whoever waits for an answer or a deadline can wait for a callback
 
     def _wake(self) -> None:
-        if self._socket is not None and not self._woken:
-            self._woken = True
+        if self._socket is not None and not self.woken:
+            self.woken = True
             self._socket.wake_reader()

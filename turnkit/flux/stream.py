@@ -234,17 +234,22 @@ class FluxStream:
         """The next item of this connection; None if it is not for the consumer, or was the end that we asked for."""
         p, cause = self._protocol, None
         item: StreamItem | None
+        push = self._push
+        if push is not None:
+            push.begin(self._sender.socket)
         try:
             # As bytes, also text: what is no UTF-8 is then one unreadable frame and not the end of the connection.
-            receive, push = self._sender.socket.recv, self._push
-            frame = await (receive(False) if push is None else push.while_waiting(self._sender.socket, receive(False)))
+            frame = await self._sender.socket.recv(False)
         except Exception as error:
             cause = error
             failure = self._connector.failure(error)
             item = p.connection_ended(failure, self._now(), code=close_code(error))
         else:
-            item = p.receive(frame, self._now()) if frame is not None else push.left if push is not None else None
+            item = push.left if push is not None and push.woken else p.receive(frame, self._now())
             del frame  # it may quote the credential, and would be seen in a traceback
+        finally:
+            if push is not None:
+                push.end()
         self._tell()
         if push is not None and push.error is not None:
             raise push.error

@@ -89,9 +89,9 @@ class Callbacks:
             if not self.registered[kind]:
                 del self.registered[kind]  # nobody wants to hear of it any more
 
-    def call(self, signal: Signal | ReplyEnded, *more: Callback[Any]) -> None:
-        """Call the callbacks that there are now for a signal, and then `more`."""
-        for callback in self.registered.get(type(signal), ()) + more:
+    def call(self, callbacks: tuple[Callback[Any], ...], signal: Signal | ReplyEnded) -> None:
+        """Call these, in order, for a signal."""
+        for callback in callbacks:
             try:
                 result = callback(signal)
             except BaseException as error:

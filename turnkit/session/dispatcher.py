@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from .signal_stream import SignalStream
 
 
+_CARRIED_OUT = PAUSE_OR_END | {Note, Commit, Speculate, HostFailure, TurnStalled}
+"""What there is something to do about, also where nobody has asked to hear of it."""
+
+
 class Dispatcher:
     """The order of effects of one session; nothing is decided here.
 
@@ -225,7 +229,10 @@ class Dispatcher:
 
     def feed(self, event: Event, message: TurnInfo | None = None) -> tuple[Signal, ...]:
         """Feed the machine an event, which came with `message` if Flux sent it, and carry out what it answers."""
-        now = self._now()
+        now = self._clock()
+        if now < self._last:
+            now = self._last
+        self._last = now
         signals = self._machine.feed(event, now)
         if self.observers.present:
             self.observers.fed(now, event, signals, message)
@@ -279,14 +286,18 @@ class Dispatcher:
 
     def _dispatch(self, signals: Iterable[Signal | ReplyEnded | HostFailure]) -> None:
         """Carry out signals in order; what a callback's own report leads to comes after what is already there."""
-        self._queue.extend(signals)
+        queue = self._queue
+        queue.extend(signals)
         if self._dispatching:
             return
         self._dispatching = True
         try:
             while True:
-                while self._queue:
-                    self._carry_out(self._queue.pop(0))
+                while queue:
+                    signal = queue.pop(0)
+                    kind = type(signal)
+                    if kind in _CARRIED_OUT or kind in self.callbacks.registered:
+                        self._carry_out(kind, signal)
                 if not self._machine.closed or self._cut_off:
                     break
                 # All that was decided is carried out; what is still heard ends here.
@@ -296,25 +307,29 @@ class Dispatcher:
             self._dispatching = False
         self._settled()
 
-    def _carry_out(self, signal: Signal | ReplyEnded | HostFailure) -> None:
-        if isinstance(signal, HostFailure):
-            self._tell_failure(signal)
-            return
-        kind = type(signal)
+    def _carry_out(self, kind: type, signal: Signal | ReplyEnded | HostFailure) -> None:
         if kind is Note:
             self.notes[signal.kind] += 1  # type: ignore[union-attr]
         elif kind is Commit or kind is Speculate:
             self.replies.begin_or_commit(signal)  # type: ignore[arg-type]
+        elif kind is HostFailure:
+            self._tell_failure(signal)  # type: ignore[arg-type]
+            return
+        callbacks = self.callbacks.registered.get(kind)
+        if callbacks is not None:
+            self.callbacks.call(callbacks, signal)  # type: ignore[arg-type]
         if kind is TurnStalled:
-            self.callbacks.call(signal, self._force_end_turn)
-        else:
-            self.callbacks.call(signal)
-        if isinstance(signal, (Cancel, BargeIn)):
+            self.callbacks.call((self._force_end_turn,), signal)  # type: ignore[arg-type]
+        elif kind in PAUSE_OR_END:
+            self._stop(signal)  # type: ignore[arg-type]
+
+    def _stop(self, signal: Signal) -> None:
+        """See that what the signal, one of `PAUSE_OR_END`, is about does not go on as before."""
+        if type(signal) is Cancel or type(signal) is BargeIn:
             self.callbacks.cancel(signal.reply)
-            if self.replies.initiatives is not None and isinstance(signal, Cancel):
+            if self.replies.initiatives is not None and type(signal) is Cancel:
                 self.replies.initiatives.cancelled(signal)
-        if kind in PAUSE_OR_END:
-            self.replies.pause_or_end(signal)
+        self.replies.pause_or_end(signal)
 
     def _force_end_turn(self, _: TurnStalled) -> Awaitable[object] | None:
         """Have Flux end a turn that goes nowhere, if the source can tell it to; the reader does not wait for that."""

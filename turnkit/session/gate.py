@@ -10,6 +10,7 @@ from typing import TypeAlias
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from ..timers import now
 from ..turns.events import Outcome
 from ..turns.words import has_words, words_of
 from .silence import CHARACTERS, Silence
@@ -196,7 +197,7 @@ class Gate:
         if not isinstance(item, Mark):
             self._held_back -= 1
             self._make_room()
-            self._sign = anyio.current_time()
+            self._sign = now()
         return item
 
     async def first(self) -> list[Chunk]:
@@ -223,7 +224,7 @@ class Gate:
 
     def sign(self) -> None:
         """The voice gave a sign of life."""
-        self._sign = anyio.current_time()
+        self._sign = now()
         self.stir()
 
     def reached(self, mark: Mark) -> None:

@@ -100,8 +100,10 @@ class History:
             said.start = place + len(asked)
 
     def _asked(self, transcript: str, unanswered: Iterable[str]) -> list[Message]:
-        there = [message.get("content") for message in self._messages[self._owed :] if message["role"] == "user"]
         missing: list[str] = []
+        there: list[Any] = []
+        if unanswered := tuple(unanswered):
+            there += [message.get("content") for message in self._messages[self._owed :] if message["role"] == "user"]
         for text in unanswered:
             if text in there:
                 there.remove(text)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from inspect import iscoroutine, iscoroutinefunction
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, TypeVar, TypeVarTuple
 
 from ..errors import ConfigError, LocalProtocolError
-from ..timers import call_in_loop, in_loop, loop_token
+from ..timers import call_in_loop, loop_token
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -29,21 +29,22 @@ class LoopThread:
         deciding: whether a policy is being asked or an observer told, from which nothing may be changed.
     """
 
-    __slots__ = ("_calls", "_token", "deciding")
+    __slots__ = ("_calls", "_thread", "_token", "deciding")
 
     def __init__(self) -> None:
         self._token: object = None
+        self._thread: int | None = None
         self._calls: set[Future[Any]] | None = None
         self.deciding = False
 
     def begin(self) -> None:
         """The conversation begins in this thread."""
-        self._token = loop_token()
+        self._token, self._thread = loop_token(), get_ident()
 
     def end(self) -> None:
         """The conversation is over; who still waits to be passed on is refused."""
         with _LOCK:
-            self._token = None
+            self._token = self._thread = None
             calls, self._calls = self._calls, None
         for call in calls or ():
             call.cancel()
@@ -58,7 +59,7 @@ class LoopThread:
         Raises:
             LocalProtocolError: if it does.
         """
-        if self._token is not None and not in_loop(self._token):
+        if self._thread is not None and get_ident() != self._thread:
             raise LocalProtocolError(
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
                 "Give it to session.call_from_thread"
@@ -73,7 +74,7 @@ class LoopThread:
         """Call the function in this thread, and wait for what it returns; see `Session.call_from_thread`."""
         if iscoroutinefunction(function):
             raise ConfigError(_NOT_ASYNC)
-        if self._token is not None and in_loop(self._token):
+        if get_ident() == self._thread:
             return _called(function, *arguments)
         call: Future[T] = Future()
         with _LOCK:

@@ -9,6 +9,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import LocalProtocolError
+from ..timers import now
 from ..turns.chart import ReplyState
 from ..turns.events import (
     BargeIn,
@@ -286,7 +287,7 @@ class Replies:
             reply.heard,
             running.reported,
             running.error if outcome is Outcome.FAILED else None,
-            at=anyio.current_time(),
+            at=now(),
         )
         self._ended(ended)
 

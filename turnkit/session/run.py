@@ -78,11 +78,10 @@ class Run:
                         items, due = aiter(source), not self._hung_up
                         push = getattr(source, "read_into", None)
                         if due and push is not None:
-                            await push(self._take_pushed)
+                            await push(self._take)
                         elif due:
                             async for item in items:
-                                self._take(item)
-                                if self._hung_up:
+                                if not self._take(item):
                                     break
                         await self._close(items)
                     except BaseException as raised:
@@ -155,18 +154,19 @@ class Run:
         if self._drained is not None:
             self._drained.set()
 
-    def _take_pushed(self, item: object) -> bool:
-        """Take an item that a source gives of its own accord; whether more are wanted."""
-        if not self._hung_up:
-            self._take(item)
-        return not self._hung_up
-
-    def _take(self, item: object) -> None:
+    def _take(self, item: object) -> bool:
+        """Take an item of the source, unless the caller has hung up; whether more are wanted."""
+        if self._hung_up:
+            return False
         if type(item) is TurnInfo and (event := self._intake.take_due(item)) is not None:
             if self._recording is not None and self._recording.frames:
                 self._recording.received(item)
             self.dispatcher.feed(event, item)
-            return
+        else:
+            self._take_other(item)
+        return not self._hung_up
+
+    def _take_other(self, item: object) -> None:
         message, steps = self._intake.take(item)
         if self._recording is not None and message is not None:
             self._recording.received(message)

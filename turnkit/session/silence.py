@@ -6,7 +6,7 @@ from math import inf
 
 import anyio
 
-from ..timers import EARLY_SECONDS
+from ..timers import EARLY_SECONDS, now
 from ..turns.events import Hold
 
 CHARACTERS = 15.0
@@ -108,7 +108,7 @@ class Silence:
 
     def restart(self) -> None:
         """Count from now."""
-        self._since = anyio.current_time()
+        self._since = now()
         if self._scope is not None:
             self._scope.deadline = self._deadline()
 
@@ -118,7 +118,7 @@ class Silence:
         while True:
             with anyio.CancelScope(deadline=self._deadline()) as self._scope:
                 await anyio.sleep_forever()
-            if anyio.current_time() + EARLY_SECONDS >= self._deadline():
+            if now() + EARLY_SECONDS >= self._deadline():
                 return
 
     def _deadline(self) -> float:

@@ -86,8 +86,14 @@ _Signals: TypeAlias = list[Signal]
 _LISTENING, _SPEAKING, _ENDING = UserState
 _DRAFTING, _PENDING, _AUDIBLE, _HELD, _CLOSED = ReplyState
 _UNDECIDED, _KEPT, _DEFERRED = OverlapStanding
+_YIELD, _HOLD, _WAIT, _KEEP, _DEFER = Verdict
+_START, _EAGER, _END = UserMove.START, UserMove.EAGER, UserMove.END
+_COMMIT, _BARGE_IN = ReplyMove.COMMIT, ReplyMove.BARGE_IN
 
 _INTERRUPTED = "the host interrupted"
+
+_PROTECTED = _DEFER, "the reply is protected"
+_FAILED = _YIELD, "the policy failed"
 
 _IMMEDIATE = Immediate()
 _ON_EAGER = OnEager()
@@ -482,12 +488,13 @@ class TurnMachine:
             self._open(UserMove.MISSING_START, event, at, out)
 
     def _on_start(self, s: State, event: StartOfTurn, at: float, out: _Signals) -> None:
-        if not self._admit(event, at, out):
+        fresh = s.turn is None and s.unannounced is None and event.turn_index > s.ended_index
+        if not fresh and not self._admit(event, at, out):
             return
         if s.turn is None:
-            self._open(UserMove.START, event, at, out)
+            self._open(_START, event, at, out)
             return
-        self._go_on(s.turn, UserMove.START, event, at, out)
+        self._go_on(s.turn, _START, event, at, out)
 
     def _on_resumed(self, s: State, event: TurnResumed, at: float, out: _Signals) -> None:
         if not self._admit(event, at, out):
@@ -526,7 +533,7 @@ class TurnMachine:
             self._rejudge(turn, event, at, out)
             if again:
                 return
-        self._move_user(UserMove.EAGER, at, out)
+        self._move_user(_EAGER, at, out)
         self._progress(turn, at)
         if turn.overlap is None:
             self._speculate(turn, event, at, out)
@@ -537,18 +544,18 @@ class TurnMachine:
         turn, words = s.turn, has_words(event.transcript)
         if turn is None:
             if not words:
-                self._move_user(UserMove.END, at, out)
+                self._move_user(_END, at, out)
                 s.ended_index = event.turn_index
                 s.stalled_text = None
                 s.unannounced = None
                 return
             turn = self._open(UserMove.MISSING_START, event, at, out)
         if not words:
-            self._end_empty(turn, UserMove.END, DropReason.EMPTY, at, out)
+            self._end_empty(turn, _END, DropReason.EMPTY, at, out)
             return
         same = same_words(event.transcript, turn.text)
         turn.text = event.transcript
-        self._finish(turn, UserMove.END, event.trigger, same, at, out, event)
+        self._finish(turn, _END, event.trigger, same, at, out, event)
 
     def _on_lost(self, s: State, event: StreamLost, at: float, out: _Signals) -> None:
         if s.unannounced is not None and (s.suspended is None or s.suspended.until != inf):
@@ -599,7 +606,8 @@ class TurnMachine:
     def _open(self, move: UserMove, event: TurnEvent, at: float, out: _Signals, *, judged: bool = True) -> OpenTurn:
         """A turn begins, announced or not; unless it is over at once, an overlap is judged."""
         s = self.state
-        self._supersede_suspended(at, out)
+        if s.suspended is not None:
+            self._supersede_suspended(s.suspended, at, out)
         self._move_user(move, at, out)
         index, text, unannounced = event.turn_index, event.transcript, s.unannounced
         letter = last_letter(text)
@@ -610,7 +618,8 @@ class TurnMachine:
         s.stalled_text = None
         turn = s.turn = OpenTurn(s.next_turn, index, text, letter, started_at=at, stall_at=at + self._stall_timeout)
         s.next_turn += 1
-        self._arm(turn.stall_at)
+        if turn.stall_at < s.soonest:
+            s.soonest = turn.stall_at
         reply = s.reply
         out.append(TurnStarted(turn.id, text, None if reply is None else reply.id, at=at))
         if reply is not None:
@@ -709,13 +718,11 @@ class TurnMachine:
         self.state.suspended = None
         self._commit(suspended.id, suspended.text, suspended.trigger, at, out, suspended)
 
-    def _supersede_suspended(self, at: float, out: _Signals) -> None:
-        """Another turn begins: the one that waits, if one does, will not be answered by itself."""
-        suspended = self.state.suspended
-        if suspended is not None:
-            self.state.unanswered += (suspended.text,)
-            reason = DropReason.STREAM_LOST if suspended.until != inf else DropReason.SUPERSEDED
-            self._drop_suspended(suspended, reason, at, out)
+    def _supersede_suspended(self, suspended: SuspendedTurn, at: float, out: _Signals) -> None:
+        """Another turn begins: the one that waits will not be answered by itself."""
+        self.state.unanswered += (suspended.text,)
+        reason = DropReason.STREAM_LOST if suspended.until != inf else DropReason.SUPERSEDED
+        self._drop_suspended(suspended, reason, at, out)
 
     def _drop_suspended(self, suspended: SuspendedTurn, reason: DropReason, at: float, out: _Signals) -> None:
         self.state.suspended = None
@@ -733,38 +740,35 @@ class TurnMachine:
 
     def _judge(self, turn: OpenTurn, reply: FloorReply, at: float, out: _Signals, *, final: bool = False) -> None:
         """Ask whose the floor is, and act on the answer."""
-        verdict, why = self._ask_barge_in(turn, reply, at, final, out)
-        if final and turn.early and (verdict is Verdict.WAIT or verdict is Verdict.HOLD):
+        if reply.protected:
+            verdict, why = _PROTECTED
+        else:
+            pending = reply.state is _PENDING
+            playing = 0.0 if pending else at - reply.audible_at
+            held = reply.state is _HELD
+            overlap = Overlap(turn.text, at - turn.started_at, playing, reply.heard, held, final, pending)
+            try:
+                verdict, why = ask_barge_in(self._barge_in, overlap)
+            except Exception as error:
+                self._policy_failed("barge-in", self._barge_in, error, at, out)
+                verdict, why = _FAILED
+        if final and turn.early and (verdict is _WAIT or verdict is _HOLD):
             # There was nothing yet to which it could be a backchannel.
-            verdict = Verdict.YIELD if reply.state is _PENDING else Verdict.DEFER
-        if verdict is Verdict.YIELD:
+            verdict = _YIELD if reply.state is _PENDING else _DEFER
+        if verdict is _YIELD:
             if reply.state is _PENDING:
                 self._replace_pending(turn, reply, at, out)
             else:
                 self._barge_in_on(reply, turn.id, turn.text, why, at, out)
-        elif verdict is Verdict.KEEP or verdict is Verdict.DEFER or final:
-            turn.overlap = _DEFERRED if verdict is Verdict.DEFER else _KEPT
+        elif verdict is _KEEP or verdict is _DEFER or final:
+            turn.overlap = _DEFERRED if verdict is _DEFER else _KEPT
             turn.why = why
             self._resume(ResumeReason.BACKCHANNEL, at, out)
-        elif verdict is Verdict.HOLD and reply.state is _AUDIBLE:
+        elif verdict is _HOLD and reply.state is _AUDIBLE:
             self._move_reply(reply, ReplyMove.HOLD)
             out.append(Hold(turn.id, reply.id, why, at=at))
             reply.hold_until = at + self._hold_timeout
             self._arm(reply.hold_until)
-
-    def _ask_barge_in(
-        self, turn: OpenTurn, reply: FloorReply, at: float, final: bool, out: _Signals
-    ) -> tuple[Verdict, str]:
-        if reply.protected:
-            return Verdict.DEFER, "the reply is protected"
-        pending, held = reply.state is _PENDING, reply.state is _HELD
-        playing = 0.0 if pending else at - reply.audible_at
-        overlap = Overlap(turn.text, at - turn.started_at, playing, reply.heard, held, final, pending)
-        try:
-            return ask_barge_in(self._barge_in, overlap)
-        except Exception as error:
-            self._policy_failed("barge-in", self._barge_in, error, at, out)
-            return Verdict.YIELD, "the policy failed"
 
     def _resume(self, reason: ResumeReason, at: float, out: _Signals) -> None:
         """Playback goes on, if it was held."""
@@ -827,7 +831,7 @@ class TurnMachine:
         s = self.state
         draft = s.draft
         number = self._new_reply() if draft is None else draft.id
-        state, _ = REPLY_TABLE[_DRAFTING][ReplyMove.COMMIT]
+        state, _ = REPLY_TABLE[_DRAFTING][_COMMIT]
         protected = draft is not None and draft.protected
         reply = s.reply = FloorReply(number, state, turn, text, protected, carried=len(s.unanswered))
         s.idle_at = inf
@@ -856,7 +860,7 @@ class TurnMachine:
 
     def _barge_in_on(self, reply: FloorReply, turn: int | None, text: str, why: str, at: float, out: _Signals) -> None:
         out.append(BargeIn(turn, reply.id, text, why, reply.heard, at=at))
-        self._move_reply(reply, ReplyMove.BARGE_IN)
+        self._move_reply(reply, _BARGE_IN)
 
     def _leave_unanswered(self, reply: FloorReply) -> None:
         """Nothing of the reply was heard: what it was to answer comes after what its Commit has brought."""
@@ -926,7 +930,8 @@ class TurnMachine:
         s = self.state
         if s.turn is not None:
             self._cut_short(s.turn, at, out)
-        self._supersede_suspended(at, out)
+        if s.suspended is not None:
+            self._supersede_suspended(s.suspended, at, out)
         turn, reply = s.next_turn, s.reply
         s.next_turn += 1
         out.append(TurnStarted(turn, text, None if reply is None else reply.id, at=at))

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
         return f"Verdict.{self.name}"
 
 
-class Overlap(msgspec.Struct, frozen=True):
+class Overlap(msgspec.Struct, frozen=True, gc=False):
     """The user speaks while the agent has the floor: what a barge-in policy is asked at each event until it decides.
 
     Attributes:
@@ -46,7 +46,7 @@ class Overlap(msgspec.Struct, frozen=True):
     pending: bool = False
 
 
-class Pause(msgspec.Struct, frozen=True):
+class Pause(msgspec.Struct, frozen=True, gc=False):
     """The user has probably finished (an eager end of turn): what a speculation policy is asked, once each time.
 
     Attributes:

@@ -36,6 +36,8 @@ __all__ = [
 
 # By how much is said, and when ------------------------------------------------------------------------------------
 
+_IMMEDIATELY = Verdict.YIELD, "the user speaks"
+
 # To a reply of which nothing was heard yet, nothing is a backchannel by its size or its time.
 _UNHEARD = Verdict.YIELD, "nothing of the reply was heard yet"
 
@@ -45,7 +47,7 @@ class Immediate(msgspec.Struct, frozen=True):
 
     def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
         """YIELD, whatever is said."""
-        return Verdict.YIELD, "the user speaks"
+        return _IMMEDIATELY
 
 
 class Never(msgspec.Struct, frozen=True):
