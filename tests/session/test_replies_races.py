@@ -128,7 +128,7 @@ async def test_a_chunk_on_its_way_is_not_heard_after_the_cancel() -> None:
             yield event
         await anyio.sleep(1)
         # respond's step comes first, then the next one of this task, then speak's.
-        session._replies._running[0].gate._entry.send_nowait("stale")
+        session._replies._running[0].gate._pass_on("stale")
         yield StartOfTurn(1, "b")
         await anyio.sleep(1)
 

@@ -8,7 +8,6 @@ from math import inf
 from typing import TypeAlias
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from ..timers import now
 from ..turns.events import Outcome
@@ -56,10 +55,11 @@ class Gate:
         "_asked",
         "_changed",
         "_decided",
-        "_entry",
-        "_exit",
         "_held_back",
+        "_is_shut",
+        "_items",
         "_mark",
+        "_more",
         "_on_first_words",
         "_reached",
         "_room",
@@ -86,9 +86,10 @@ class Gate:
         self._on_first_words: Callable[[], object] | None = None
         # What there is only where somebody says something here, once it is open.
         self._said: Callable[[str], None]
-        self._entry: MemoryObjectSendStream[Chunk | Mark]
-        self._exit: MemoryObjectReceiveStream[Chunk | Mark]
+        self._items: deque[Chunk | Mark]
         self._text: list[str]
+        self._more: anyio.Event | None = None  # for whoever waits for an item, or that no more will come
+        self._is_shut = False  # whether nothing is given any more
         self._held_back = 0  # chunks in it, those on their way among them
         self._taken = 0  # chunks that were ever taken
         self._mark: Mark | None = None  # the last one
@@ -103,7 +104,7 @@ class Gate:
             said: is told each text that was taken.
             on_first_words: is called when they first say something that is no blank. Default None.
         """
-        self._entry, self._exit = anyio.create_memory_object_stream[Chunk | Mark](inf)
+        self._items = deque()
         self._said = said
         self._text = []
         self._on_first_words = on_first_words
@@ -116,6 +117,7 @@ class Gate:
     def end(self, outcome: Outcome) -> None:
         """The reply is over, in this way."""
         self.outcome = outcome
+        self.silence.stop()
         self._decide()
         self._make_room()
         self.stir()
@@ -124,19 +126,15 @@ class Gate:
         """All is said: nothing more is taken, and what is there may still be given."""
         if not self.is_complete:
             self.is_complete = True
-            self._entry.close()
+            self._tell_taker()
             self._make_room()
             self.silence.complete()
 
     def discard(self) -> None:
-        """Nobody listens any more; what is there is not given either."""
-        self._exit.close()
+        """Nobody listens any more: nothing is given, nor taken."""
+        self._is_shut = True
+        self._tell_taker()
         self._make_room()
-
-    def close(self) -> None:
-        """Nothing more is taken, and nothing more is given."""
-        self._entry.close()
-        self.discard()
 
     # What is said -------------------------------------------------------------------------------------------------
 
@@ -156,12 +154,14 @@ class Gate:
             await self._room.wait()
         self._held_back += 1
         try:
-            await self._entry.send(chunk)
-        except BaseException as error:
+            await anyio.lowlevel.checkpoint()
+        except BaseException:
             self._held_back -= 1
-            if isinstance(error, (anyio.BrokenResourceError, anyio.ClosedResourceError)):
-                return False
             raise
+        if self.is_complete or self._is_shut:
+            self._held_back -= 1
+            return False
+        self._pass_on(chunk)
         self._taken += 1
         if is_sound:
             self.has_said, self._mark = True, None
@@ -173,13 +173,20 @@ class Gate:
     def flush(self) -> Mark | None:
         """Put a mark behind what was said, unless there is one; None if nothing was said yet, or nobody listens."""
         if self._mark is None and self.has_said and self.outcome is None and not self.is_complete:
-            mark = Mark(self, self._taken, self.text)
-            try:
-                self._entry.send_nowait(mark)
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            if self._is_shut:
                 return None
-            self._mark = mark
+            self._mark = Mark(self, self._taken, self.text)
+            self._pass_on(self._mark)
         return self._mark
+
+    def _pass_on(self, item: Chunk | Mark) -> None:
+        self._items.append(item)
+        self._tell_taker()
+
+    def _tell_taker(self) -> None:
+        if self._more is not None:
+            self._more.set()
+            self._more = None
 
     @property
     def text(self) -> str:
@@ -190,10 +197,13 @@ class Gate:
 
     async def get(self) -> Chunk | Mark | None:
         """The next chunk or mark, as soon as there is one; None if no more will come."""
-        try:
-            item = await self._exit.receive()
-        except (anyio.EndOfStream, anyio.ClosedResourceError):
+        await anyio.lowlevel.checkpoint()
+        while not self._is_shut and not self._items and not self.is_complete:
+            self._more = self._more or anyio.Event()
+            await self._more.wait()
+        if self._is_shut or not self._items:
             return None
+        item = self._items.popleft()
         if not isinstance(item, Mark):
             self._held_back -= 1
             self._make_room()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -49,19 +49,19 @@ PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 
 
 class RunningReply:
-    """A reply that is not over: its gate, its scope, its playback, and what went wrong first, if anything did."""
+    """A reply that is not over: its gate, its scopes, its playback, and what went wrong first, if anything did."""
 
-    __slots__ = ("error", "gate", "playback", "reply", "reported", "respond", "scope", "watch")
+    __slots__ = ("error", "gate", "playback", "reply", "reported", "respond", "scope", "voice")
 
     def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
         self.gate = gate
         self.respond = respond
-        self.scope: anyio.CancelScope | None = None  # None: it runs in the host's callbacks
+        self.scope: anyio.CancelScope | None = None  # of `respond`; None: it runs in the host's callbacks
+        self.voice: anyio.CancelScope | None = None  # of `speak`; None before the commit
         self.playback: ReplyPlayback | None = None
         self.error: BaseException | None = None
         self.reported = True  # whether anybody knows what was heard of it
-        self.watch: anyio.CancelScope | None = None  # of the watch over its silence
 
 
 class Replies:
@@ -238,6 +238,12 @@ class Replies:
         running.reply.transcript, running.reply.words = signal.transcript, signal.words
         running.reply.languages = signal.languages
         running.gate.commit()
+        if running.scope is not None and self.tasks is not None:
+            running.voice = anyio.CancelScope()
+            self.tasks.start_soon(self._run_part, running, running.voice, self._run_voice)
+            alarm = running.gate.silence.watch(lambda: self._silent(running))
+            if alarm.needs_task:
+                self.tasks.start_soon(alarm.keep)
 
     def _owe(self, reply: Reply) -> None:
         """Nothing was heard of this reply: its turn, if it has one, is still owed an answer."""
@@ -265,8 +271,8 @@ class Replies:
             running.gate.open(
                 lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
             )
-            running.scope, running.watch = anyio.CancelScope(), anyio.CancelScope()
-            self.tasks.start_soon(self._run, running)
+            running.scope = anyio.CancelScope()
+            self.tasks.start_soon(self._run_part, running, running.scope, self._run_respond)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
         running = self._running.pop(reply_id, None)
@@ -278,7 +284,9 @@ class Replies:
         running.gate.end(outcome)
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
-            running.gate.close()
+            if running.voice is not None:
+                running.voice.cancel()
+            running.gate.discard()
         self.history.reply_over(reply.id)
         ended = ReplyEnded(
             reply.turn,
@@ -314,24 +322,17 @@ class Replies:
 
     # The run of a reply -------------------------------------------------------------------------------------------
 
-    async def _run(self, running: RunningReply) -> None:
-        """Run a reply from its beginning to its end, in one scope; what must finish in it holds up nobody else."""
-        assert running.scope is not None
-        assert running.watch is not None
-        ended = False
+    async def _run_part(
+        self, running: RunningReply, scope: anyio.CancelScope, part: Callable[[RunningReply], Awaitable[None]]
+    ) -> None:
+        """Run one of the two parts of a reply in its scope; what must finish in it holds up nobody else."""
+        done = False
         try:
-            with running.scope:
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._watch, running)
-                    tasks.start_soon(self._run_respond, running)
-                    await running.gate.decided()
-                    # In this task: what ends the program, from a callback that it reports to, is raised no deeper.
-                    await self._run_speak(running)
-                    running.watch.cancel()
-            ended = True
+            with scope:
+                await part(running)
+            done = True
         finally:
-            running.gate.close()
-            if not ended and running.reply.id not in self.cut_off:
+            if not done and running.reply.id not in self.cut_off:
                 self.cut_off += (running.reply.id,)
 
     async def _run_respond(self, running: RunningReply) -> None:
@@ -339,7 +340,7 @@ class Replies:
         assert running.respond is not None
         try:
             # Cancelled before it could begin, it does not begin.
-            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint_if_cancelled()
             returned = await awaited(running.respond, reply)
             if isinstance(returned, (str, bytes)) and returned.strip() and not running.gate.has_said:
                 kind = "text" if isinstance(returned, str) else "audio"
@@ -354,6 +355,12 @@ class Replies:
         finally:
             running.gate.complete()
             self._fact("RespondEnded", {"reply": reply.id})
+
+    async def _run_voice(self, running: RunningReply) -> None:
+        try:
+            await self._run_speak(running)
+        finally:
+            running.gate.discard()
 
     async def _run_speak(self, running: RunningReply) -> None:
         reply = running.reply
@@ -387,21 +394,15 @@ class Replies:
             elif not playback.has_started:
                 self.report(PlaybackStarted(reply.id))
         self._finish(running)
-        running.gate.discard()
 
-    async def _watch(self, running: RunningReply) -> None:
+    def _silent(self, running: RunningReply) -> None:
         """Fail a reply that is silent for too long; the floor does not wait until whoever is silent has given up."""
         silence = running.gate.silence
-        await running.gate.decided()
-        assert running.watch is not None
-        with running.watch:
-            await silence.wait()
-            if running.reply.outcome is None:
-                setting = "silence_timeout" if silence.has_words else "reply_timeout"
-                late = TimeoutError(f"silent for {silence.bound} s ({setting})")
-                voice = silence.owed or running.gate.is_complete
-                self._fail(running, self._speak if voice else running.respond, late)
-                self._finish(running)
+        setting = "silence_timeout" if silence.has_words else "reply_timeout"
+        late = TimeoutError(f"silent for {silence.bound} s ({setting})")
+        voice = silence.owed or running.gate.is_complete
+        self._fail(running, self._speak if voice else running.respond, late)
+        self._finish(running)
 
     def busy(self, on: bool) -> None:
         """The host works, or not `on`, has done so: the silence of the replies is meant."""

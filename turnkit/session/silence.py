@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
-import anyio
-
-from ..timers import EARLY_SECONDS, now
+from ..timers import EARLY_SECONDS, Alarm, now
 from ..turns.events import Hold
 
 CHARACTERS = 15.0
@@ -27,6 +26,7 @@ class Silence:
     """
 
     __slots__ = (
+        "_alarm",
         "_allowed",
         "_complete",
         "_first",
@@ -34,8 +34,8 @@ class Silence:
         "_pauses",
         "_reported",
         "_said",
-        "_scope",
         "_since",
+        "_too_long",
         "_work",
         "owed",
     )
@@ -48,7 +48,8 @@ class Silence:
         self._pauses: frozenset[object] = _NOTHING
         self._work = 0
         self._said = self._reported = self._complete = self.owed = False
-        self._scope: anyio.CancelScope | None = None
+        self._alarm: Alarm | None = None
+        self._too_long: Callable[[], None]
 
     @property
     def has_words(self) -> bool:
@@ -106,20 +107,35 @@ class Silence:
             self._pauses = self._pauses | {who} if on else self._pauses - {who}
         self.restart()
 
+    def watch(self, too_long: Callable[[], None]) -> Alarm:
+        """Count from now, and call `too_long` once it has been silent for too long, as long as the alarm is kept."""
+        self._too_long = too_long
+        self._alarm = Alarm(self._ring)
+        self.restart()
+        return self._alarm
+
+    def stop(self) -> None:
+        """Watch no more."""
+        if self._alarm is not None:
+            self._alarm.stop()
+            self._alarm = None
+
     def restart(self) -> None:
         """Count from now."""
-        self._since = now()
-        if self._scope is not None:
-            self._scope.deadline = self._deadline()
+        if self._alarm is not None:
+            self._since = now()
+            self._alarm.bring_forward(self._deadline())
 
-    async def wait(self) -> None:
-        """Wait until it has been silent for too long, counted from now."""
-        self.restart()
-        while True:
-            with anyio.CancelScope(deadline=self._deadline()) as self._scope:
-                await anyio.sleep_forever()
-            if now() + EARLY_SECONDS >= self._deadline():
-                return
+    def _ring(self) -> None:
+        """The alarm has rung: perhaps for a deadline that has moved on since."""
+        if self._alarm is None:
+            return
+        deadline = self._deadline()
+        if now() + EARLY_SECONDS >= deadline:
+            self.stop()
+            self._too_long()
+        else:
+            self._alarm.bring_forward(deadline)
 
     def _deadline(self) -> float:
         if self.bound is None or self._pauses or (self._work and not self._complete):
