@@ -2,13 +2,14 @@
 
 What is compared are the moments of a hundred random calls, with failing and slow stand-ins and every built-in policy.
 On one library two runs are identical to the last bit, in one process or in two whose hashes differ. Between asyncio and
-trio all moments are the same, in the same order, with times equal to the microsecond. More cannot be promised there:
+trio all moments are the same, with times equal to the microsecond, and those of each party (the caller, the session,
+the LLM, the voice, the tool) in the same order. More cannot be promised there:
 
 - the last bits of times: both clocks begin at 0 here and reach a timer by adding what is left until then, each in its
   own way, and floating-point sums depend on how they are made;
 - the order of what different tasks do in one and the same moment: asyncio runs tasks in the order in which they became
   ready, trio in a random order of its own, which `run` makes a seed decide. The times of these calls have odd last
-  digits, so that only what hangs together coincides.
+  digits, so that only what hangs together coincides: as when a caller is lost, and the LLM learns it that instant.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import random
 import subprocess
 import sys
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -117,8 +119,9 @@ def exactly(call: Conversation) -> list[str]:
 
 
 def nearly(call: Conversation) -> list[tuple[float, str, str]]:
-    """All that happened, with its time in microseconds."""
-    return [(round(moment.at, 6), moment.who, _timeless(moment.what)) for moment in call.moments]
+    """All that happened, with its time in microseconds, in order; in one moment, one party after another."""
+    told = [(round(moment.at, 6), moment.who, _timeless(moment.what)) for moment in call.moments]
+    return sorted(told, key=itemgetter(0, 1))
 
 
 def _timeless(what: Any) -> str:
@@ -167,7 +170,7 @@ def test_the_same_call_twice_is_the_same(backend: Backend) -> None:
 
 
 def test_asyncio_and_trio_decide_the_same() -> None:
-    """The same signals in the same order, at the same microseconds; and so with all else that happens."""
+    """The same signals in the same order, at the same microseconds; and so with all else that happens, by party."""
     for seed, (one, other) in enumerate(zip(calls("asyncio"), calls("trio"), strict=True)):
         assert nearly(one) == nearly(other), f"call {seed}"
 
