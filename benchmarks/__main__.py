@@ -16,7 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from . import audio, live, machine, resident, start, wire
+from . import answers, audio, live, machine, resident, start, wire
 from .rows import FULL, QUICK, Effort, Row
 
 BENCHMARKS: dict[str, Callable[[Effort], list[Row]]] = {
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Callable[[Effort], list[Row]]] = {
     "feed": machine.measure_feed,
     "size": machine.measure_size,
     "barge-in": live.measure_barge_in,
+    "answers": answers.measure,
     "cpu": live.measure_cpu,
     "audio": audio.measure,
     "memory": resident.measure,

@@ -1,4 +1,4 @@
-"""The two clients that the live benchmarks compare: the bare loop, and turnkit's stream and session.
+"""The clients that the live benchmarks compare: the bare loop, and turnkit's stream and session.
 
 Both run on asyncio, with the same options of websockets, and hand the same thing to the same callbacks.
 """
@@ -6,12 +6,14 @@ Both run on asyncio, with the same options of websockets, and hand the same thin
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 from websockets.asyncio import client
 
 from turnkit.flux import connect
+from turnkit.flux.transports import Transport
 from turnkit.session import Session
 from turnkit.turns.events import BargeIn, Commit
 from turnkit.wire import FluxOptions
@@ -29,7 +31,9 @@ class Heard(Protocol):
 
 Callback: TypeAlias = Callable[[Heard], None]
 Send: TypeAlias = Callable[[bytes], Awaitable[None]]
-Listener: TypeAlias = Callable[[str, Callable[[Send], None], Callback, Callback], Coroutine[None, None, None]]
+Opened: TypeAlias = Callable[[Send], None]
+Listener: TypeAlias = Callable[[str, Opened, Callback, Callback], Coroutine[None, None, None]]
+Dispatching: TypeAlias = Callable[[str, Opened, Mapping[str, Callback]], Coroutine[None, None, None]]
 
 
 CONTAINER = FluxOptions(encoding=None, sample_rate=None)  # so that what is sent leaves as it is
@@ -44,19 +48,23 @@ OPTIONS: dict[str, Any] = {  # turnkit's, so that what differs is not websockets
 }
 
 
-def _ignore(heard: Heard) -> None:
+def ignore(heard: Heard) -> None:
     """For the events that nobody asked for."""
 
 
-async def listen_bare(url: str, opened: Callable[[Send], None], started: Callback, ended: Callback) -> None:
-    """Receive, decode, dispatch on the event's name: `started` at StartOfTurn, `ended` at EndOfTurn."""
-    dispatch = {
-        "Update": _ignore,
+def dispatch(started: Callback = ignore, ended: Callback = ignore, drafted: Callback = ignore) -> dict[str, Callback]:
+    """What to call for each event of Flux, by its name."""
+    return {
+        "Update": ignore,
         "StartOfTurn": started,
-        "EagerEndOfTurn": _ignore,
-        "TurnResumed": _ignore,
+        "EagerEndOfTurn": drafted,
+        "TurnResumed": ignore,
         "EndOfTurn": ended,
     }
+
+
+async def dispatching(url: str, opened: Opened, callbacks: Mapping[str, Callback]) -> None:
+    """Receive, decode, and dispatch on the event's name, until cancelled."""
     quiet = logging.getLogger("turnkit.websockets")
     quiet.setLevel(logging.WARNING)
     async with client.connect(
@@ -68,10 +76,15 @@ async def listen_bare(url: str, opened: Callable[[Send], None], started: Callbac
         opened(socket.send)
         while True:
             message = bare.decode(await socket.recv(False))
-            dispatch[message.event](message)
+            callbacks[message.event](message)
 
 
-async def listen_turnkit(url: str, opened: Callable[[Send], None], started: Callback, ended: Callback) -> None:
+async def listen(loop: Dispatching, url: str, opened: Opened, started: Callback, ended: Callback) -> None:
+    """A bare loop: `started` at StartOfTurn, `ended` at EndOfTurn."""
+    await loop(url, opened, dispatch(started, ended))
+
+
+async def listen_turnkit(transport: Transport, url: str, opened: Opened, started: Callback, ended: Callback) -> None:
     """A `Session` on a `FluxStream`: `started` at BargeIn, `ended` at Commit, whose reply is audible at once."""
     session = Session()
     session.on(BargeIn, started)
@@ -81,9 +94,12 @@ async def listen_turnkit(url: str, opened: Callable[[Send], None], started: Call
         session.playback_started(signal.reply)
         ended(signal)
 
-    async with connect(CONTAINER, url=url, transport="websockets") as stream:
+    async with connect(CONTAINER, url=url, transport=transport) as stream:
         opened(stream.send_audio)
         await session.run(stream)
 
 
-LISTENERS: dict[str, Listener] = {"bare": listen_bare, "turnkit": listen_turnkit}
+LISTENERS: dict[str, Listener] = {
+    "bare": partial(listen, dispatching),
+    "turnkit": partial(listen_turnkit, "websockets"),
+}

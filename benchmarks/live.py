@@ -11,7 +11,7 @@ from time import monotonic_ns, process_time
 
 import msgspec
 
-from .listeners import Callback, Heard, Listener, Send, listen_bare, listen_turnkit
+from .listeners import LISTENERS, Callback, Heard, Listener, Send
 from .peer import STAMP, Plan, peer
 from .rows import Effort, Row, alternate, compared
 
@@ -88,18 +88,19 @@ def time_message(listen: Listener, url: str, crowd: int, turns: int) -> float:
 def measure_barge_in(effort: Effort) -> list[Row]:
     """From the socket to the sync BargeIn callback, against the bare loop's StartOfTurn callback."""
     with peer() as url:
-        for listen in (listen_bare, listen_turnkit):
+        for listen in LISTENERS.values():
             time_to_barge_in(listen, url, 5)  # imports and first calls
-        taken: dict[Listener, list[int]] = {listen_bare: [], listen_turnkit: []}
+        taken: dict[Listener, list[int]] = {listen: [] for listen in LISTENERS.values()}
 
         def median(listen: Listener) -> float:
             call = time_to_barge_in(listen, url, effort.turns)
             taken[listen] += call
             return statistics.median(call) / 1000
 
-        pairs = alternate(partial(median, listen_bare), partial(median, listen_turnkit), effort.calls)
+        floor, subject = (partial(median, listen) for listen in taken)
+        pairs = alternate(floor, subject, effort.calls)
     how = f"peer's send to callback, {effort.calls} calls of {effort.turns} turns each"
-    bare, turnkit = (statistics.quantiles(taken[listen], n=100)[98] / 1000 for listen in (listen_bare, listen_turnkit))
+    bare, turnkit = (statistics.quantiles(taken[listen], n=100)[98] / 1000 for listen in taken)
     return [
         compared("barge-in, p50", "µs", pairs, how, bound=BOUND),
         Row(
@@ -116,12 +117,13 @@ def measure_barge_in(effort: Effort) -> list[Row]:
 def measure_cpu(effort: Effort) -> list[Row]:
     """Processor time of the client a message, over many calls at a steady rate."""
     with peer() as url:
-        for listen in (listen_bare, listen_turnkit):
+        for listen in LISTENERS.values():
             time_message(listen, url, 2, 1)
 
         def spent(listen: Listener) -> float:
             return time_message(listen, url, effort.crowd, effort.crowd_turns)
 
-        pairs = alternate(partial(spent, listen_bare), partial(spent, listen_turnkit), effort.crowds)
+        floor, subject = (partial(spent, listen) for listen in LISTENERS.values())
+        pairs = alternate(floor, subject, effort.crowds)
     how = f"process time a message, {effort.crowd} calls at once, 2,500 messages/s, no two together"
     return [compared("CPU a message", "µs", pairs, how, bound=BOUND)]

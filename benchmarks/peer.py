@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic_ns
+from typing import NamedTuple
 
 import msgspec
 from websockets.asyncio.server import ServerConnection, serve
@@ -30,17 +31,27 @@ _LEAD = 0.02  # seconds from the plan to the first frame
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What to play on each connection: a conversation, one frame each `interval` seconds."""
+    """What to play on each connection: a conversation, one frame each `interval` seconds, or at 0 all of it at once.
+
+    Not `eager`: without the EagerEndOfTurns.
+    """
 
     turns: int
     updates: int
     idle: int
     interval: float
+    eager: bool = True
+
+    @property
+    def said(self) -> list[flux_frames.Said]:
+        """What the frames report, in order."""
+        whole = flux_frames.conversation(self.turns, self.updates, self.idle)
+        return whole if self.eager else [said for said in whole if said.event != "EagerEndOfTurn"]
 
     @property
     def messages(self) -> int:
         """How many frames that is."""
-        return len(flux_frames.conversation(self.turns, self.updates, self.idle))
+        return len(self.said)
 
 
 def _framed(payload: bytes) -> bytes:
@@ -49,14 +60,27 @@ def _framed(payload: bytes) -> bytes:
     return b"\x81\x7e" + len(payload).to_bytes(2) + payload
 
 
-def _frames(plan: Plan) -> list[tuple[bytes, bytes]]:
-    """The frames, cut where a StartOfTurn carries, as its first word, the time it was sent."""
+class _Cut(NamedTuple):
+    """A frame, cut where a time stands as its first word; nothing in `tail` where none does.
+
+    `anew`: the time is that of its own sending, else the last that was sent, as the words of a draft stay the same.
+    """
+
+    head: bytes
+    tail: bytes
+    anew: bool
+
+
+def _frames(plan: Plan) -> list[_Cut]:
+    """The frames, those cut that begin a turn, a draft, or else an answer."""
     frames = []
-    for count, said in enumerate(flux_frames.conversation(plan.turns, plan.updates, plan.idle), 1):
-        if said.event == "StartOfTurn":
+    drafted = False
+    for count, said in enumerate(plan.said, 1):
+        if said.event in ("StartOfTurn", "EagerEndOfTurn", "EndOfTurn"):
             said = said._replace(words=(_BEFORE, *said.words))
         head, _, tail = _framed(flux_frames.encoded(said, count)).partition(_BEFORE.encode())
-        frames.append((head, tail))
+        frames.append(_Cut(head, tail, anew=said.event != "EndOfTurn" or not drafted))
+        drafted = said.event == "EagerEndOfTurn"
     return frames
 
 
@@ -103,17 +127,33 @@ async def _hear(connection: ServerConnection, *, answers: bool) -> None:
         heard += 1
         if answers and heard % 3 == 0:
             said += 1
-            connection.transport.write(_framed(flux_frames.encoded(flux_frames.Said("Update", 0), said)))
+            _write(connection, _framed(flux_frames.encoded(flux_frames.Said("Update", 0), said)))
 
 
-async def _play(connection: ServerConnection, frames: list[tuple[bytes, bytes]], start: float, interval: float) -> None:
-    # Straight to the socket: the sender's own costs must not blur what the receivers differ in.
+async def _play(connection: ServerConnection, frames: list[_Cut], start: float, interval: float) -> None:
     clock = asyncio.get_running_loop().time
-    for count, (head, tail) in enumerate(frames):
+    stamp = b""
+    if not interval:
+        await asyncio.sleep(start - clock())
+        return _write(
+            connection, b"".join(cut.head + (_BEFORE.encode() if cut.tail else b"") + cut.tail for cut in frames)
+        )
+    for count, cut in enumerate(frames):
         await asyncio.sleep(start + count * interval - clock())
-        if connection.state is not State.OPEN:
-            return
-        connection.transport.write(head + b"%019d" % monotonic_ns() + tail if tail else head)
+        if not cut.tail:
+            _write(connection, cut.head)
+            continue
+        stamp = b"%019d" % monotonic_ns() if cut.anew else stamp
+        _write(connection, cut.head + stamp + cut.tail)
+
+
+def _write(connection: ServerConnection, frame: bytes) -> None:
+    """Write straight to the socket: the sender's own costs must not blur what the receivers differ in.
+
+    What was heard before a client left is still being dealt with after it: then there is nobody to write to.
+    """
+    if connection.state is State.OPEN:
+        connection.transport.write(frame)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from functools import partial
 from os import sysconf
 from pathlib import Path
 
-from .listeners import LISTENERS, Listener
+from .clients import LISTENERS, LOOPS
+from .listeners import Listener
 from .live import played
 from .peer import ROOT, Plan, peer
 from .rows import Effort, Row, alternate, compared
@@ -49,9 +50,9 @@ async def bytes_per_call(listen: Listener, url: str, count: int, *, traced: bool
     return (after - before) / count
 
 
-def _in_a_process(kind: str, measure: str, url: str, count: int) -> float:
-    """Kilobytes a call, as a fresh process measures them."""
-    command = [sys.executable, "-m", "benchmarks.resident", kind, measure, url, str(count)]
+def in_a_process(kind: str, measure: str, url: str, count: int, loop: str = "asyncio") -> float:
+    """Kilobytes a call of this client, on this event loop, as a fresh process measures them."""
+    command = [sys.executable, "-m", "benchmarks.resident", kind, measure, url, str(count), loop]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
@@ -66,17 +67,21 @@ def measure(effort: Effort) -> list[Row]:
     rows = []
     with peer() as url:
         for what, tool, bound in (("allocated", "tracemalloc", BOUND), ("resident", "RSS", None)):
-            bare, turnkit = (partial(_in_a_process, kind, what, url, effort.residents) for kind in LISTENERS)
+            bare, turnkit = (
+                partial(in_a_process, kind, what, url, effort.residents)
+                for kind in ("bare websockets", "turnkit websockets")
+            )
             how = f"{tool}, growth over {effort.residents} open connections, fresh processes"
             rows.append(compared(f"session, {what}", "kB", alternate(bare, turnkit, effort.resident_runs), how, bound))
     return rows
 
 
 def _main() -> None:
-    kind, what, url, count = sys.argv[1:]
+    kind, what, url, count, loop = sys.argv[1:]
     if what == "allocated":
         tracemalloc.start()
-    print(asyncio.run(bytes_per_call(LISTENERS[kind], url, int(count), traced=what == "allocated")))
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        print(runner.run(bytes_per_call(LISTENERS[kind], url, int(count), traced=what == "allocated")))
 
 
 if __name__ == "__main__":

@@ -1,259 +1,237 @@
-"""`python -m benchmarks.transports`: what carries the frames, on asyncio's own loop and on uvloop.
+"""`python -m benchmarks.transports`: what carries the frames, on asyncio's own loop and, if it is installed, on uvloop.
 
-Four clients take turns in each round: a bare loop over websockets, which is the floor, turnkit over websockets, a bare
-listener of picows, and turnkit over picows. A ratio is the median of the rounds' own.
+A bare loop over websockets, which is the floor, turnkit over websockets, a bare listener of picows, and turnkit over
+picows take turns in each round, on each loop. A figure is the median of the rounds; after it stand the medians of the
+rounds' own ratios: to the floor on the standard loop and, on another, to the floor on that one too. All of it takes
+about 4 minutes, with --quick one.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
-import logging
-import statistics
-import subprocess
 import sys
-import tracemalloc
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from importlib import import_module
-from time import monotonic_ns
-from typing import Any, TypeAlias, TypeVar
+from time import monotonic, monotonic_ns
+from typing import Any, TypeVar
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from turnkit.flux import connect
-from turnkit.flux.transports import Transport
-from turnkit.session import Session
-from turnkit.turns.events import BargeIn, Commit
 from turnkit.wire import FluxOptions
 
-from . import audio, bare
-from .listeners import CONTAINER, Callback, Heard, Listener, Send, listen_bare
+from . import answers, audio
+from .__main__ import environment
+from .clients import ANSWERERS, LISTENERS, LOOPS, TALKERS, Loop
+from .comparison import HARNESS, Line, Measure, What, judged, lines_of, rounds_of, table
+from .listeners import Heard, ignore
 from .live import played
-from .peer import ALONE, ROOT, STAMP, Plan, peer
-from .resident import bytes_per_call
+from .peer import ALONE, STAMP, Plan, peer
+from .resident import in_a_process
 from .rows import FULL, QUICK, Effort
 
 T = TypeVar("T")
-Loop: TypeAlias = Callable[[], asyncio.AbstractEventLoop] | None
-Take: TypeAlias = Callable[[Loop, str, str, Effort], list[float]]
-HARNESS = "harness"
-_PACE = 0.08
-_EFFORT = FULL._replace(crowds=5, audio_seconds=1.0)  # four clients on two loops take their time
+_EFFORT = FULL._replace(calls=10, crowds=5, crowd_turns=1, residents=200, resident_runs=1)
+_QUICK = QUICK._replace(calls=3, crowd_turns=1)
 
 
-class _BareReader(WSListener):
-    """Decode each message and dispatch on the event's name, in the callback that brought it."""
-
-    def __init__(self, dispatch: dict[str, Callback]) -> None:
-        self._dispatch = dispatch
-        self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if not self.greeted.done():
-            return self.greeted.set_result(None)
-        message = bare.decode(frame.get_payload_as_bytes())
-        self._dispatch[message.event](message)
-
-
-@asynccontextmanager
-async def _bare_picows(url: str, options: FluxOptions, started: Callback, ended: Callback) -> AsyncIterator[Send]:
-    """A connection of picows as its documentation has it, with turnkit's bounds."""
-    dispatch: dict[str, Callback] = dict.fromkeys(("Update", "EagerEndOfTurn", "TurnResumed"), _ignore)
-    dispatch |= {"StartOfTurn": started, "EndOfTurn": ended}
-    transport, reader = await ws_connect(
-        lambda: _BareReader(dispatch),
-        f"{url}/v2/listen?{options.to_query()}",
-        enable_auto_ping=True,
-        auto_ping_idle_timeout=20,
-        auto_ping_reply_timeout=20,
-        max_frame_size=2**20,
-    )
-    assert isinstance(reader, _BareReader)
-    await reader.greeted
-
-    async def send(frame: bytes) -> None:
-        transport.send(WSMsgType.BINARY, frame)
-
-    try:
-        yield send
-    finally:
-        transport.disconnect(False)
-
-
-def _ignore(heard: Heard) -> None:
-    """For the events that nobody asked for."""
-
-
-async def _listen_bare_picows(url: str, opened: Callable[[Send], None], started: Callback, ended: Callback) -> None:
-    async with _bare_picows(url, CONTAINER, started, ended) as send:
-        opened(send)
-        await asyncio.Event().wait()
-
-
-async def _listen_turnkit(
-    transport: Transport, url: str, opened: Callable[[Send], None], started: Callback, ended: Callback
-) -> None:
-    """A `Session` on a `FluxStream`: `started` at BargeIn, `ended` at Commit, whose reply is audible at once."""
-    session = Session()
-    session.on(BargeIn, started)
-
-    @session.on(Commit)
-    def commit(signal: Commit) -> None:
-        session.playback_started(signal.reply)
-        ended(signal)
-
-    async with connect(CONTAINER, url=url, transport=transport) as stream:
-        opened(stream.send_audio)
-        await session.run(stream)
-
-
-@asynccontextmanager
-async def _talk_turnkit(transport: Transport, url: str, options: FluxOptions) -> AsyncIterator[audio.Send]:
-    async with connect(options, url=url, transport=transport) as stream:
-        reader = asyncio.create_task(Session().run(stream))
-        yield stream.send_audio
-        reader.cancel()
-
-
-@asynccontextmanager
-async def _talk_bare_picows(url: str, options: FluxOptions) -> AsyncIterator[audio.Send]:
-    async with _bare_picows(url, options, _ignore, _ignore) as send:
-        yield send
-
-
-LISTENERS: dict[str, Listener] = {
-    "bare websockets": listen_bare,
-    "turnkit websockets": partial(_listen_turnkit, "websockets"),
-    "bare picows": _listen_bare_picows,
-    "turnkit picows": partial(_listen_turnkit, "picows"),
-}
-TALKERS: dict[str, audio.Opened] = {
-    "bare websockets": audio.bare_websockets,
-    "turnkit websockets": partial(_talk_turnkit, "websockets"),
-    "bare picows": _talk_bare_picows,
-    "turnkit picows": partial(_talk_turnkit, "picows"),
-    HARNESS: audio.nothing,
-}
-
-
-def _run(loop: Loop, work: Coroutine[Any, Any, T]) -> T:
-    with asyncio.Runner(loop_factory=loop) as runner:
+def _run(loop: str, work: Coroutine[Any, Any, T]) -> T:
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         return runner.run(work)
 
 
-def time_to_barge_in(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]:
+def time_to_barge_in(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
     """Microseconds from the peer's send to the callback: median, and 99th percentile, of one call."""
     taken: list[float] = []
 
     def started(heard: Heard) -> None:
-        taken.append((monotonic_ns() - int(heard.transcript[:STAMP])) / 1000)
+        taken.append(monotonic_ns() - int(heard.transcript[:STAMP]))
 
     plan = Plan(turns=effort.turns, updates=1, idle=0, interval=0.001)
     _run(loop, played(LISTENERS[kind], url, 1, plan, started))
-    late = sorted(taken[-(effort.turns - 1) :])
-    return [statistics.median(late), late[round(0.99 * (len(late) - 1))]]
+    late = taken[-(effort.turns - 1) :]
+    return [answers.median(late), answers.tail(late)]
 
 
-def time_message(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]:
+def time_to_tasks(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
+    """Microseconds from the peer's send to `respond` and to the cancelled `speak`, of one call with drafts."""
+    taken = _run(loop, answers.delays(ANSWERERS[kind], url, effort.turns))
+    return [
+        answers.median(taken.respond),
+        answers.tail(taken.respond),
+        answers.median(taken.speak),
+        answers.tail(taken.speak),
+    ]
+
+
+def time_to_answer(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
+    """Microseconds from the peer's send to `respond`, of one call without drafts."""
+    return [answers.median(_run(loop, answers.delays(ANSWERERS[kind], url, effort.turns, eager=False)).respond)]
+
+
+def time_message(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
     """Microseconds of processor time a message, many calls at once."""
     plan = Plan(turns=effort.crowd_turns, updates=8, idle=14, interval=effort.crowd * 0.0004)
-    spent = _run(loop, played(LISTENERS[kind], url, effort.crowd, plan, _ignore))
+    spent = _run(loop, played(LISTENERS[kind], url, effort.crowd, plan, ignore))
     return [spent * 1e6 / (effort.crowd * plan.messages)]
 
 
-def time_frame(loop: Loop, url: str, kind: str, effort: Effort, options: FluxOptions) -> list[float]:
-    """Microseconds of processor time a frame of audio, many calls at once, harness included."""
-    frames = effort.crowd * round(effort.audio_seconds / _PACE)
-    spent = _run(loop, audio.spent(TALKERS[kind], url, options, effort.crowd, effort.audio_seconds))
-    return [spent * 1e6 / frames]
+def time_flood(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
+    """Microseconds of processor time a message of one call, all of whose messages come at once."""
+    plan = Plan(turns=effort.flood_turns, updates=8, idle=14, interval=0)
+    return [_run(loop, played(LISTENERS[kind], url, 1, plan, ignore)) * 1e6 / plan.messages]
 
 
-def allocated(loop: Loop, url: str, kind: str, effort: Effort) -> list[float]:
-    """Kilobytes that Python allocates for a call, measured in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.transports", "--memory", kind, url, str(effort.residents)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
-    return [float(done.stdout) / 1000]
+def time_frame(loop: str, url: str, kind: str, effort: Effort) -> list[float]:
+    """Microseconds of processor time a frame of audio, many calls at once, without answers and with them."""
+
+    def frame(opened: audio.Opened, options: FluxOptions) -> float:
+        return _run(loop, audio.spent(opened, url, options, effort)) * 1e6
+
+    if kind == HARNESS:
+        return [frame(audio.nothing, FluxOptions())] * 2
+    return [frame(TALKERS[kind], options) for options in (FluxOptions(tag=(ALONE,)), FluxOptions())]
 
 
-def measures(effort: Effort) -> dict[tuple[str, ...], tuple[Take, int]]:
-    """What is measured: the names of its rows, what takes them for one client, and how often."""
-    alone, both = FluxOptions(tag=(ALONE,)), FluxOptions()
+def held(what: str, loop: str, url: str, kind: str, effort: Effort) -> list[float]:
+    """Kilobytes a call, measured in a process of its own."""
+    return [in_a_process(kind, what, url, effort.residents, loop)]
+
+
+def measures(effort: Effort) -> dict[str, Measure]:
+    """What is measured, by the name that `--only` takes."""
+    one_call = f"{effort.calls} calls of {effort.turns} turns"
+    crowd = f"{effort.crowds} rounds of {effort.crowd} calls at once"
+    talk = f"processor time a frame of 80 ms net of an empty harness, {crowd}, faster than real time"
+    resident = f"growth over {effort.residents} open connections in use, fresh processes"
     return {
-        ("barge-in p50, µs", "barge-in p99, µs"): (time_to_barge_in, effort.calls),
-        ("CPU a message, µs",): (time_message, effort.crowds),
-        ("audio alone, µs a frame",): (partial(time_frame, options=alone), effort.crowds),
-        ("audio and Updates, µs a frame",): (partial(time_frame, options=both), effort.crowds),
-        ("allocated, kB a session",): (allocated, effort.resident_runs),
+        "barge-in": Measure(
+            (
+                What("barge-in p50", f"peer's send of StartOfTurn to the sync callback, {one_call}", (1.1, 0.65)),
+                What("barge-in p99", "of each call", (1.2, 1.0)),
+            ),
+            time_to_barge_in,
+            effort.calls,
+        ),
+        "answers": Measure(
+            (
+                What("draft→respond p50", f"{answers.DRAFT[1]}, {one_call}", (1.4, 0.9)),
+                What("draft→respond p99", "of each call"),
+                What("barge-in→speak p50", f"{answers.SPEAK[1]}, the same calls", (1.4, 1.0)),
+                What("barge-in→speak p99", "of each call"),
+            ),
+            time_to_tasks,
+            effort.calls,
+        ),
+        "end": Measure(
+            (What("end→respond p50", f"{answers.ANSWER[1]}, {one_call}"),), time_to_answer, effort.calls // 2
+        ),
+        "cpu": Measure(
+            (What("CPU a message", f"processor time, {crowd}, 2,500 messages/s, no two together"),),
+            time_message,
+            effort.crowds,
+        ),
+        "flood": Measure(
+            (What("flood, a message", "processor time a message of one call, all of them sent at once"),),
+            time_flood,
+            effort.calls,
+        ),
+        "audio": Measure(
+            (
+                What("audio alone", talk, (1.25, 0.5)),
+                What("audio and Updates", "with an empty Update for each third frame: CPU a session", (1.15, 0.6)),
+            ),
+            time_frame,
+            effort.crowds,
+            net=True,
+        ),
+        "allocated": Measure(
+            (What("allocated, kB", f"tracemalloc, {resident}", (1.4, 1.4)),),
+            partial(held, "allocated"),
+            effort.resident_runs,
+            traced=True,
+        ),
+        "resident": Measure(
+            (What("resident, kB", f"RSS, {resident}"),), partial(held, "resident"), effort.resident_runs
+        ),
     }
 
 
-def rounds_of(take: Take, url: str, loop: Loop, effort: Effort, rounds: int) -> dict[str, list[list[float]]]:
-    """What each client took in each of the rounds, in which they take turns; of audio net of the harness."""
-    kinds = [*LISTENERS, *([HARNESS] if isinstance(take, partial) else [])]
-    for kind in kinds:  # imports and first calls
-        take(loop, url, kind, effort._replace(crowd=2, crowd_turns=1, turns=5, audio_seconds=0.16, residents=1))
-    taken: dict[str, list[list[float]]] = {kind: [] for kind in LISTENERS}
-    for turn in range(rounds):
-        values: dict[str, list[float]] = {}
-        for kind in kinds[:: -1 if turn % 2 else 1]:
-            gc.collect()
-            values[kind] = take(loop, url, kind, effort)
-        harness = values.pop(HARNESS, [0.0, 0.0])
-        for kind in LISTENERS:
-            taken[kind].append([value - idle for value, idle in zip(values[kind], harness, strict=False)])
-    return taken
-
-
-def measure(effort: Effort, loops: dict[str, Loop]) -> Table:
-    """Measure everything; the medians, and in brackets the ratios to the floor."""
-    table = Table("what", "loop", *LISTENERS)
+def measure(
+    names: list[str],
+    effort: Effort,
+    loops: Mapping[str, Loop],
+    tell: Callable[[str], None],
+    done: Callable[[Line], None],
+) -> list[Line]:
+    """Measure these, and tell of each row as soon as it is there."""
+    lines = []
+    known = measures(effort)
     with peer() as url:
-        for names, (take, rounds) in measures(effort).items():
-            for name, loop in loops.items():
-                if take is allocated and loop is not None:
-                    continue
-                taken = rounds_of(take, url, loop, effort, rounds)
-                for index, what in enumerate(names):
-                    table.add_row(what, name, *_cells(index, taken))
-    return table
+        for name in names:
+            asked = known[name]
+
+            def progress(turn: int, name: str = name, of: int = asked.rounds) -> None:
+                tell(f"{name}: round {turn + 1} of {of}")
+
+            for line in lines_of(asked, rounds_of(asked, url, loops, effort, progress)):
+                lines.append(line)
+                done(line)
+    return lines
 
 
-def _cells(index: int, taken: dict[str, list[list[float]]]) -> list[str]:
-    floors = [round_[index] for round_ in taken["bare websockets"]]
-    cells = []
-    for rounds in taken.values():
-        values = [round_[index] for round_ in rounds]
-        ratio = statistics.median(value / floor for value, floor in zip(values, floors, strict=True))
-        cells.append(f"{statistics.median(values):.1f} ({ratio:.2f})")
-    return cells
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what carries the frames, and print it; 1 if `--strict` and a row is over its bound, else 0."""
+    names = list(measures(_EFFORT))
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.transports",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true", help="small counts: a minute, and noisier")
+    parser.add_argument("--json", action="store_true", help="one object a line, the environment first")
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument("--loop", action="append", choices=list(LOOPS), help="all that are there, if none is named")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a row is over its bound")
+    asked = parser.parse_args(arguments)
+    loops = {name: LOOPS[name] for name in asked.loop or LOOPS}
+    console, about, began = Console(), environment(), monotonic()
+    if asked.json:
+        print(msgspec.json.encode({"environment": about}).decode(), flush=True)
+    status = console.status("") if console.is_terminal and not asked.json else None
+
+    def tell(what: str) -> None:
+        if status is not None:
+            status.update(f"{what}, {monotonic() - began:.0f} s")
+
+    def done(line: Line) -> None:
+        if asked.json:
+            figures = [{**msgspec.structs.asdict(one), "verdict": one.verdict} for one in line.figures]
+            print(msgspec.json.encode({**msgspec.structs.asdict(line), "figures": figures}).decode(), flush=True)
+
+    shown: AbstractContextManager[object] = status or nullcontext()
+    with shown:
+        lines = measure(asked.only or names, _QUICK if asked.quick else _EFFORT, loops, tell, done)
+    if not asked.json:
+        _report(console, lines, about, monotonic() - began)
+    over = any(figure.verdict == "over" for line in lines for figure in line.figures)
+    return 1 if asked.strict and over else 0
 
 
-def main() -> None:
-    """Measure what carries the frames, and print it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.transports", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small counts, and noisier")
-    parser.add_argument("--memory", nargs=3, metavar=("KIND", "URL", "COUNT"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    logging.getLogger("picows").setLevel(logging.ERROR)
-    if asked.memory is not None:
-        kind, url, count = asked.memory
-        tracemalloc.start()
-        print(asyncio.run(bytes_per_call(LISTENERS[kind], url, int(count), traced=True)))
-        return
-    loops: dict[str, Loop] = {"asyncio": None}
-    try:
-        uvloop = import_module("uvloop")  # not among turnkit's own: measured where somebody has it
-    except ImportError:
-        print("uvloop is not installed: asyncio's own loop only")
-    else:
-        loops["uvloop"] = uvloop.new_event_loop
-    Console(width=140).print(measure(QUICK if asked.quick else _EFFORT, loops))
+def _report(console: Console, lines: list[Line], about: Mapping[str, str], seconds: float) -> None:
+    console.print(table(lines))
+    if any(figure.verdict for line in lines for figure in line.figures):
+        console.print(judged(lines))
+    for name, how in {line.name: line.how for line in lines}.items():
+        console.print(f"{name}: {how}", highlight=False, soft_wrap=True)
+    console.print()
+    if "uvloop" not in LOOPS:
+        console.print("uvloop is not installed: asyncio's own loop only")
+    for name, value in {**about, "took": f"{seconds:.0f} s"}.items():
+        console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

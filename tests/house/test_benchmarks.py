@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio import client
 
-from benchmarks import audio, flux_frames, listeners, live, machine, peer, resident, rows, start, transports, wire
+from benchmarks import answers, audio, flux_frames, listeners, live, machine, resident, rows, start, wire
 from benchmarks.__main__ import main
 from benchmarks.rows import Effort, Row
 from turnkit.turns.events import BargeIn, Signal
@@ -26,6 +26,7 @@ TINY = Effort(
     crowd=3,
     crowd_turns=1,
     audio_seconds=0.4,
+    settle=0.0,
     residents=3,
     resident_runs=1,
     starts=1,
@@ -39,6 +40,7 @@ TINY = Effort(
         machine.measure_feed,
         machine.measure_size,
         live.measure_barge_in,
+        answers.measure,
         live.measure_cpu,
         audio.measure,
         resident.measure,
@@ -58,21 +60,6 @@ def test_a_benchmark_measures_both_sides(measure: Callable[[Effort], list[Row]])
             assert row.floor > 0
             assert row.turnkit > 0
             assert row.ratio > 0
-
-
-def test_the_transports_take_turns_and_each_costs_something() -> None:
-    """A bare loop and turnkit, over websockets and over picows; only the floor's own ratio is 1 by its nature."""
-    measured = transports.measures(TINY)
-    assert len(measured) == 5
-    with peer.peer() as url:
-        for names, (take, rounds) in measured.items():
-            if "kB" in names[0]:  # each in a process of its own
-                assert transports.allocated(None, url, "turnkit picows", TINY)[0] > 1
-                continue
-            taken = transports.rounds_of(take, url, None, TINY, rounds)
-            assert {kind: len(values) for kind, values in taken.items()} == dict.fromkeys(transports.LISTENERS, rounds)
-            if "CPU" in names[0]:
-                assert all(value > 0 for values in taken.values() for round_ in values for value in round_)
 
 
 def test_a_verdict_compares_the_ratio_or_without_a_floor_the_value() -> None:
