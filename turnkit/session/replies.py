@@ -49,19 +49,27 @@ PAUSE_OR_END = frozenset({Cancel, BargeIn, Hold, Resume, TurnDropped})
 
 
 class RunningReply:
-    """A reply that is not over: its gate, its scopes, its playback, and what went wrong first, if anything did."""
+    """A reply that is not over: its gate, its two tasks, its playback, and what went wrong first, if anything did."""
 
-    __slots__ = ("error", "gate", "playback", "reply", "reported", "respond", "scope", "voice")
+    __slots__ = ("error", "gate", "is_cancelled", "playback", "reply", "reported", "respond", "voice", "work")
 
     def __init__(self, reply: Reply, gate: Gate, respond: Respond | None) -> None:
         self.reply = reply
         self.gate = gate
         self.respond = respond
-        self.scope: anyio.CancelScope | None = None  # of `respond`; None: it runs in the host's callbacks
-        self.voice: anyio.CancelScope | None = None  # of `speak`; None before the commit
+        self.work: anyio.TaskHandle[None] | None = None  # of `respond`; None: it runs in the host's callbacks
+        self.voice: anyio.TaskHandle[None] | None = None  # of `speak`; None before the commit
+        self.is_cancelled = False
         self.playback: ReplyPlayback | None = None
         self.error: BaseException | None = None
         self.reported = True  # whether anybody knows what was heard of it
+
+    def cancel(self) -> None:
+        """Cancel both tasks, as far as there are any."""
+        self.is_cancelled = True
+        for task in (self.voice, self.work):
+            if task is not None:
+                task.cancel()
 
 
 class Replies:
@@ -238,9 +246,8 @@ class Replies:
         running.reply.transcript, running.reply.words = signal.transcript, signal.words
         running.reply.languages = signal.languages
         running.gate.commit()
-        if running.scope is not None and self.tasks is not None:
-            running.voice = anyio.CancelScope()
-            self.tasks.start_soon(self._run_part, running, running.voice, self._run_voice)
+        if running.work is not None and self.tasks is not None:
+            running.voice = self.tasks.start_soon(self._run_part, running, self._run_voice)
             alarm = running.gate.silence.watch(lambda: self._silent(running))
             if alarm.needs_task:
                 self.tasks.start_soon(alarm.keep)
@@ -271,8 +278,7 @@ class Replies:
             running.gate.open(
                 lambda text: self.history.agent_said(reply, text), lambda: self._fact("FirstChunk", {"reply": reply})
             )
-            running.scope = anyio.CancelScope()
-            self.tasks.start_soon(self._run_part, running, running.scope, self._run_respond)
+            running.work = self.tasks.start_soon(self._run_part, running, self._run_respond)
 
     def _end(self, reply_id: int, outcome: Outcome) -> None:
         running = self._running.pop(reply_id, None)
@@ -282,10 +288,8 @@ class Replies:
         if running.error is not None and outcome in (Outcome.FINISHED, Outcome.CANCELLED):
             outcome = Outcome.FAILED
         running.gate.end(outcome)
-        if outcome is not Outcome.FINISHED and running.scope is not None:
-            running.scope.cancel()
-            if running.voice is not None:
-                running.voice.cancel()
+        if outcome is not Outcome.FINISHED and running.work is not None:
+            running.cancel()
             running.gate.discard()
         self.history.reply_over(reply.id)
         ended = ReplyEnded(
@@ -322,17 +326,14 @@ class Replies:
 
     # The run of a reply -------------------------------------------------------------------------------------------
 
-    async def _run_part(
-        self, running: RunningReply, scope: anyio.CancelScope, part: Callable[[RunningReply], Awaitable[None]]
-    ) -> None:
-        """Run one of the two parts of a reply in its scope; what must finish in it holds up nobody else."""
+    async def _run_part(self, running: RunningReply, part: Callable[[RunningReply], Awaitable[None]]) -> None:
+        """Run one of the two parts of a reply in a task of its own; what must finish in it holds up nobody else."""
         done = False
         try:
-            with scope:
-                await part(running)
+            await part(running)
             done = True
         finally:
-            if not done and running.reply.id not in self.cut_off:
+            if not (done or running.is_cancelled) and running.reply.id not in self.cut_off:
                 self.cut_off += (running.reply.id,)
 
     async def _run_respond(self, running: RunningReply) -> None:
@@ -384,8 +385,7 @@ class Replies:
             if error is None:
                 raise
             self._fail(running, self._speak, error)
-            assert running.scope is not None
-            running.scope.cancel()
+            running.cancel()
         else:
             # Its return is the last sound. What it reported stands; if no words, all it was given counts as heard.
             running.reported = playback.has_started or playback.has_advanced
