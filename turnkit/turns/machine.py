@@ -517,7 +517,8 @@ class TurnMachine:
 
     def _on_eager(self, s: State, event: EagerEndOfTurn, at: float, out: _Signals) -> None:
         before = s.turn
-        if not self._admit(event, at, out):
+        expected = before is not None and event.turn_index == before.index
+        if not expected and not self._admit(event, at, out):
             return
         turn = s.turn
         if not has_words(event.transcript):
@@ -530,7 +531,8 @@ class TurnMachine:
             if not again:
                 self._cancel_draft(CancelReason.SUPERSEDED, at, out)
             self._take_text(turn, event, at, out)
-            self._rejudge(turn, event, at, out)
+            if turn.overlap is _UNDECIDED:
+                self._rejudge(turn, event, at, out)
             if again:
                 return
         self._move_user(_EAGER, at, out)
@@ -539,7 +541,8 @@ class TurnMachine:
             self._speculate(turn, event, at, out)
 
     def _on_end(self, s: State, event: EndOfTurn, at: float, out: _Signals) -> None:
-        if not self._admit(event, at, out):
+        expected = s.turn is not None and event.turn_index == s.turn.index
+        if not expected and not self._admit(event, at, out):
             return
         turn, words = s.turn, has_words(event.transcript)
         if turn is None:
