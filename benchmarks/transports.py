@@ -105,7 +105,7 @@ def held(what: str, loop: str, url: str, kind: str, effort: Effort) -> list[floa
 def measures(effort: Effort) -> dict[str, Measure]:
     """What is measured, by the name that `--only` takes."""
     one_call = f"{effort.calls} calls of {effort.turns} turns"
-    crowd = f"{effort.crowds} rounds of {effort.crowd} calls at once"
+    crowd = f"{effort.crowd} calls at once"
     talk = f"processor time a frame of 80 ms net of an empty harness, {crowd}, faster than real time"
     resident = f"growth over {effort.residents} open connections in use, fresh processes"
     return {

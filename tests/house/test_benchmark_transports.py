@@ -301,6 +301,16 @@ def test_strict_fails_for_a_row_over_its_bound(measured: list[list[str]], capsys
     assert measured == [list(transports.measures(QUICK))] * 2
 
 
+def test_the_help_says_what_each_row_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a line each, with what asks for it."""
+    with pytest.raises(SystemExit, match="0"):
+        transports.main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    for name, measure in transports.measures(QUICK).items():
+        for what in measure.rows:
+            assert any(line.startswith(f"{name}, {what.name}: ") for line in lines)
+
+
 def test_the_bounds_are_those_that_were_to_be_reached() -> None:
     """So that none is forgotten, or moved."""
     rows = [what for measure in transports.measures(QUICK).values() for what in measure.rows]
