@@ -28,6 +28,7 @@ from .__main__ import environment
 from .audio import FRAME, Opened
 from .clients import LOOPS, TALKERS
 from .peer import peer
+from .transports import WIDTH
 
 LOOP_BOUND, AUDIO_BOUND = 0.05, 0.5  # seconds late, at most: the 99th percentile of the loop, and any frame of audio
 _PACE = 0.08
@@ -170,6 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--strict", action="store_true", help="exit with 1 if turnkit over picows is over its bounds")
     asked = parser.parse_args(arguments)
     console, about, rows = Console(), environment(), []
+    console.width = max(console.width, WIDTH)
     if asked.json:
         print(msgspec.json.encode({"environment": about}).decode(), flush=True)
     with peer() as url, _one_core():

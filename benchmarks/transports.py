@@ -32,6 +32,7 @@ from .peer import ALONE, STAMP, Plan, peer
 from .resident import in_a_process
 from .rows import FULL, QUICK, Effort
 
+WIDTH = 100  # columns, that the table needs
 T = TypeVar("T")
 _EFFORT = FULL._replace(
     calls=8, turns=50, crowds=8, crowd_turns=1, audio_seconds=0.45, settle=0.1, residents=200, resident_runs=1
@@ -207,6 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     loops = {name: LOOPS[name] for name in asked.loop or LOOPS}
     console, about, began = Console(), environment(), monotonic()
+    console.width = max(console.width, WIDTH)  # as for a pipe, which has none
     if asked.json:
         print(msgspec.json.encode({"environment": about}).decode(), flush=True)
     status = console.status("") if console.is_terminal and not asked.json else None
