@@ -70,12 +70,16 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
 
 
+def _first_line(measure: Callable[[Effort], list[Row]]) -> str:
+    return (measure.__doc__ or "").partition("\n")[0]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure what was asked for and print it; 1 if `--strict` and a row is over its bound, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="What turnkit costs, against its floors. All of it takes about two and a half minutes.",
-        epilog="\n".join(f"{name}: {(measure.__doc__ or '').splitlines()[0]}" for name, measure in BENCHMARKS.items()),
+        description="What turnkit costs, against its floors. All of it takes about three minutes.",
+        epilog="\n".join(f"{name}: {_first_line(measure)}" for name, measure in BENCHMARKS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="small counts: seconds, and noisier")

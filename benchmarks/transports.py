@@ -35,7 +35,7 @@ from .rows import FULL, QUICK, Effort
 WIDTH = 100  # columns, that the table needs
 T = TypeVar("T")
 _EFFORT = FULL._replace(
-    calls=8, turns=50, crowds=8, crowd_turns=1, audio_seconds=0.45, settle=0.1, residents=200, resident_runs=1
+    calls=8, turns=40, crowds=8, crowd_turns=1, audio_seconds=0.45, settle=0.1, residents=100, resident_runs=1
 )
 _QUICK = QUICK._replace(calls=2, crowd_turns=1, settle=0.1)
 
@@ -52,7 +52,7 @@ def time_to_barge_in(loop: str, url: str, kind: str, effort: Effort) -> list[flo
     def started(heard: Heard) -> None:
         taken.append(monotonic_ns() - int(heard.transcript[:STAMP]))
 
-    plan = Plan(turns=effort.turns, updates=1, idle=0, interval=0.001)
+    plan = Plan(turns=effort.turns, updates=1, idle=0, interval=0.002)
     _run(loop, played(LISTENERS[kind], url, 1, plan, started))
     late = taken[-(effort.turns - 1) :]
     return [answers.median(late), answers.tail(late)]
