@@ -70,9 +70,18 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.1f}"
 
 
+def _first_line(measure: Callable[[Effort], list[Row]]) -> str:
+    return (measure.__doc__ or "").partition("\n")[0]
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure what was asked for and print it; 1 if `--strict` and a row is over its bound, else 0."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What turnkit costs, against its floors.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="What turnkit costs, against its floors. All of it takes about three minutes.",
+        epilog="\n".join(f"{name}: {_first_line(measure)}" for name, measure in BENCHMARKS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--quick", action="store_true", help="small counts: seconds, and noisier")
     parser.add_argument("--json", action="store_true", help="one object a line, the environment first")
     parser.add_argument("--only", action="append", choices=BENCHMARKS, metavar="NAME", help=", ".join(BENCHMARKS))

@@ -24,7 +24,7 @@ from .peer import STAMP, Plan, peer
 from .rows import Effort, Row, alternate, compared
 
 BOUND = 1.4
-_PACE = 0.002  # seconds from one frame to the next
+_PACE = 0.003  # seconds from one frame to the next
 _TRIES = 6
 DRAFT = ("draft→respond", "peer's send of EagerEndOfTurn to the first line of respond; floor: a bare task's")
 ANSWER = (

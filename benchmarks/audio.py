@@ -27,8 +27,9 @@ from .listeners import OPTIONS
 from .peer import ALONE, peer
 from .rows import Effort, Row, alternate, compared
 
-_FRAME = bytes(2560)  # 80 ms of 16 kHz linear16
-PACE = 0.048  # seconds from one of them to the next, and half of it if they are late
+FRAME = bytes(2560)  # 80 ms of 16 kHz linear16
+PACE = 0.03  # seconds from one of them to the next
+CLOSEST = 0.024  # seconds, where a call is late
 
 Send: TypeAlias = Callable[[bytes], Awaitable[object]]
 Opened: TypeAlias = Callable[[str, FluxOptions], AbstractAsyncContextManager[Send]]
@@ -86,9 +87,9 @@ async def spent(opened: Opened, url: str, options: FluxOptions, effort: Effort) 
             due = began + PACE * number / count
             for _ in range(frames):
                 await asyncio.sleep(due - loop.time())
-                await send(_FRAME)
+                await send(FRAME)
                 # On a busy machine a call may be late; it does not make up for it all at once, as nobody talks so.
-                due = max(due + PACE, loop.time() + PACE / 2)
+                due = max(due + PACE, loop.time() + CLOSEST)
             done.release()
             await over.wait()
 

@@ -38,22 +38,28 @@ class What(NamedTuple):
 class Measure(NamedTuple):
     """What is measured together: its rows, what takes them, and how often.
 
-    `net`: what the harness takes is taken off. `traced`: only on the standard loop, as others' memory is not seen.
+    `net`: what the harness takes is taken off. `apart`: each time in a fresh process, so that nothing is tried before.
+    `traced`: only on the standard loop, as others' memory is not seen.
     """
 
     rows: tuple[What, ...]
     take: Take
     rounds: int
     net: bool = False
+    apart: bool = False
     traced: bool = False
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client took on one loop, in the median of the rounds, and its ratios, medians of the rounds' own."""
+    """What one client took on one loop, in the median of the rounds, and its ratios, medians of the rounds' own.
+
+    `spread`: half the distance of the quartiles of the rounds' ratios to the floor on the standard loop.
+    """
 
     client: str
     value: float
     ratio: float  # to the floor on the standard loop
+    spread: float = 0.0
     ratio_same_loop: float
     bound: float | None = None
 
@@ -79,19 +85,29 @@ def rounds_of(
     names = [STANDARD] if measure.traced else list(loops)
     kinds = [(loop, kind) for loop in names for kind in (*LISTENERS, *([HARNESS] if measure.net else []))]
     least = effort._replace(crowd=2, crowd_turns=1, turns=5, flood_turns=2, audio_seconds=0.16, residents=1)
-    for loop, kind in kinds:  # imports and first calls
+    for loop, kind in [] if measure.apart else kinds:  # imports and first calls
         measure.take(loop, url, kind, least)
-    taken: dict[tuple[str, str], list[list[float]]] = {key: [] for key in kinds if key[1] != HARNESS}
+    taken: dict[tuple[str, str], list[list[float]]] = {key: [] for key in kinds}
     for turn in range(measure.rounds):
         progress(turn)
-        values: dict[tuple[str, str], list[float]] = {}
         for loop, kind in kinds[:: -1 if turn % 2 else 1]:
             gc.collect()
-            values[loop, kind] = measure.take(loop, url, kind, effort)
-        for key, rounds in taken.items():
-            harness = values.get((key[0], HARNESS), [0.0] * len(measure.rows))
-            rounds.append([value - idle for value, idle in zip(values[key], harness, strict=True)])
-    return taken
+            taken[loop, kind].append(measure.take(loop, url, kind, effort))
+    return _net(taken) if measure.net else taken
+
+
+def _net(taken: Taken) -> Taken:
+    """What is left without what the harness took on the same loop, in the median of its rounds, as it varies too."""
+    idle = {
+        loop: [statistics.median(values) for values in zip(*rounds, strict=True)]
+        for (loop, kind), rounds in taken.items()
+        if kind == HARNESS
+    }
+    return {
+        (loop, kind): [[value - less for value, less in zip(values, idle[loop], strict=True)] for values in rounds]
+        for (loop, kind), rounds in taken.items()
+        if kind != HARNESS
+    }
 
 
 def lines_of(measure: Measure, taken: Taken) -> list[Line]:
@@ -114,10 +130,13 @@ def _figure(taken: Taken, index: int, loop: str, kind: str, what: What) -> Figur
         [round_[index] for round_ in taken[key]] for key in ((loop, kind), (_standard(taken), FLOOR), (loop, FLOOR))
     )
     bounds = dict(zip(BOUNDED, what.bounds, strict=True)) if loop == STANDARD else {}
+    ratios = [value / floor for value, floor in zip(values, floors, strict=True)]
+    quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
     return Figure(
         client=kind,
         value=statistics.median(values),
-        ratio=statistics.median(value / floor for value, floor in zip(values, floors, strict=True)),
+        ratio=statistics.median(ratios),
+        spread=(quartiles[2] - quartiles[0]) / 2,
         ratio_same_loop=statistics.median(value / floor for value, floor in zip(values, same, strict=True)),
         bound=bounds.get(kind),
     )

@@ -75,7 +75,7 @@ def time_to_barge_in(listen: Listener, url: str, turns: int) -> list[int]:
         now = monotonic_ns()
         taken.append(now - int(heard.transcript[:STAMP]))
 
-    asyncio.run(played(listen, url, 1, Plan(turns=turns, updates=1, idle=0, interval=0.001), started))
+    asyncio.run(played(listen, url, 1, Plan(turns=turns, updates=1, idle=0, interval=0.002), started))
     return taken[-(turns - 1) :]
 
 

@@ -18,7 +18,7 @@ from .peer import ROOT, Plan, peer
 from .rows import Effort, Row, alternate, compared
 
 BOUND = 1.5
-_SPACING = 0.0002  # seconds between messages, over all connections
+_SPACING = 0.0004  # seconds between messages, over all connections: where they bunch, buffers grow
 
 
 def _resident() -> int:

@@ -21,9 +21,9 @@ class Effort(NamedTuple):
     crowd: int = 50  # calls at once
     crowd_turns: int = 2
     flood_turns: int = 60  # in a call whose messages come as fast as they can
-    audio_seconds: float = 1.2  # of talk in each call of a crowd
+    audio_seconds: float = 0.9  # of talk in each call of a crowd
     settle: float = 0.2  # seconds before it, for the connections to come to rest
-    residents: int = 400  # memory: calls held open
+    residents: int = 200  # memory: calls held open
     resident_runs: int = 2  # processes of each kind
     starts: int = 21  # interpreters of each kind
 

@@ -32,9 +32,12 @@ from .peer import ALONE, STAMP, Plan, peer
 from .resident import in_a_process
 from .rows import FULL, QUICK, Effort
 
+WIDTH = 100  # columns, that the table needs
 T = TypeVar("T")
-_EFFORT = FULL._replace(calls=10, crowds=5, crowd_turns=1, residents=200, resident_runs=1)
-_QUICK = QUICK._replace(calls=3, crowd_turns=1)
+_EFFORT = FULL._replace(
+    calls=8, turns=40, crowds=8, crowd_turns=1, audio_seconds=0.45, settle=0.1, residents=100, resident_runs=1
+)
+_QUICK = QUICK._replace(calls=2, crowd_turns=1, settle=0.1)
 
 
 def _run(loop: str, work: Coroutine[Any, Any, T]) -> T:
@@ -49,7 +52,7 @@ def time_to_barge_in(loop: str, url: str, kind: str, effort: Effort) -> list[flo
     def started(heard: Heard) -> None:
         taken.append(monotonic_ns() - int(heard.transcript[:STAMP]))
 
-    plan = Plan(turns=effort.turns, updates=1, idle=0, interval=0.001)
+    plan = Plan(turns=effort.turns, updates=1, idle=0, interval=0.002)
     _run(loop, played(LISTENERS[kind], url, 1, plan, started))
     late = taken[-(effort.turns - 1) :]
     return [answers.median(late), answers.tail(late)]
@@ -103,14 +106,14 @@ def held(what: str, loop: str, url: str, kind: str, effort: Effort) -> list[floa
 def measures(effort: Effort) -> dict[str, Measure]:
     """What is measured, by the name that `--only` takes."""
     one_call = f"{effort.calls} calls of {effort.turns} turns"
-    crowd = f"{effort.crowds} rounds of {effort.crowd} calls at once"
+    crowd = f"{effort.crowd} calls at once"
     talk = f"processor time a frame of 80 ms net of an empty harness, {crowd}, faster than real time"
     resident = f"growth over {effort.residents} open connections in use, fresh processes"
     return {
         "barge-in": Measure(
             (
                 What("barge-in p50", f"peer's send of StartOfTurn to the sync callback, {one_call}", (1.1, 0.65)),
-                What("barge-in p99", "of each call", (1.2, 1.0)),
+                What("barge-in p99", "the same calls, the 99th percentile of each", (1.2, 1.0)),
             ),
             time_to_barge_in,
             effort.calls,
@@ -118,20 +121,20 @@ def measures(effort: Effort) -> dict[str, Measure]:
         "answers": Measure(
             (
                 What("draft→respond p50", f"{answers.DRAFT[1]}, {one_call}", (1.4, 0.9)),
-                What("draft→respond p99", "of each call"),
+                What("draft→respond p99", "the same calls, the 99th percentile of each"),
                 What("barge-in→speak p50", f"{answers.SPEAK[1]}, the same calls", (1.4, 1.0)),
-                What("barge-in→speak p99", "of each call"),
+                What("barge-in→speak p99", "the same calls, the 99th percentile of each"),
             ),
             time_to_tasks,
             effort.calls,
         ),
         "end": Measure(
-            (What("end→respond p50", f"{answers.ANSWER[1]}, {one_call}"),), time_to_answer, effort.calls // 2
+            (What("end→respond p50", f"{answers.ANSWER[1]}, {one_call}"),), time_to_answer, max(1, effort.calls // 2)
         ),
         "cpu": Measure(
             (What("CPU a message", f"processor time, {crowd}, 2,500 messages/s, no two together"),),
             time_message,
-            effort.crowds,
+            max(1, effort.crowds // 2),
         ),
         "flood": Measure(
             (What("flood, a message", "processor time a message of one call, all of them sent at once"),),
@@ -141,7 +144,11 @@ def measures(effort: Effort) -> dict[str, Measure]:
         "audio": Measure(
             (
                 What("audio alone", talk, (1.25, 0.5)),
-                What("audio and Updates", "with an empty Update for each third frame: CPU a session", (1.15, 0.6)),
+                What(
+                    "audio and Updates",
+                    "the same with an empty Update for each third frame: what a session costs",
+                    (1.15, 0.6),
+                ),
             ),
             time_frame,
             effort.crowds,
@@ -151,10 +158,11 @@ def measures(effort: Effort) -> dict[str, Measure]:
             (What("allocated, kB", f"tracemalloc, {resident}", (1.4, 1.4)),),
             partial(held, "allocated"),
             effort.resident_runs,
+            apart=True,
             traced=True,
         ),
         "resident": Measure(
-            (What("resident, kB", f"RSS, {resident}"),), partial(held, "resident"), effort.resident_runs
+            (What("resident, kB", f"RSS, {resident}"),), partial(held, "resident"), effort.resident_runs, apart=True
         ),
     }
 
@@ -184,10 +192,12 @@ def measure(
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure what carries the frames, and print it; 1 if `--strict` and a row is over its bound, else 0."""
-    names = list(measures(_EFFORT))
+    known = measures(_EFFORT)
+    names = list(known)
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.transports",
         description=__doc__,
+        epilog="\n".join(f"{name}, {what.name}: {what.how}" for name in known for what in known[name].rows),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="small counts: a minute, and noisier")
@@ -198,6 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     loops = {name: LOOPS[name] for name in asked.loop or LOOPS}
     console, about, began = Console(), environment(), monotonic()
+    console.width = max(console.width, WIDTH)  # as for a pipe, which has none
     if asked.json:
         print(msgspec.json.encode({"environment": about}).decode(), flush=True)
     status = console.status("") if console.is_terminal and not asked.json else None
