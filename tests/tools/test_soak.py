@@ -205,6 +205,30 @@ def test_words_that_flux_takes_back_are_its_own(speech: Speech) -> None:
     assert [lost.word for lost in ledger.account(speech.words[2].end).lost] == [a, c]
 
 
+@pytest.mark.parametrize(
+    ("events", "owed"),
+    [
+        ((), False),
+        (("EagerEndOfTurn",), False),
+        (("TurnResumed",), False),
+        (("StartOfTurn",), True),
+    ],
+)
+def test_an_end_without_words_takes_back_those_of_a_turn_that_never_began(
+    speech: Speech, events: tuple[str, ...], owed: bool
+) -> None:
+    """Words of Updates alone, then an end that has none: Flux thought better of them. Of a turn that began, they are owed."""
+    ledger = Ledger(speech, "7.1")
+    word = speech.words[0].text
+    ledger.take_message(told(0, "Update", 1.2, word))
+    for event in events:
+        ledger.take_message(told(0, event, 1.3))
+    ledger.take_message(told(0, "Update", 1.4, word))
+    ledger.take_message(told(0, "EndOfTurn", 1.5))
+    judgement = ledger.account(speech.words[0].end)
+    assert (judgement.taken_back, len(judgement.lost)) == ((0, 1) if owed else (1, 0))
+
+
 def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> None:
     """A lost message excuses a word that no other message had; a dropped connection excuses nothing."""
     first, later = speech.words[2], speech.words[20]
@@ -222,6 +246,10 @@ def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> No
     assert first.text not in lost("lose")
     assert later.text in lost("lose")
     assert first.text in lost("lose", first.text)
+    # Emptied, and the connection lost before another message could say the word again.
+    assert first.text not in lost("empty_start")
+    assert first.text not in lost("empty_eager")
+    assert first.text in lost("empty_start", first.text)
     assert first.text in lost("drop")
     assert later.text not in lost("chatty_stall")
 

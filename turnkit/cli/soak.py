@@ -31,6 +31,13 @@ from .screen import Screen
 _SHOWN = 10  # slices in a live view
 
 
+class Carrier(StrEnum):
+    """The library that carries the frames."""
+
+    WEBSOCKETS = "websockets"
+    PICOWS = "picows"
+
+
 class Backend(StrEnum):
     """The event loop that the sessions run on."""
 
@@ -54,6 +61,9 @@ def soak_command(
     slices: Annotated[int, typer.Option(min=1, help="Parts that the report tells apart.")] = 10,
     growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.1,
     backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.ASYNCIO,
+    transport: Annotated[
+        Carrier | None, typer.Option(help="What carries the frames; picows on asyncio only.", show_default="the fastest")
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report here: JSON if it ends so, else text.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -80,6 +90,7 @@ def soak_command(
             call_seconds=call,
             slices=slices,
             growth=growth,
+            transport=None if transport is None else transport.value,
         )
     )
     console = Screen()

@@ -16,6 +16,8 @@ WITHHOLDING = {
     "stale_index": "the message with the words said it was of a turn that is over",
     "delay": "the message with the words came after the end of its turn",
     "swap": "the message with the words came after the end of its turn",
+    "empty_start": "the message with the words was emptied",
+    "empty_eager": "the message with the words was emptied",
     "empty_end": "the message with the words was emptied",
     "other_words": "the words were replaced by others",
     "chatty_stall": "from then on Flux sent empty Updates: audio counts as covered, and nothing is said of it",
@@ -138,14 +140,15 @@ class Ledger:
         places = self._speech.places(message.transcript)
         for place in places - self._turn_words:
             self._words[place] = self._words[place] & ~_TAKEN_BACK | _HEARD
-        self._flux_began_turn = self._flux_began_turn or message.event != "Update"
-        if not self._flux_began_turn and not message.transcript.strip():
+        blank = not message.transcript.strip()
+        self._flux_began_turn |= message.event == "StartOfTurn" or not (blank or message.event == "Update")
+        if blank and not self._flux_began_turn and (ends or message.event == "Update"):
             # Words without a turn, and then none: Flux thought better of it.
             self._take_back(self._turn_words)
             self._turn_words = set()
-        elif ends:
-            if message.transcript.strip():
-                self._take_back(self._turn_words - places)
+        elif ends and not blank:
+            self._take_back(self._turn_words - places)
+        if ends:
             self._ended_index, self._turn_words = index, set()
         else:
             self._turn_words |= places

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ...flux.transports import Transport, chosen_transport
 from ...timers import on_trio
 from .gauges import Gauges, Growth, Slice, quantile
 from .ledger import WITHHOLDING, Lost
@@ -38,11 +39,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         plan: What it was to do.
         backend: `asyncio` or `trio`.
+        transport: Library that carried the connections: `websockets` or `picows`.
         seconds: Seconds until the last call had ended.
         early: Whether it was stopped early.
         slices: What it cost, part by part.
         growth: How memory, objects, tasks and descriptors grew after the warm-up.
         lag: Percentiles of the lag of the event loop, in seconds.
+        behind: Seconds by which audio left later than it was said, at most.
         counts: All counts, by name.
         failed: Number of calls that failed for good, by the name of the error.
         crashed: Number of calls that raised what is no turnkit error, by its name and place.
@@ -58,11 +61,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     backend: str
+    transport: Transport
     seconds: float
     early: bool
     slices: tuple[Slice, ...]
     growth: tuple[Growth, ...]
     lag: dict[str, float]
+    behind: float
     counts: dict[str, float]
     failed: dict[str, int]
     crashed: dict[str, int]
@@ -96,11 +101,13 @@ def make_report(
     return Report(
         plan=plan,
         backend="trio" if on_trio() else "asyncio",
+        transport=chosen_transport(plan.transport),
         seconds=seconds,
         early=early,
         slices=tuple(slices),
         growth=growth,
         lag={"p50": quantile(lags, 0.5), "p99": quantile(lags, 0.99), "max": quantile(lags, 1.0)},
+        behind=max((part.behind for part in slices), default=0.0),
         counts={name: getattr(tally, name) for name in names},
         failed=dict(tally.failed),
         crashed=dict(tally.crashed),
@@ -201,6 +208,7 @@ def rows(report: Report) -> Iterable[tuple[str, str]]:
     if report.notes:
         yield "notes", ", ".join(_each(report.notes))
     yield "event loop", "late by " + ", ".join(f"{name} {late * 1000:.1f} ms" for name, late in report.lag.items())
+    yield "audio", f"late by at most {report.behind:.2f} s"
     busy = [
         part
         for part in report.slices
@@ -229,7 +237,7 @@ def markdown(report: Report) -> str:
     plan = report.plan
     lines = [
         f"`turnkit soak --sessions {plan.sessions} --seconds {plan.seconds:g} --faults {plan.faults:g} "
-        f"--seed {plan.seed}`, {report.backend}, {report.seconds:.0f} s" + (", stopped early" if report.early else ""),
+        f"--seed {plan.seed}`, {report.backend}, {report.transport}, {report.seconds:.0f} s" + (", stopped early" if report.early else ""),
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{' ---: |' * len(HEADINGS)}",

@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 
 from ...errors import ConnectionFailed, TurnkitError
+from ...flux.transports import chosen_transport
 from .call import SoakCall, Through
 from .gauges import Gauges, Slice
 from .peer import PULSE_SECONDS, Peer, SimulatorTask, in_own_process, in_this_process
@@ -51,9 +52,10 @@ async def soak(
         The report.
 
     Raises:
-        ConfigError: So many files may not be open.
+        ConfigError: So many files may not be open, or the plan's transport does not work on this event loop.
         ConnectionFailed: The simulator does not come up, or dies.
     """
+    chosen_transport(plan.transport)
     allow_descriptors(plan.descriptors)
     running = Soak(plan, through, stop or anyio.Event())
     async with AsyncExitStack() as stack:
@@ -157,9 +159,8 @@ class Soak:
             number,
             self._speech,
             self.tally,
+            self.plan,
             begin=begin,
-            length=self.plan.length,
-            audio=self.plan.audio,
             stopping=self.stopping,
             connected=self._connected,
         )
