@@ -62,7 +62,8 @@ def soak_command(
     growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.1,
     backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.ASYNCIO,
     transport: Annotated[
-        Carrier | None, typer.Option(help="What carries the frames; picows on asyncio only.", show_default="the fastest")
+        Carrier | None,
+        typer.Option(help="What carries the frames; picows on asyncio only.", show_default="the fastest"),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report here: JSON if it ends so, else text.")] = None,
     as_json: JsonFlag = False,

@@ -237,7 +237,8 @@ def markdown(report: Report) -> str:
     plan = report.plan
     lines = [
         f"`turnkit soak --sessions {plan.sessions} --seconds {plan.seconds:g} --faults {plan.faults:g} "
-        f"--seed {plan.seed}`, {report.backend}, {report.transport}, {report.seconds:.0f} s" + (", stopped early" if report.early else ""),
+        f"--seed {plan.seed}`, {report.backend}, {report.transport}, {report.seconds:.0f} s"
+        + (", stopped early" if report.early else ""),
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{' ---: |' * len(HEADINGS)}",
