@@ -65,7 +65,7 @@ async def test_messages_are_given_in_the_callback_that_brought_them() -> None:
 
 
 async def test_reading_a_message_takes_no_more_memory_for_it_than_it_fills() -> None:
-    """Objects made large and cut to size leave holes that make a process grow: on trio they are its own, and smaller."""
+    """Objects made large and cut to size leave holes that make a process grow; trio makes smaller ones of its own."""
     peaks: list[int] = []
 
     async def speak(link: Link) -> None:

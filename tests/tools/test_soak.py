@@ -205,6 +205,23 @@ def test_words_that_flux_takes_back_are_its_own(speech: Speech) -> None:
     assert [lost.word for lost in ledger.account(speech.words[2].end).lost] == [a, c]
 
 
+def test_what_flux_said_last_of_a_turn_is_what_it_said(speech: Speech) -> None:
+    """A turn without an end: a word gone from its last message is taken back, until it is said again. None: no news."""
+    ledger = Ledger(speech, "7.1")
+    a, b, c = (word.text for word in speech.words[:3])
+    until = speech.words[2].end
+    ledger.take_message(told(0, "StartOfTurn", 1.2, a, b))
+    ledger.take_message(told(0, "Update", 1.6, a, b, c))
+    ledger.take_message(told(0, "Update", 1.4, a, b))
+    ledger.take_message(told(0, "Update", 1.8))
+    ledger.add_connection(Connected(request_id="two"))
+    judgement = ledger.account(until)
+    assert [lost.word for lost in judgement.lost] == [a, b]
+    assert judgement.taken_back == 1
+    ledger.take_message(told(0, "StartOfTurn", 1.9, b, c))
+    assert [lost.word for lost in ledger.account(until).lost] == [a, b, c]
+
+
 @pytest.mark.parametrize(
     ("events", "owed"),
     [
@@ -217,7 +234,7 @@ def test_words_that_flux_takes_back_are_its_own(speech: Speech) -> None:
 def test_an_end_without_words_takes_back_those_of_a_turn_that_never_began(
     speech: Speech, events: tuple[str, ...], owed: bool
 ) -> None:
-    """Words of Updates alone, then an end that has none: Flux thought better of them. Of a turn that began, they are owed."""
+    """Words of Updates alone, then an end that has none: Flux thought better of them. Those of a turn are owed."""
     ledger = Ledger(speech, "7.1")
     word = speech.words[0].text
     ledger.take_message(told(0, "Update", 1.2, word))

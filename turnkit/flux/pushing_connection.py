@@ -33,8 +33,8 @@ class PushingConnection(ClientConnection, asyncio.BufferedProtocol):
 
     push: Callable[[bytes], None] | None = None
 
-    # To a protocol without a buffer of its own asyncio gives what it reads in objects that it makes 256 kB large and then
-    # cuts to their size. What stays alive among them leaves holes too small for the next, and the process grows for hours.
+    # To a protocol without a buffer asyncio gives what it reads in objects that it makes 256 kB large and then cuts to
+    # their size. What stays alive among them leaves holes too small for the next, and the process grows for hours.
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what is read next."""

@@ -146,12 +146,11 @@ class Ledger:
             # Words without a turn, and then none: Flux thought better of it.
             self._take_back(self._turn_words)
             self._turn_words = set()
-        elif ends and not blank:
+        elif not blank:
             self._take_back(self._turn_words - places)
+            self._turn_words = places
         if ends:
             self._ended_index, self._turn_words = index, set()
-        else:
-            self._turn_words |= places
 
     def _take_back(self, places: set[int]) -> None:
         for place in places:
