@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import anyio
@@ -11,6 +11,7 @@ from ...errors import ConnectionFailed, LocalProtocolError, TurnkitError
 from ...flux import FluxStream, StreamItem, connect
 from ...session import Reply, Session
 from ...speaking import Playback
+from ...timers import clock
 from ...turns.events import Commit, ReplyEnded, Signal, StreamLost, StreamRestored, TurnDropped, TurnStarted
 from ...turns.policy import MinWords
 from ...wire import Configure, Connected, FluxOptions, Thresholds, TurnInfo
@@ -39,6 +40,7 @@ class SoakCall:
         speech: What the caller says.
         tally: Tally of all calls.
         plan: Plan of all calls: how long they last, whether audio is sent, and what carries it.
+        tick: Waits for the first tick of the caller's clock that is due then or later; returns when it was due.
         begin: Second of the speech with which the caller begins.
         stopping: Tells whether the soak is to end early.
         connected: Called with the id of each connection, and this call.
@@ -56,6 +58,7 @@ class SoakCall:
         tally: Tally,
         plan: Plan,
         *,
+        tick: Callable[[float], Awaitable[float]],
         begin: float,
         stopping: Callable[[], bool],
         connected: Callable[[str, SoakCall], object],
@@ -69,6 +72,8 @@ class SoakCall:
         self._speech = speech
         self._tally = tally
         self._plan = plan
+        self._tick = tick
+        self._now = clock()
         self._stopping = stopping
         self._connected = connected
         self._begin = self._said = begin  # seconds of speech given to the client
@@ -109,7 +114,7 @@ class SoakCall:
 
     async def _talk(self, stream: FluxStream) -> None:
         """Say what there is to say, in real time; stay on the line until it is dealt with; hang up."""
-        began = anyio.current_time()
+        began = await self._tick(self._now())
         frame = self._first
         try:
             while frame * FRAME_SECONDS < self._plan.length and not self._stopping():
@@ -126,8 +131,8 @@ class SoakCall:
     async def _send_frame(self, stream: FluxStream, began: float, frame: int) -> int:
         """Let 80 ms pass, and send what was said in them."""
         due = began + (frame + 1 - self._first) * FRAME_SECONDS
-        await anyio.sleep_until(due)
-        self._tally.behind = max(self._tally.behind, anyio.current_time() - due)
+        await self._tick(due)
+        self._tally.behind = max(self._tally.behind, self._now() - due)
         if self._plan.audio:
             self._said = (frame + 1) * FRAME_SECONDS
             await stream.send_audio(self._speech.frame(frame))
@@ -195,6 +200,15 @@ class _ObservedStream:
         item = await self._stream.__anext__()
         self._on_item(item, self._stream)
         return item
+
+    async def read_into(self, take: Callable[[StreamItem], bool]) -> None:
+        """Iterate as the stream does it for a session that nothing stands before."""
+
+        def observe(item: StreamItem) -> bool:
+            self._on_item(item, self._stream)
+            return take(item)
+
+        await self._stream.read_into(observe)
 
 
 # The bot ------------------------------------------------------------------------------------------------------------

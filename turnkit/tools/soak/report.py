@@ -9,6 +9,7 @@ import msgspec
 
 from ...flux.transports import Transport, chosen_transport
 from ...timers import on_trio
+from .collector import Collections
 from .gauges import Gauges, Growth, Slice, quantile
 from .ledger import WITHHOLDING, Lost
 from .plan import Plan
@@ -46,6 +47,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         growth: How memory, objects, tasks and descriptors grew after the warm-up.
         lag: Percentiles of the lag of the event loop, in seconds.
         behind: Seconds by which audio left later than it was said, at most.
+        collections: What Python's collector did, unasked.
         counts: All counts, by name.
         failed: Number of calls that failed for good, by the name of the error.
         crashed: Number of calls that raised what is no turnkit error, by its name and place.
@@ -68,6 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     growth: tuple[Growth, ...]
     lag: dict[str, float]
     behind: float
+    collections: Collections
     counts: dict[str, float]
     failed: dict[str, int]
     crashed: dict[str, int]
@@ -107,7 +110,8 @@ def make_report(
         slices=tuple(slices),
         growth=growth,
         lag={"p50": quantile(lags, 0.5), "p99": quantile(lags, 0.99), "max": quantile(lags, 1.0)},
-        behind=max((part.behind for part in slices), default=0.0),
+        behind=max((part.behind for part in slices if part.end > plan.ramp), default=0.0),
+        collections=gauges.collector.seen,
         counts={name: getattr(tally, name) for name in names},
         failed=dict(tally.failed),
         crashed=dict(tally.crashed),
@@ -134,18 +138,22 @@ def _findings(plan: Plan, tally: Tally, growth: Iterable[Growth]) -> Iterable[Fi
     )
     yield Finding("every call ends", not tally.crashed and not tally.cut, said)
     for grown in growth:
-        yield _growth_finding(grown, plan)
+        yield growth_finding(grown, plan)
 
 
-def _growth_finding(grown: Growth, plan: Plan) -> Finding:
+def growth_finding(grown: Growth, plan: Plan) -> Finding:
+    """Judge a growth: it is one if it surely exceeds the plan's bound."""
     what = f"{grown.what} do{'' if grown.what.endswith('s') else 'es'} not grow"
     measured = f"{grown.per_hour:+.1%} an hour, ± {2 * grown.spread:.1%}"
     if grown.seconds < JUDGED_SECONDS:
-        least = max(plan.warm, JUDGED_SECONDS) + JUDGED_SECONDS + 2 * plan.seconds / plan.slices
+        least = grown.begin + JUDGED_SECONDS + 2 * plan.seconds / plan.slices
         return Finding(
-            what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.mean else "")
+            what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.seconds else "")
         )
-    return Finding(what, grown.surely <= plan.growth, f"{measured}; may be {plan.growth:+.0%}")
+    said = f"{measured}; may be {plan.growth:+.0%}"
+    if grown.surely <= plan.growth < grown.at_most:
+        said += ": not known to grow, but only a longer soak can tell"
+    return Finding(what, grown.surely <= plan.growth, said)
 
 
 # For people ---------------------------------------------------------------------------------------------------------
@@ -208,7 +216,12 @@ def rows(report: Report) -> Iterable[tuple[str, str]]:
     if report.notes:
         yield "notes", ", ".join(_each(report.notes))
     yield "event loop", "late by " + ", ".join(f"{name} {late * 1000:.1f} ms" for name, late in report.lag.items())
-    yield "audio", f"late by at most {report.behind:.2f} s"
+    yield "audio late", f"by at most {report.behind:.2f} s, once all had dialled"
+    seen = report.collections
+    yield (
+        "collector",
+        f"{seen.number:,} times, {seen.full:,} of them through everything, at most {seen.longest * 1000:.1f} ms",
+    )
     busy = [
         part
         for part in report.slices
