@@ -275,6 +275,21 @@ def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> No
     assert later.text not in lost("chatty_stall")
 
 
+def test_a_connection_that_says_connected_twice_is_one(speech: Speech) -> None:
+    """What faults did to it until its end is known, and its turns are counted on."""
+    ledger = Ledger(speech, "7.1")
+    a, b = speech.words[0], speech.words[-1]
+    ledger.add_connection(Connected(request_id="one"))
+    ledger.take_message(told(3, "StartOfTurn", 1.2, a.text))
+    ledger.take_message(told(3, "EndOfTurn", 1.4, a.text))
+    ledger.add_connection(Connected(request_id="one", sequence_id=1))
+    ledger.take_message(told(2, "StartOfTurn", 1.5, b.text))  # of a turn that is over
+    ledger.add_fault("one", "chatty_stall", a.end)
+    judgement = ledger.account(b.end)
+    assert [lost.word for lost in judgement.lost] == [a.text]
+    assert judgement.withheld["chatty_stall"] == judgement.said - 1
+
+
 # The figures --------------------------------------------------------------------------------------------------------
 
 

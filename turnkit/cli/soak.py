@@ -42,6 +42,7 @@ class Backend(StrEnum):
     """The event loop that the sessions run on."""
 
     ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
     TRIO = "trio"
 
 

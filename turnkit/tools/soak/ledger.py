@@ -157,7 +157,9 @@ class Ledger:
             self._words[place] |= _TAKEN_BACK
 
     def add_connection(self, message: Connected) -> None:
-        """Begin a connection, which counts turns from 0."""
+        """Begin a connection, which counts turns from 0; a Connected that comes twice begins none."""
+        if self._connections and self._connections[-1].request_id == message.request_id:
+            return
         self._connections.append(_Connection(message.request_id, self.covered))
         self._turn_index = self._ended_index = -1
         self._turn_words, self._transcript, self._flux_began_turn = set(), "", False

@@ -244,9 +244,10 @@ class Soak:
         length = self.plan.seconds / self.plan.slices
         pause = min(1.0, length / 4)
         self.gauges.cpu()
+        after = self._counts()
         for number in range(self.plan.slices):
             begin, end = number * length, (number + 1) * length
-            before, samples, lives = self._counts(), [], []
+            before, samples, lives = after, [], []
             while self.at < end - pause / 2 and not self._stop.is_set():
                 await anyio.sleep(min(pause, max(0.0, end - self.at)))
                 samples.append(self.gauges.sample(self.at))
