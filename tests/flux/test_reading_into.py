@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 
 import anyio
 import pytest
@@ -61,6 +62,32 @@ async def test_messages_are_given_in_the_callback_that_brought_them() -> None:
         await stream.read_into(take)
     assert texts == ["0", "1", "2", "3", "4"]
     assert any(where) == on_trio()
+
+
+async def test_reading_a_message_takes_no_more_memory_for_it_than_it_fills() -> None:
+    """Objects made large and cut to size leave holes that make a process grow; trio makes smaller ones of its own."""
+    peaks: list[int] = []
+
+    async def speak(link: Link) -> None:
+        await link.connected()
+        await settle()
+        for number in range(5):
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            await link.turn("Update", str(number))
+            await settle()
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        await link.turn("Update", "over")
+        await link.hang_up()
+
+    tracemalloc.start()
+    try:
+        async with opened(speak) as (stream, _):
+            await stream.read_into(lambda item: not isinstance(item, TurnInfo) or item.transcript != "over")
+    finally:
+        tracemalloc.stop()
+    assert len(peaks) == 5
+    assert 0 < max(peaks) < (128_000 if on_trio() else 32_000)
 
 
 async def test_what_comes_in_fragments_keeps_its_place() -> None:

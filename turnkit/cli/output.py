@@ -72,12 +72,16 @@ def _name_of_kind(value: object) -> str:
     return type(value).__name__
 
 
+_INSTALLED_WITH = {"trio": "'turnkit[trio]'", "uvloop": "uvloop"}
+
+
 def run_async(work: Callable[[], Coroutine[Any, Any, None]], backend: str = "asyncio") -> None:
-    """Run `work` on asyncio or trio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
+    """Run `work` on asyncio, its uvloop, or trio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
     if find_spec(backend) is None:
-        fail(f"--backend {backend}: is not installed; pip install 'turnkit[{backend}]'")
+        fail(f"--backend {backend}: is not installed; pip install {_INSTALLED_WITH[backend]}")
+    options = {"use_uvloop": True} if backend == "uvloop" else {}
     try:
-        anyio.run(work, backend=backend)
+        anyio.run(work, backend="asyncio" if options else backend, backend_options=options)
     except BaseException as error:
         causes = list(_causes(error))
         for cause in causes:

@@ -31,10 +31,18 @@ from .screen import Screen
 _SHOWN = 10  # slices in a live view
 
 
+class Carrier(StrEnum):
+    """The library that carries the frames."""
+
+    WEBSOCKETS = "websockets"
+    PICOWS = "picows"
+
+
 class Backend(StrEnum):
     """The event loop that the sessions run on."""
 
     ASYNCIO = "asyncio"
+    UVLOOP = "uvloop"
     TRIO = "trio"
 
 
@@ -52,8 +60,13 @@ def soak_command(
     processes: Annotated[int, typer.Option(min=0, help="For the simulator; 0: in the sessions' own process.")] = 1,
     call: Annotated[float | None, typer.Option(min=1, help="Seconds a call lasts; then another begins.")] = None,
     slices: Annotated[int, typer.Option(min=1, help="Parts that the report tells apart.")] = 10,
-    growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.1,
+    growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.02,
     backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.ASYNCIO,
+    transport: Annotated[
+        Carrier | None,
+        typer.Option(help="What carries the frames; picows on asyncio only.", show_default="the fastest"),
+    ] = None,
+    tuned: Annotated[bool, typer.Option("--tuned", help="Set Python's collector as docs/many-calls.md says.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report here: JSON if it ends so, else text.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -80,6 +93,8 @@ def soak_command(
             call_seconds=call,
             slices=slices,
             growth=growth,
+            tuned=tuned,
+            transport=None if transport is None else transport.value,
         )
     )
     console = Screen()

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 
+_READ_BYTES = 16 * 1024  # at once
 
-class PushingConnection(ClientConnection):
+
+class _ReadBuffer(threading.local):
+    """What the connections of a thread read into: each takes out what it read before another reads."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_READ_BYTES))
+
+
+_buffer = _ReadBuffer()
+
+
+class PushingConnection(ClientConnection, asyncio.BufferedProtocol):
     """A connection whose reader may set `push` each time before it waits in `recv`, for what comes meanwhile.
 
     Attributes:
@@ -18,6 +32,17 @@ class PushingConnection(ClientConnection):
     """
 
     push: Callable[[bytes], None] | None = None
+
+    # To a protocol without a buffer asyncio gives what it reads in objects that it makes 256 kB large and then cuts to
+    # their size. What stays alive among them leaves holes too small for the next, and the process grows for hours.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what is read next."""
+        return _buffer.view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes were read."""
+        self.data_received(bytes(_buffer.view[:nbytes]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Told in the loop, also where TLS fails inside a proxy's tunnel, before there was a connection."""

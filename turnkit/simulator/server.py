@@ -202,7 +202,8 @@ class Simulator:
                 connection.faults.append(injected)
                 self.faults_injected.append(injected)
 
-            exchange.set_disturbance(Disturbance(fault_plan.after_connect(), fault_plan.chances, report))
+            if self._faults:
+                exchange.set_disturbance(Disturbance(fault_plan.after_connect(), fault_plan.chances, report))
             if self._continues:
                 exchange.continue_call(fault_plan.attempt)
         return exchange

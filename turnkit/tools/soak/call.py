@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeAlias
 
 import anyio
@@ -11,11 +11,12 @@ from ...errors import ConnectionFailed, LocalProtocolError, TurnkitError
 from ...flux import FluxStream, StreamItem, connect
 from ...session import Reply, Session
 from ...speaking import Playback
+from ...timers import clock
 from ...turns.events import Commit, ReplyEnded, Signal, StreamLost, StreamRestored, TurnDropped, TurnStarted
 from ...turns.policy import MinWords
 from ...wire import Configure, Connected, FluxOptions, Thresholds, TurnInfo
 from .ledger import Ledger
-from .plan import OUTAGE_SECONDS, SETTLE_SECONDS
+from .plan import OUTAGE_SECONDS, SETTLE_SECONDS, Plan
 from .speech import FRAME_SECONDS, Speech
 from .tally import Tally
 
@@ -38,9 +39,9 @@ class SoakCall:
         number: Number of the call.
         speech: What the caller says.
         tally: Tally of all calls.
+        plan: Plan of all calls: how long they last, whether audio is sent, and what carries it.
+        tick: Waits for the first tick of the caller's clock that is due then or later; returns when it was due.
         begin: Second of the speech with which the caller begins.
-        length: Second of the speech with which the caller ends.
-        audio: Whether audio is sent at all.
         stopping: Tells whether the soak is to end early.
         connected: Called with the id of each connection, and this call.
 
@@ -55,10 +56,10 @@ class SoakCall:
         number: str,
         speech: Speech,
         tally: Tally,
+        plan: Plan,
         *,
+        tick: Callable[[float], Awaitable[float]],
         begin: float,
-        length: float,
-        audio: bool,
         stopping: Callable[[], bool],
         connected: Callable[[str, SoakCall], object],
     ) -> None:
@@ -70,8 +71,9 @@ class SoakCall:
         self._hung_up_at: float | None = None
         self._speech = speech
         self._tally = tally
-        self._length = length
-        self._audio = audio
+        self._plan = plan
+        self._tick = tick
+        self._now = clock()
         self._stopping = stopping
         self._connected = connected
         self._begin = self._said = begin  # seconds of speech given to the client
@@ -83,7 +85,7 @@ class SoakCall:
     async def hold(self, url: str, through: Through) -> None:
         """Hold the call. Raises ConnectionFailed if there is no connection to begin with; later failures are kept."""
         options = FluxOptions(eot_threshold=0.7, eager_eot_threshold=0.4, tag=(self.number,))
-        async with connect(options, url=url) as stream:
+        async with connect(options, url=url, transport=self._plan.transport) as stream:
             self._tally.begun += 1
             session = Session(respond=_respond, speak=_speak, barge_in=MinWords(2), id=self.number)
             for kind in (TurnStarted, Commit, TurnDropped):
@@ -91,7 +93,7 @@ class SoakCall:
             session.on(ReplyEnded, self._tally.add_reply)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._talk, stream)
-                if self._audio:
+                if self._plan.audio:
                     tasks.start_soon(self._configure, stream)
                 try:
                     await session.run(through(_ObservedStream(stream, self._on_item)))
@@ -112,13 +114,13 @@ class SoakCall:
 
     async def _talk(self, stream: FluxStream) -> None:
         """Say what there is to say, in real time; stay on the line until it is dealt with; hang up."""
-        began = anyio.current_time()
+        began = await self._tick(self._now())
         frame = self._first
         try:
-            while frame * FRAME_SECONDS < self._length and not self._stopping():
+            while frame * FRAME_SECONDS < self._plan.length and not self._stopping():
                 frame = await self._send_frame(stream, began, frame)
             self._hung_up_at = self._said
-            if self._audio:
+            if self._plan.audio:
                 while not self._may_hang_up():
                     for _ in range(round(_CHECK_SECONDS / FRAME_SECONDS)):
                         frame = await self._send_frame(stream, began, frame)
@@ -129,9 +131,9 @@ class SoakCall:
     async def _send_frame(self, stream: FluxStream, began: float, frame: int) -> int:
         """Let 80 ms pass, and send what was said in them."""
         due = began + (frame + 1 - self._first) * FRAME_SECONDS
-        await anyio.sleep_until(due)
-        self._tally.behind = max(self._tally.behind, anyio.current_time() - due)
-        if self._audio:
+        await self._tick(due)
+        self._tally.behind = max(self._tally.behind, self._now() - due)
+        if self._plan.audio:
             self._said = (frame + 1) * FRAME_SECONDS
             await stream.send_audio(self._speech.frame(frame))
             self._sent = stream.audio_sent or 0.0
@@ -198,6 +200,15 @@ class _ObservedStream:
         item = await self._stream.__anext__()
         self._on_item(item, self._stream)
         return item
+
+    async def read_into(self, take: Callable[[StreamItem], bool]) -> None:
+        """Iterate as the stream does it for a session that nothing stands before."""
+
+        def observe(item: StreamItem) -> bool:
+            self._on_item(item, self._stream)
+            return take(item)
+
+        await self._stream.read_into(observe)
 
 
 # The bot ------------------------------------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 from array import array
+from collections.abc import Iterable
 from math import sqrt
 from time import process_time
 
@@ -14,9 +14,12 @@ import anyio
 import msgspec
 
 from ...timers import on_trio
+from .collector import CollectorWatch
 
 LAG_SECONDS = 0.05
 """How often the event loop is asked how late it is."""
+SETTLED_SECONDS = 600.0
+"""From when on growth of memory is measured: until then what is freed leaves holes that nothing fits into."""
 _BINS = 12
 
 
@@ -122,6 +125,7 @@ class Growth(msgspec.Struct, frozen=True):
         mean: Its mean.
         per_hour: Its growth an hour, as a share of the mean.
         spread: Standard error of that growth.
+        begin: Second from which on it was measured.
         seconds: Seconds for which it was measured; too few say nothing.
     """
 
@@ -129,6 +133,7 @@ class Growth(msgspec.Struct, frozen=True):
     mean: float
     per_hour: float
     spread: float
+    begin: float
     seconds: float
 
     @property
@@ -136,24 +141,27 @@ class Growth(msgspec.Struct, frozen=True):
         """The growth an hour less twice the spread: what it grows at least."""
         return self.per_hour - 2 * self.spread
 
+    @property
+    def at_most(self) -> float:
+        """The growth an hour and twice the spread."""
+        return self.per_hour + 2 * self.spread
+
 
 class Gauges:
     """Takes the samples, and the lags of a task that wakes up each `LAG_SECONDS` (`watch_lag`)."""
 
     def __init__(self) -> None:
-        self._at, self._tasks, self._descriptors = array("d"), array("d"), array("d")
-        self.held: list[tuple[float, float]] = []  # bytes that are left once all garbage is collected, by second
-        self.blocks: list[tuple[float, float]] = []  # and of Python's own allocations, how many
+        self._at, self._resident = array("d"), array("d")
+        self._tasks, self._descriptors = array("d"), array("d")
+        self.blocks: list[tuple[float, float]] = []  # Python's allocations that are left once garbage is collected
         self.lags: list[float] = []
         self.all_lags = array("d")  # a tenth of the memory of a list
+        self.collector = CollectorWatch()
         self._cpu = process_time()
-        self._paused = False
 
     def hold(self, at: float) -> None:
         """Collect all garbage and note what is left: garbage that waits for its collection would look like growth."""
-        gc.collect()
-        self._paused = True  # the lag that this causes is not counted
-        self.held.append((at, float(resident())))
+        self.collector.collect()
         self.blocks.append((at, float(sys.getallocatedblocks())))
 
     def sample(self, at: float) -> Sample:
@@ -165,6 +173,7 @@ class Gauges:
     def keep(self, sample: Sample) -> None:
         """Keep a sample for `growth`, as bare numbers, or the gauges would be what grows."""
         self._at.append(sample.at)
+        self._resident.append(sample.resident)
         self._tasks.append(sample.tasks)
         self._descriptors.append(sample.descriptors)
 
@@ -180,6 +189,11 @@ class Gauges:
         self.all_lags.extend(lags)
         return quantile(lags, 0.5), quantile(lags, 0.99), quantile(lags, 1.0)
 
+    def forget_lags(self) -> None:
+        """Forget the lags until now."""
+        self.lags.clear()
+        del self.all_lags[:]
+
     async def watch_lag(self) -> None:
         """Ask the event loop how late it is, for ever."""
         at = anyio.current_time()
@@ -187,26 +201,20 @@ class Gauges:
             at += LAG_SECONDS
             await anyio.sleep_until(at)
             late = anyio.current_time() - at
-            if not self._paused:
-                self.lags.append(late)
-            self._paused = False
+            self.lags.append(late)
             if late > LAG_SECONDS:
                 at += late
 
     def growth(self, since: float, until: float) -> tuple[Growth, ...]:
-        """The growth of memory, objects, tasks and descriptors between two seconds.
-
-        Of memory only the second half counts: for minutes, what is freed leaves holes that nothing fits into.
-        """
-        late = max(since, until / 2 - 1.0)
-        series = (
-            ("memory", late, self.held),
+        """The growth of memory, objects, tasks and descriptors between two seconds; that of memory once it settled."""
+        series: tuple[tuple[str, float, Iterable[tuple[float, float]]], ...] = (
+            ("memory", max(since, SETTLED_SECONDS), zip(self._at, self._resident, strict=True)),
             ("objects", since, self.blocks),
             ("tasks", since, zip(self._at, self._tasks, strict=True)),
             ("descriptors", since, zip(self._at, self._descriptors, strict=True)),
         )
         return tuple(
-            _growth(what, [(at, value) for at, value in points if begin <= at <= until])
+            _growth(what, begin, [(at, value) for at, value in points if begin <= at <= until])
             for what, begin, points in series
         )
 
@@ -216,20 +224,20 @@ def quantile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-def _growth(what: str, points: list[tuple[float, float]]) -> Growth:
+def _growth(what: str, begin: float, points: list[tuple[float, float]]) -> Growth:
     """A straight line through the means of a dozen parts: what is sampled each second is too alike to be counted."""
     seconds = points[-1][0] - points[0][0] if points else 0.0
     mean = sum(value for _, value in points) / len(points) if points else 0.0
     bins = _means(points)
     if len(bins) < 4 or not mean:
-        return Growth(what, mean, 0.0, 0.0, 0.0)
+        return Growth(what, mean, 0.0, 0.0, begin, 0.0)
     middle = sum(at for at, _ in bins) / len(bins)
     centre = sum(value for _, value in bins) / len(bins)
     width = sum((at - middle) ** 2 for at, _ in bins)
     slope = sum((at - middle) * (value - centre) for at, value in bins) / width
     rest = sum((value - centre - slope * (at - middle)) ** 2 for at, value in bins)
     error = sqrt(rest / (len(bins) - 2) / width)
-    return Growth(what, mean, slope * 3600 / mean, error * 3600 / mean, seconds)
+    return Growth(what, mean, slope * 3600 / mean, error * 3600 / mean, begin, seconds)
 
 
 def _means(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

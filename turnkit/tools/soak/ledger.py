@@ -16,6 +16,8 @@ WITHHOLDING = {
     "stale_index": "the message with the words said it was of a turn that is over",
     "delay": "the message with the words came after the end of its turn",
     "swap": "the message with the words came after the end of its turn",
+    "empty_start": "the message with the words was emptied",
+    "empty_eager": "the message with the words was emptied",
     "empty_end": "the message with the words was emptied",
     "other_words": "the words were replaced by others",
     "chatty_stall": "from then on Flux sent empty Updates: audio counts as covered, and nothing is said of it",
@@ -138,24 +140,26 @@ class Ledger:
         places = self._speech.places(message.transcript)
         for place in places - self._turn_words:
             self._words[place] = self._words[place] & ~_TAKEN_BACK | _HEARD
-        self._flux_began_turn = self._flux_began_turn or message.event != "Update"
-        if not self._flux_began_turn and not message.transcript.strip():
+        blank = not message.transcript.strip()
+        self._flux_began_turn |= message.event == "StartOfTurn" or not (blank or message.event == "Update")
+        if blank and not self._flux_began_turn and (ends or message.event == "Update"):
             # Words without a turn, and then none: Flux thought better of it.
             self._take_back(self._turn_words)
             self._turn_words = set()
-        elif ends:
-            if message.transcript.strip():
-                self._take_back(self._turn_words - places)
+        elif not blank:
+            self._take_back(self._turn_words - places)
+            self._turn_words = places
+        if ends:
             self._ended_index, self._turn_words = index, set()
-        else:
-            self._turn_words |= places
 
     def _take_back(self, places: set[int]) -> None:
         for place in places:
             self._words[place] |= _TAKEN_BACK
 
     def add_connection(self, message: Connected) -> None:
-        """Begin a connection, which counts turns from 0."""
+        """Begin a connection, which counts turns from 0; a Connected that comes twice begins none."""
+        if self._connections and self._connections[-1].request_id == message.request_id:
+            return
         self._connections.append(_Connection(message.request_id, self.covered))
         self._turn_index = self._ended_index = -1
         self._turn_words, self._transcript, self._flux_began_turn = set(), "", False

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from ...flux.transports import Transport, chosen_transport
 from ...timers import on_trio
+from .collector import Collections
 from .gauges import Gauges, Growth, Slice, quantile
 from .ledger import WITHHOLDING, Lost
 from .plan import Plan
@@ -38,11 +40,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         plan: What it was to do.
         backend: `asyncio` or `trio`.
+        transport: Library that carried the connections: `websockets` or `picows`.
         seconds: Seconds until the last call had ended.
         early: Whether it was stopped early.
         slices: What it cost, part by part.
         growth: How memory, objects, tasks and descriptors grew after the warm-up.
         lag: Percentiles of the lag of the event loop, in seconds.
+        behind: Seconds by which audio left later than it was said, at most.
+        collections: What Python's collector did, unasked.
         counts: All counts, by name.
         failed: Number of calls that failed for good, by the name of the error.
         crashed: Number of calls that raised what is no turnkit error, by its name and place.
@@ -58,11 +63,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     backend: str
+    transport: Transport
     seconds: float
     early: bool
     slices: tuple[Slice, ...]
     growth: tuple[Growth, ...]
     lag: dict[str, float]
+    behind: float
+    collections: Collections
     counts: dict[str, float]
     failed: dict[str, int]
     crashed: dict[str, int]
@@ -96,11 +104,14 @@ def make_report(
     return Report(
         plan=plan,
         backend="trio" if on_trio() else "asyncio",
+        transport=chosen_transport(plan.transport),
         seconds=seconds,
         early=early,
         slices=tuple(slices),
         growth=growth,
         lag={"p50": quantile(lags, 0.5), "p99": quantile(lags, 0.99), "max": quantile(lags, 1.0)},
+        behind=max((part.behind for part in slices if part.end > plan.ramp), default=0.0),
+        collections=gauges.collector.seen,
         counts={name: getattr(tally, name) for name in names},
         failed=dict(tally.failed),
         crashed=dict(tally.crashed),
@@ -127,18 +138,22 @@ def _findings(plan: Plan, tally: Tally, growth: Iterable[Growth]) -> Iterable[Fi
     )
     yield Finding("every call ends", not tally.crashed and not tally.cut, said)
     for grown in growth:
-        yield _growth_finding(grown, plan)
+        yield growth_finding(grown, plan)
 
 
-def _growth_finding(grown: Growth, plan: Plan) -> Finding:
+def growth_finding(grown: Growth, plan: Plan) -> Finding:
+    """Judge a growth: it is one if it surely exceeds the plan's bound."""
     what = f"{grown.what} do{'' if grown.what.endswith('s') else 'es'} not grow"
     measured = f"{grown.per_hour:+.1%} an hour, ± {2 * grown.spread:.1%}"
     if grown.seconds < JUDGED_SECONDS:
-        least = max(plan.warm, JUDGED_SECONDS) + JUDGED_SECONDS + 2 * plan.seconds / plan.slices
+        least = grown.begin + JUDGED_SECONDS + 2 * plan.seconds / plan.slices
         return Finding(
-            what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.mean else "")
+            what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.seconds else "")
         )
-    return Finding(what, grown.surely <= plan.growth, f"{measured}; may be {plan.growth:+.0%}")
+    said = f"{measured}; may be {plan.growth:+.0%}"
+    if grown.surely <= plan.growth < grown.at_most:
+        said += ": not known to grow, but only a longer soak can tell"
+    return Finding(what, grown.surely <= plan.growth, said)
 
 
 # For people ---------------------------------------------------------------------------------------------------------
@@ -201,6 +216,12 @@ def rows(report: Report) -> Iterable[tuple[str, str]]:
     if report.notes:
         yield "notes", ", ".join(_each(report.notes))
     yield "event loop", "late by " + ", ".join(f"{name} {late * 1000:.1f} ms" for name, late in report.lag.items())
+    yield "audio late", f"by at most {report.behind:.2f} s, once all had dialled"
+    seen = report.collections
+    yield (
+        "collector",
+        f"{seen.number:,} times, {seen.full:,} of them through everything, at most {seen.longest * 1000:.1f} ms",
+    )
     busy = [
         part
         for part in report.slices
@@ -229,7 +250,8 @@ def markdown(report: Report) -> str:
     plan = report.plan
     lines = [
         f"`turnkit soak --sessions {plan.sessions} --seconds {plan.seconds:g} --faults {plan.faults:g} "
-        f"--seed {plan.seed}`, {report.backend}, {report.seconds:.0f} s" + (", stopped early" if report.early else ""),
+        f"--seed {plan.seed}`, {report.backend}, {report.transport}, {report.seconds:.0f} s"
+        + (", stopped early" if report.early else ""),
         "",
         f"| {' | '.join(HEADINGS)} |",
         f"|{' ---: |' * len(HEADINGS)}",

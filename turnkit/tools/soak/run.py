@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from functools import partial
 from random import Random
 from typing import Any
 
 import anyio
 
 from ...errors import ConnectionFailed, TurnkitError
+from ...flux.transports import chosen_transport
 from .call import SoakCall, Through
+from .collector import Collections, tuned
+from .frame_clock import FrameClock
 from .gauges import Gauges, Slice
 from .peer import PULSE_SECONDS, Peer, SimulatorTask, in_own_process, in_this_process
 from .plan import OUTAGE_SECONDS, Plan, allow_descriptors
@@ -51,13 +55,16 @@ async def soak(
         The report.
 
     Raises:
-        ConfigError: So many files may not be open.
+        ConfigError: So many files may not be open, or the plan's transport does not work on this event loop.
         ConnectionFailed: The simulator does not come up, or dies.
     """
+    chosen_transport(plan.transport)
     allow_descriptors(plan.descriptors)
     running = Soak(plan, through, stop or anyio.Event())
     async with AsyncExitStack() as stack:
         peers = [await stack.enter_async_context(peer) for peer in running.peers()]
+        stack.enter_context(tuned() if plan.tuned else nullcontext())
+        stack.enter_context(running.gauges.collector.watching())
         return await running.run(peers, on_slice or _unchanged, on_progress or _unchanged)
 
 
@@ -83,6 +90,7 @@ class Soak:
         self._stop = stop
         # Callers that wait for an answer go on speaking meanwhile: the script must not end before they hang up.
         self._speech = Speech(plan.length + OUTAGE_SECONDS + 10.0, plan.seed)
+        self._clock = FrameClock(plan.sessions)
         self._began = 0.0
         self._calls: dict[str, SoakCall] = {}  # by the id of each of its connections
         self._early_faults: dict[str, list[tuple[str, float]]] = {}  # faults of connections that no call has had yet
@@ -118,7 +126,9 @@ class Soak:
         async with anyio.create_task_group() as measuring, anyio.create_task_group() as listening:
             for peer in peers:
                 listening.start_soon(self._listen, peer)
+            measuring.start_soon(self._clock.run)
             measuring.start_soon(self.gauges.watch_lag)
+            measuring.start_soon(self._forget_dialling)
             measuring.start_soon(self._measure, on_slice)
             measuring.start_soon(self._tell_progress, on_progress)
             deadline = self._began + self.plan.seconds + _CUT_SECONDS
@@ -146,20 +156,20 @@ class Soak:
         number = 0
         while not self.stopping():
             number += 1
-            if await self._hold_call(f"{slot}.{number}", url, begin):
+            if await self._hold_call(slot, f"{slot}.{number}", url, begin):
                 begin = 0.0
             else:
                 await anyio.sleep(_REDIAL_SECONDS)
 
-    async def _hold_call(self, number: str, url: str, begin: float) -> bool:
+    async def _hold_call(self, slot: int, number: str, url: str, begin: float) -> bool:
         """Hold one call; whether it came about."""
         call = SoakCall(
             number,
             self._speech,
             self.tally,
+            self.plan,
+            tick=partial(self._clock.wait, slot),
             begin=begin,
-            length=self.plan.length,
-            audio=self.plan.audio,
             stopping=self.stopping,
             connected=self._connected,
         )
@@ -222,14 +232,22 @@ class Soak:
 
     # What it costs ------------------------------------------------------------------------------------------------
 
+    async def _forget_dialling(self) -> None:
+        """What the first calls cost to begin is not what they cost."""
+        await anyio.sleep(self.plan.ramp + 1.0)
+        self.gauges.forget_lags()
+        self.gauges.collector.seen = Collections()
+        self.tally.behind = 0.0
+
     async def _measure(self, on_slice: Callable[[Slice], object]) -> None:
         """Sample, and close a slice after the other, until it is time."""
         length = self.plan.seconds / self.plan.slices
         pause = min(1.0, length / 4)
         self.gauges.cpu()
+        after = self._counts()
         for number in range(self.plan.slices):
             begin, end = number * length, (number + 1) * length
-            before, samples, lives = self._counts(), [], []
+            before, samples, lives = after, [], []
             while self.at < end - pause / 2 and not self._stop.is_set():
                 await anyio.sleep(min(pause, max(0.0, end - self.at)))
                 samples.append(self.gauges.sample(self.at))
@@ -253,10 +271,13 @@ class Soak:
                 self.tally.behind,
                 *(int(after[at] - before[at]) for at in range(4)),
             )
-            self.tally.behind = 0.0
             self.slices.append(over)
-            self.gauges.hold(self.at)
             on_slice(over)
+            self.gauges.hold(self.at)
+            await anyio.sleep(pause)
+            # What was late until now was so because of that collection.
+            self.gauges.lags.clear()
+            self.tally.behind = 0.0
 
     def _counts(self) -> tuple[float, ...]:
         tally = self.tally
