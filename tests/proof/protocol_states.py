@@ -117,8 +117,8 @@ def told(*events: str, texts: tuple[str, ...] = ("",), covers: tuple[str, ...] =
 
 def bounds(**given: float) -> Bounds:
     """Bounds that let nothing expire but what is asked for."""
-    quiet: dict[str, float] = {"message_timeout": inf, "silence_after": inf, "reconnect_timeout": 8.0}
-    return Bounds(**(quiet | {"backoff_first": 8.0, "backoff_max": 8.0, "replay_seconds": 0.12} | given))
+    quiet: dict[str, float] = {"message_timeout": inf, "silence_after": inf, "reconnect_timeout": 1.0}
+    return Bounds(**(quiet | {"backoff_first": 0.5, "backoff_max": 0.5, "replay_seconds": 0.12} | given))
 
 
 SPEECH: tuple[Step, ...] = (("speak", 1.0), ("speak", 0.5), ("send",), ("send", True))
@@ -126,7 +126,7 @@ LOSSES: tuple[Step, ...] = (("drop",), ("seek",), ("made",))
 BREAKS: tuple[Step, ...] = (("fail",), ("fail", True), ("drop", 1000), ("drop", 1006), ("drop", 1011))
 ENDS: tuple[Step, ...] = (("close",), ("leave",), ("command",))
 TIME: tuple[Step, ...] = (("wait", "due"),)
-ANY_TIME: tuple[Step, ...] = (*TIME, ("wait", "early"), ("wait", "late"), ("wait", "asleep"))
+ANY_TIME: tuple[Step, ...] = (*TIME, ("wait", "late"), ("wait", "asleep"))
 COVERS = told("Update", covers=("some", "all", "far", "back"))
 READING: tuple[Step, ...] = (("read", True), ("read", False))
 FORCED: tuple[Step, ...] = (
@@ -144,19 +144,26 @@ TRYING: tuple[Step, ...] = (
     *(("drop", None, False, 0.5), ("drop", None, False, 1.0), ("seek",), ("made",), ("refused", 401)),
     *(("refused", 503, 0.5), ("refused", 503, 1.0), ("wait", "due"), ("wait", "late"), ("wait", 0.5)),
 )
+WATCHED: dict[str, float] = {"message_timeout": 4.0, "answer_timeout": 2.0}
 NUMBERS = tuple(("tell", "Update", "", "none", "", how) for how in ("next", "skip", "again", "hidden", "none"))
 
 
 def configurations(level: int) -> tuple[Configuration, ...]:
     """Those of a level: 0 quick, 1 by default, 2 deep."""
     linear = FluxOptions(sample_rate=8000, encoding="linear16")
-    watched = {"message_timeout": 4.0, "answer_timeout": 2.0}
-    return (
-        Configuration("audio", World(bounds(), most=3.0 + level), (*SPEECH, *COVERS, *LOSSES, *TIME, *BREAKS, *ENDS)),
+    more = ANY_TIME if level else TIME
+    waits: tuple[Step, ...] = (("wait", 0.6), ("wait", 1.2))
+    all_configurations = (
+        Configuration("audio", World(bounds(), most=2.5 + level), (*SPEECH, *COVERS, *LOSSES, *TIME, *BREAKS, *ENDS)),
+        Configuration(
+            "audio that flaps",
+            World(bounds(), most=1.5 + level, flapping=True),
+            (*SPEECH, *COVERS, *LOSSES, *TIME, *BREAKS[:2], *ENDS),
+        ),
         Configuration(
             "odd bytes",
-            World(bounds(replay_seconds=0.1), linear, 2.1 + level),
-            (("speak", 0.0), *SPEECH, *COVERS, *LOSSES, *TIME, ("fail",), *ENDS),
+            World(bounds(replay_seconds=0.1), linear, 1.1 + level),
+            (("speak", 0.0), *SPEECH[::2], SPEECH[3], *COVERS[:2], *LOSSES, *TIME, ("fail",), *ENDS),
         ),
         Configuration(
             "nothing kept",
@@ -165,42 +172,43 @@ def configurations(level: int) -> tuple[Configuration, ...]:
         ),
         Configuration(
             "no second connection",
-            World(bounds(reconnect_timeout=0.0), most=2.0 + level),
-            (*SPEECH, *COVERS, *TIME, *BREAKS, ("drop",), *ERRORS, *ENDS, *FORCED[:1]),
+            World(bounds(reconnect_timeout=0.0), most=1.5 + level),
+            (*SPEECH, *COVERS, *TIME, *BREAKS, ("drop",), *ERRORS, *ENDS, ("force",)),
         ),
         Configuration(
             "turns",
-            World(bounds(answer_timeout=2.0), most=1.5 + level / 2),
+            World(bounds(answer_timeout=2.0), most=0.5 + level / 2),
             (
                 *(("speak", 0.5), ("send", True), *LOSSES, *TIME, *READING, ("force",), ("command",)),
-                *told(*EVENTS, texts=("", "a"), covers=("none", "all")),
+                *told(*EVENTS, texts=("", "a"), covers=("none", "all") if level else ("none",)),
                 *told("Update", texts=("", "a", "b"), covers=("none", "some")),
             ),
         ),
         Configuration(
             "silence",
-            World(bounds(silence_after=0.2, message_timeout=inf), most=2.0 + level),
-            (*SPEECH, *told("StartOfTurn", "EndOfTurn"), COVERS[1], *LOSSES, *ANY_TIME, ("close",), ("fail",)),
+            World(bounds(silence_after=0.2), most=1.0 + level),
+            (*SPEECH[:3], *told("StartOfTurn", "EndOfTurn"), COVERS[1], *LOSSES, *more, ("wait", "late"), *ENDS[:level]),
         ),
         Configuration(
             "odd silence",
-            World(bounds(silence_after=0.2), linear, 2.1),
-            (("speak", 0.0), ("speak", 1.0), ("send",), *told("StartOfTurn"), COVERS[1], *TIME, ("close",)),
+            World(bounds(silence_after=0.2), linear, 1.1 + level),
+            (("speak", 0.0), ("speak", 1.0), ("send",), *told("StartOfTurn"), COVERS[1], *TIME),
         ),
         Configuration(
             "a silent Flux",
-            World(bounds(**watched), most=2.0 + level),
-            (("speak", 1.0), ("send",), COVERS[1], *READING, *LOSSES, *ANY_TIME, ("wait", 0.5), ("wait", 1.25)),
+            World(bounds(**WATCHED), most=1.0 + level),
+            (("speak", 1.0), ("send",), COVERS[1], *READING, *LOSSES, *more, *waits, *ENDS[:level]),
         ),
         Configuration(
             "forced ends",
-            World(bounds(answer_timeout=2.0), forced=2 + level),
-            (*FORCED, *READING, *LOSSES, *ANY_TIME, ("wait", 0.75), *ERRORS, ("close",), ("fail",)),
+            World(bounds(answer_timeout=2.0), forced=1 + level),
+            (*FORCED, *READING, *LOSSES, *ANY_TIME, ("wait", 1.0), *ERRORS, *ENDS[:level]),
         ),
+        Configuration("two forced ends", World(bounds(answer_timeout=2.0), forced=2), (*FORCED, *TIME, ("wait", 1.0))),
         Configuration(
             "configures",
             World(bounds(answer_timeout=2.0)),
-            (*CONFIGURING, *LOSSES, *ANY_TIME, ("wait", 0.75), ("say", "Error", UNPARSABLE), ("fail",), *ENDS),
+            (*CONFIGURING, *LOSSES, *more, ("say", "Error", UNPARSABLE), ("fail",), *ENDS[: level + 1]),
         ),
         Configuration(
             "commands",
@@ -208,20 +216,13 @@ def configurations(level: int) -> tuple[Configuration, ...]:
             (*FORCED, *CONFIGURING, *LOSSES, *TIME, *ERRORS, *ENDS, ("fail",), ("read", True)),
             1,
         ),
-        Configuration("outages", World(bounds(backoff_first=1.0, backoff_max=3.0)), TRYING),
         Configuration(
-            "closing",
-            World(bounds(answer_timeout=2.0), most=1.5 + level / 2),
-            (
-                *(*SPEECH, COVERS[1], *ENDS, *BREAKS, *ERRORS, *LOSSES, *ANY_TIME, *FORCED, ("configure", 0)),
-                *(("start",), ("say", "ConfigureSuccess")),
-            ),
-            1,
+            "outages", World(bounds(reconnect_timeout=8.0, backoff_first=1.0, backoff_max=3.0), flapping=True), TRYING
         ),
         Configuration(
             "farewells",
-            World(bounds(), most=1.0),
-            (("speak", 0.5), ("send",), COVERS[1], *ENDS, *BREAKS, *ERRORS, *ANY_TIME, *FORCED),
+            World(bounds(answer_timeout=2.0), most=0.5 + level),
+            (("speak", 0.5), ("send",), COVERS[1], *ENDS, *BREAKS, *ERRORS, *more, *FORCED[:6], ("configure", 0), ("start",)),
         ),
         Configuration(
             "numbers",
@@ -230,14 +231,15 @@ def configurations(level: int) -> tuple[Configuration, ...]:
         ),
         Configuration(
             "everything, a little",
-            World(bounds(silence_after=1.0, replay_seconds=0.04, **watched), most=1.0),
+            World(bounds(silence_after=1.0, replay_seconds=0.04, **WATCHED), most=0.5),
             (
-                *(("speak", 0.5), ("send", True), COVERS[1], *FORCED, *CONFIGURING[:3], CONFIGURING[5]),
+                *(("speak", 0.5), ("send", True), COVERS[1], *FORCED[:6], *CONFIGURING[:3], CONFIGURING[5]),
                 *(*READING, *LOSSES, *TIME, *ENDS, *BREAKS[:2], ("say", "Error", "OTHER")),
             ),
             2,
         ),
     )
+    return tuple(one for one in all_configurations if one.level <= level)
 
 
 def main() -> int:
@@ -246,8 +248,6 @@ def main() -> int:
     states = transitions = 0
     begun = perf_counter()
     for configuration in configurations(level):
-        if configuration.level > level:
-            continue
         at = perf_counter()
         found = explore(configuration)
         states, transitions = states + found.states, transitions + found.transitions

@@ -22,7 +22,7 @@ NO_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
 _UNREADABLE = {"Garbage": b"\xff", "Strange": b'{"type":"Strange"}'}
 TICK = 2.0**-10
-LATE = 0.25
+LATE = 0.2
 LONG = 64.0  # seconds after which nothing matters any more
 
 
@@ -45,6 +45,7 @@ class World(NamedTuple):
         most: frames of audio that may be on their way, or wait.
         forced: ForceEndTurns that may be under way.
         gaps: messages that may be left out, or unnumbered, in a row.
+        flapping: whether a connection may be lost again before it has held; if not, it has held at once.
     """
 
     bounds: Bounds
@@ -52,6 +53,7 @@ class World(NamedTuple):
     most: float = 3.0
     forced: int = 1
     gaps: int = 1
+    flapping: bool = False
 
 
 class JudgedProtocol:
@@ -72,7 +74,7 @@ class JudgedProtocol:
         self.p = module.FluxProtocol("host", options, bounds, self.luck)
         self.books = Books(bounds, options, options.sample_rate * sample, sample)
         longest = max(bounds.message_timeout / 4, 2 * world.most * 0.08)
-        self.forms = Forms(self.p, module.Request, longest)
+        self.forms = Forms(self.p, module.Request, longest, flapping=world.flapping)
         self.longest_pause = longest
         self.tickets: list[Any] = []
         self.number = NUMBER
@@ -139,7 +141,9 @@ class JudgedProtocol:
     def speak(self, frames: float) -> Any:
         """The caller gives audio."""
         b = self.books
-        size = int(frames * b.frame) if frames >= 0.1 else 1
+        size = int(frames * b.frame) or 1
+        if size == 1 and (b.end - b.progress) % (b.frame // 2) > 2:
+            return False
         if b.closing or not (b.line == "open" or b.reconnects):
             return False
         if b.line != "lost" and b.end - b.progress + size > self.world.most * b.frame:
@@ -192,6 +196,8 @@ class JudgedProtocol:
         b = self.books
         if b.closing or not (b.line == "open" or b.reconnects) or len(b.forced) >= self.world.forced:
             return False
+        if len(self.p._commands) >= self.world.forced:
+            return False
         request = self.p.force_end_turn(self.now)
         insist((request is None) == (b.line != "open" or b.knows is False), "it is asked who can know it")
         if request is not None:
@@ -214,6 +220,8 @@ class JudgedProtocol:
         """No Configure is under way, so the next one goes."""
         b, p = self.books, self.p
         if not b.queued or b.pending is not None or b.closing or not (b.line == "open" or b.reconnects):
+            return False
+        if len(p._commands) > 1:
             return False
         request = p.requests.queued
         p.start_configure(request, self.now)
@@ -430,8 +438,12 @@ class JudgedProtocol:
     # Time -------------------------------------------------------------------------------------------------------------
 
     def wait(self, how: str | float) -> Any:
-        """Time passes: until what is due next, until just before it or well after it, or so many seconds before it."""
+        """Time passes: until what is due next ("due"), until after it ("late"; "asleep": and nobody wakes the protocol
+        even then), or so many seconds that come before it.
+        """
         b, p = self.books, self.p
+        if b.turn and b.end - b.progress > (self.world.most + 1) * b.frame:
+            return False  # silence would go on and on
         trying = b.line == "lost" and b.until != inf
         due = min(p.deadline, max(b.next_at, self.now) if trying and b.next_at > self.now else inf)
         due = min(due, b.until if trying else inf)
@@ -439,16 +451,11 @@ class JudgedProtocol:
             if how != "due":
                 return False
             due = LONG
-        if how == "early":
-            later = due - TICK
-        elif isinstance(how, str):
-            later = due + (0.0 if how == "due" else LATE)
-        else:
-            later = how
-        if (how != "due" and min(due, later) < TICK) or (not isinstance(how, str) and later >= due):
+        later = how if not isinstance(how, str) else due if how == "due" else due + LATE
+        if (how != "due" and due <= 0) or (not isinstance(how, str) and later >= due):
             return False
         self.now = later
-        if how != "asleep" and (p.deadline <= later or how == "early"):
+        if how != "asleep" and p.deadline <= later:
             self._wake()
         if trying and b.until <= later and p.line.value == "lost":
             p.attempts_timed_out(later)
@@ -516,6 +523,12 @@ class JudgedProtocol:
             insist(before <= p.deadline <= b.next_due + EARLY, "the deadline is no later than what is due")
             p.deadline = before
             insist(self.save() == here, "waking for nothing changes nothing")
+        if TICK < p.deadline < inf:
+            p.wake(p.deadline - TICK)
+            insist(p.given_up is None or b.given_up, "what has its time until then is not given up before")
+            insist(p.audio.end == b.end, "silence is not added before it is due")
+            insist(all(not asked.request.settled for asked in (*b.forced, *filter(None, [b.pending]))), "nor an answer")
+            self.restore(here)
 
     def _misuse(self) -> None:
         p, kind = self.p, LocalProtocolError if self.books.closing else ConnectionFailed

@@ -40,12 +40,14 @@ class Forms:
         protocol: of which class it is, does not matter, if it is made as ours.
         request: the class of its requests.
         pause: the longest pause in audio that its watchdog may take for none.
+        flapping: whether it matters how long a connection has held; if not, it has held long enough at once.
     """
 
-    def __init__(self, protocol: Any, request: Any, pause: float) -> None:
+    def __init__(self, protocol: Any, request: Any, pause: float, *, flapping: bool) -> None:
         self._p = protocol
         self._request = request
         self._pause = pause
+        self._flapping = flapping
         self._errors: dict[tuple[str, str], Any] = {}
         self._lines = {line.value: line for line in type(protocol.line)}
         audio = protocol.audio
@@ -106,13 +108,15 @@ class Forms:
             w._pause,
             -inf if not owed or sent_at < -self._pause else _round(sent_at),
             owed,
-            w._suspected,
+            owed and w._suspected,
             _round(max(w.due_at - now, -_AGO)),
             *self._outage(p._retries, now, lost),
         )
 
     def _outage(self, t: Any, now: float, lost: bool) -> tuple[Any, ...]:
         held = -inf if now - t.connected_at >= self._held else _round(t.connected_at - now)
+        if not lost and (held == -inf or not self._flapping):
+            return (0, inf, -inf, -inf)  # the next loss begins another outage
         if not lost:
             # When to try next is decided by the next loss; until when, from then on at the earliest.
             return (min(t._tries, self._tries), _round(max(t.deadline - now, 0.0)), -inf, held)
