@@ -58,9 +58,9 @@ class Heard:
             self._last_id = sequence_id
         elif sequence_id < 0:
             self._unnumbered += 1
-        else:
+        elif sequence_id > self._last_id:
             self.missed += max(0, sequence_id - self._last_id - 1 - self._unnumbered)
-            self._last_id = max(sequence_id, self._last_id)
+            self._last_id = sequence_id
             self._unnumbered = 0
 
     def follow(self, message: TurnInfo, sent: float) -> bool:

@@ -270,7 +270,7 @@ class FluxProtocol:
         if not self.readable:
             return None
         if self.closing and code in _OURS_TO_END:
-            self._end(None, clean=self.line is _OPEN)
+            self._end(None, clean=self.line is _OPEN and not self._farewell)
             return None
         failure = self.given_up or cause
         if not self.reconnects or (is_permanent(failure) and not self._refused_force_end_turn(failure)):

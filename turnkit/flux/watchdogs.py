@@ -37,7 +37,6 @@ class Watchdogs:
 
     def connection_made(self) -> None:
         """There is a new connection, which has been sent nothing yet."""
-        self._mark = -1
         self.due_at = inf
 
     def audio_given(self, seconds: float) -> None:
