@@ -17,6 +17,8 @@ from .tally import Tally
 
 JUDGED_SECONDS = 300.0
 """Seconds below which growth says nothing: an allocator takes minutes to settle."""
+_STEADY = ("memory", "objects")
+_UNSTEADY_GROWTH = 0.1  # what may be of what depends on how many replies run, and how slow the machine is just then
 _BUSY = 0.9  # of a processor: a simulator at this cannot keep up, and its sessions wait for it
 
 
@@ -150,10 +152,11 @@ def growth_finding(grown: Growth, plan: Plan) -> Finding:
         return Finding(
             what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.seconds else "")
         )
-    said = f"{measured}; may be {plan.growth:+.0%}"
-    if grown.surely <= plan.growth < grown.at_most:
+    bound = plan.growth if grown.what in _STEADY else max(plan.growth, _UNSTEADY_GROWTH)
+    said = f"{measured}; may be {bound:+.0%}"
+    if grown.surely <= bound < grown.at_most:
         said += ": not known to grow, but only a longer soak can tell"
-    return Finding(what, grown.surely <= plan.growth, said)
+    return Finding(what, grown.surely <= bound, said)
 
 
 # For people ---------------------------------------------------------------------------------------------------------
