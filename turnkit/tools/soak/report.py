@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from ...flux.transports import Transport, chosen_transport
-from ...timers import on_trio
 from .collector import Collections
-from .gauges import Gauges, Growth, Slice, quantile
+from .gauges import Gauges, Growth, Slice, loop_name, quantile
 from .ledger import WITHHOLDING, Lost
 from .plan import Plan
 from .tally import Tally
@@ -41,7 +40,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         plan: What it was to do.
-        backend: `asyncio` or `trio`.
+        backend: `asyncio`, `uvloop` or `trio`.
         transport: Library that carried the connections: `websockets` or `picows`.
         seconds: Seconds until the last call had ended.
         early: Whether it was stopped early.
@@ -105,7 +104,7 @@ def make_report(
     )
     return Report(
         plan=plan,
-        backend="trio" if on_trio() else "asyncio",
+        backend=loop_name(),
         transport=chosen_transport(plan.transport),
         seconds=seconds,
         early=early,
