@@ -36,6 +36,11 @@ def test_a_source_tree_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not anew for each connection, in the event loop."""
     read: list[str] = []
-    monkeypatch.setattr(metadata, "version", lambda name: read.append(name) or "1.2")
+
+    def read_version(name: str) -> str:
+        read.append(name)
+        return "1.2"
+
+    monkeypatch.setattr(metadata, "version", read_version)
     assert [installed_version(), installed_version()] == ["1.2", "1.2"]
     assert read == ["turnkit"]
