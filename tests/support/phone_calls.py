@@ -33,7 +33,7 @@ class ScriptedFlux:
         self.audio = bytearray()
         self.options: FluxOptions | None = None
         self.closed = False
-        self._steps = steps
+        self.steps = steps
         self._delay = delay
 
     @asynccontextmanager
@@ -46,7 +46,7 @@ class ScriptedFlux:
             self.closed = True
 
     def __aiter__(self) -> AsyncIterator[object]:
-        return script(*self._steps, 1e6)
+        return script(*self.steps, 1e6)
 
     async def send_audio(self, audio: bytes) -> None:
         if self.closed:

@@ -74,7 +74,7 @@ class _Adapter:
 
     async def close(self) -> None:
         try:
-            await self._websocket.close()
+            await self._close()
         except Exception as error:  # closed already, by the peer or by the server
             logger().debug("websocket_was_closed", error=type(error).__name__)
 
@@ -84,6 +84,9 @@ class _Adapter:
 
     async def _send(self, message: str | bytes) -> None:
         await self._websocket.send(message)
+
+    async def _close(self) -> None:
+        await self._websocket.close()
 
 
 class _Starlette(_Adapter):
@@ -101,11 +104,18 @@ class _Starlette(_Adapter):
 
 
 class _Websockets(_Adapter):
-    """A connection of websockets, on asyncio or trio, a server's or a client's."""
+    """A connection of websockets, a server's or a client's."""
 
     async def _next(self) -> str | bytes | None:
         message: str | bytes = await self._websocket.recv()
         return message
+
+
+class _TrioWebsockets(_Websockets):
+    """The same on trio, where closing has another name."""
+
+    async def _close(self) -> None:
+        await self._websocket.aclose()
 
 
 class _Aiohttp(_Adapter):
@@ -128,5 +138,6 @@ _ADAPTERS: dict[tuple[str, ...], type[_Adapter]] = {
     ("receive", "send_str", "send_bytes", "close"): _Aiohttp,
     ("receive", "send_text", "send_bytes", "close"): _Starlette,
     ("recv", "send", "close"): _Websockets,
+    ("recv", "send", "aclose"): _TrioWebsockets,
     ("receive", "send", "close"): _Adapter,
 }
