@@ -209,6 +209,10 @@ class NetworkPlayback:
                 return frames.popleft()
         return None
 
+    def urgent_frame(self) -> Frame | None:
+        """The frame to send now if it is one that silences the peer, or lets it go on."""
+        return self._urgent.popleft() if self._urgent else None
+
     def wait(self, now: float) -> float:
         """Seconds until audio may be sent if nothing happens before; `inf` if only something that happens can help."""
         if not self._unsent or self.paused or not self.begun:

@@ -27,7 +27,7 @@ from ..turns.events import BargeIn, Cancel, Hold, Resume
 from ..wire import FluxOptions
 from .network_sink import NetworkSink
 from .telephone_line import SAMPLE_RATE, Key, Line, LineEvent, Media, Played, Started, Stopped
-from .websocket import Websocket, adapted
+from .websocket import Adapted, adapted
 
 __all__ = ["Call", "CallEnd", "hold"]
 
@@ -186,9 +186,7 @@ class _Keys:
 class _Telephone:
     """The two tasks beside a session, one that reads and one that writes, and what they tell each other."""
 
-    def __init__(
-        self, line: Line, websocket: Websocket, sink: NetworkSink, keys: _Keys, message_timeout: float
-    ) -> None:
+    def __init__(self, line: Line, websocket: Adapted, sink: NetworkSink, keys: _Keys, message_timeout: float) -> None:
         self._line = line
         self._websocket = websocket
         self._sink = sink
@@ -258,7 +256,7 @@ class _Telephone:
 
     async def _write(self) -> None:
         try:
-            await self._sink.write(self._websocket.send)
+            await self._sink.write(self._websocket.send, self._websocket.begin)
         except ConnectionFailed:
             self._over(CallEnd.LOST)
 
