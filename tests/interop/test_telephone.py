@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.phone_calls import PhoneBot, ScriptedFlux, on_the_phone
 from tests.support.sessions import turn
+from turnkit.interop import twilio
 from turnkit.interop.telephone import Call, CallEnd
 from turnkit.session import Reply, Session
 from turnkit.testing import FakePhone
@@ -194,3 +195,44 @@ async def test_the_bot_may_hang_up_on_a_word() -> None:
     assert await on_the_phone(phone, bot, ScriptedFlux(1.0, *ASK)) == CallEnd.HUNG_UP
     assert phone.ended == "bot"
     assert phone.heard_seconds == 0
+
+
+# The beginning ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_greeting() -> None:
+    """It is said as soon as Flux listens, and can be interrupted."""
+    phone, bot = FakePhone(), PhoneBot()
+    flux = ScriptedFlux(1.2, StartOfTurn(0, "Hello"))
+    await on_the_phone(phone, bot, flux, 4.0, phone.hang_up, greeting="Good morning this is your bank")
+    assert phone.came[0][0] == pytest.approx(0.0, abs=0.01)
+    assert bot.ends == [("interrupted", "Good morning this is")]
+
+
+@pytest.mark.anyio
+async def test_a_greeting_that_is_protected() -> None:
+    """What is said over it is answered after it."""
+    phone, bot = FakePhone(), PhoneBot("Yes")
+    flux = ScriptedFlux(0.6, *ASK)
+
+    def greet(session: Session) -> None:
+        session.initiate("This call is recorded", protected=True)
+
+    await on_the_phone(phone, bot, flux, 4.0, phone.hang_up, greeting=greet)
+    assert bot.ends == [("finished", "This call is recorded"), ("finished", "Yes")]
+
+
+@pytest.mark.anyio
+async def test_a_greeting_that_fails_ends_the_call() -> None:
+    """And is raised as it is."""
+    phone, bot = FakePhone(), PhoneBot()
+
+    def greet(session: Session) -> None:
+        raise ZeroDivisionError
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(phone.call)
+        with pytest.raises(ZeroDivisionError):
+            await twilio.hold_call(phone.websocket, bot.make_session, connect=ScriptedFlux().connect, greeting=greet)
+    assert phone.ended == "bot"

@@ -52,6 +52,7 @@ class CallEnd(StrEnum):
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
 MakeSession: TypeAlias = "Callable[[Call], Session | Awaitable[Session]]"
+Greeting: TypeAlias = str | Callable[[Session], object]
 
 
 class Call:
@@ -97,6 +98,7 @@ async def hold(
     websocket: Any,
     make_session: MakeSession,
     *,
+    greeting: Greeting | None = None,
     options: FluxOptions | None = None,
     connect: Connect = connect,
     keys: Callable[[str], str | None] = "Pressed {}.".format,
@@ -115,6 +117,8 @@ async def hold(
         line: how the service speaks; a new one for each call.
         websocket: of Starlette, FastAPI, websockets or aiohttp, accepted; or any `interop.websocket.Websocket`.
         make_session: makes the session of the call from it, sync or async; its voice is `call.speaker(tts)`.
+        greeting: what the bot says as soon as it listens: a text, or a function that is given the session, and calls
+            its `initiate(..., protected=True)`, say. Default None: the caller speaks first.
         options: those of Flux, save the audio, which is mu-law at 8 kHz. Default `FluxOptions()`.
         connect: opens the connection to Flux. Default `turnkit.connect`.
         keys: makes of the keys that were pressed the text that `session.interrupt` gets; None for keys that say
@@ -141,7 +145,7 @@ async def hold(
     audio = msgspec.structs.replace(options or FluxOptions(), encoding="mulaw", sample_rate=SAMPLE_RATE)
     sink = NetworkSink(line, sample_rate=SAMPLE_RATE, sample_width=1, lead=lead)
     telephone = _Telephone(line, adapted(websocket), sink, _Keys(keys, key_pause), message_timeout)
-    return await telephone.run(make_session, lambda: connect(audio, **flux), start_timeout)
+    return await telephone.run(make_session, lambda: connect(audio, **flux), greeting, start_timeout)
 
 
 class _Keys:
@@ -195,13 +199,15 @@ class _Telephone:
         self._call: Call | None = None
         self._answered = anyio.Event()  # the call has begun, or never will
         self._end: CallEnd | None = None
+        self._failure: Exception | None = None
         self._early = bytearray()  # audio that came before Flux was there
         self._waiting = anyio.CancelScope()  # for Flux
         self._tasks: TaskGroup | None = None
 
-    async def run(self, make_session: MakeSession, open_flux: Connect, start_timeout: float) -> CallEnd:
+    async def run(
+        self, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None, start_timeout: float
+    ) -> CallEnd:
         """Hold the call, and close the websocket in the end; it is read until then."""
-        failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             try:
                 self._tasks.start_soon(self._read)
@@ -209,21 +215,23 @@ class _Telephone:
                     await self._answered.wait()
                 if self._call is not None and self._end is None:
                     self._tasks.start_soon(self._write)
-                    await self._converse(self._call, make_session, open_flux)
+                    await self._converse(self._call, make_session, open_flux, greeting)
             except Exception as error:
-                failure = error
+                self._failure = self._failure or error
             finally:
                 end = self._end = self._end or (CallEnd.REFUSED if self._call is None else CallEnd.HUNG_UP)
                 self._sink.close()
                 with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
                     await self._websocket.close()
                 self._tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise sole_error(failure)
+        if self._failure is not None:
+            raise sole_error(self._failure)
         logger().info("phone_call_ended", line=type(self._line).__name__, end=str(end))
         return end
 
-    async def _converse(self, call: Call, make_session: MakeSession, open_flux: Connect) -> None:
+    async def _converse(
+        self, call: Call, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None
+    ) -> None:
         made = make_session(call)
         session = await made if isawaitable(made) else made
         if not isinstance(session, Session):
@@ -239,7 +247,22 @@ class _Telephone:
                     self._early.clear()
                     await stream.send_audio(early)
                 call.stream = stream
+                if greeting is not None and self._tasks is not None:
+                    self._tasks.start_soon(self._greet, session, greeting)
                 await session.run(stream)
+
+    async def _greet(self, session: Session, greeting: Greeting) -> None:
+        """Say the first words: this task runs once the session does, and waits for something to come."""
+        if self._end is not None:
+            return
+        try:
+            if isinstance(greeting, str):
+                session.initiate(greeting)
+            else:
+                greeting(session)
+        except Exception as error:
+            self._failure = error
+            session.hang_up()
 
     def _silence_at_once(self, session: Session) -> None:
         """What ends or holds a reply reaches the sink in the step in which it is decided, and not when `speak` ends."""
