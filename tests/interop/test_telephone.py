@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -159,6 +161,44 @@ async def test_the_bot_hangs_up_after_its_last_words() -> None:
     assert phone.ended == "bot"
     assert bot.ends == [("finished", "Good bye")]
     assert phone.heard_seconds == pytest.approx(0.5)
+
+
+@pytest.mark.anyio
+async def test_a_call_that_is_not_taken() -> None:
+    """The bot hangs up where it makes the session: Flux is not asked for."""
+    phone, bot, flux = FakePhone(), PhoneBot(), ScriptedFlux()
+
+    def make_session(call: Call) -> Session:
+        call.hang_up()
+        return PhoneBot().make_session(call)
+
+    bot.make_session = make_session  # type: ignore[method-assign]
+    assert await on_the_phone(phone, bot, flux) == CallEnd.HUNG_UP
+    assert phone.ended == "bot"
+    assert flux.options is None
+
+
+def hang_up(bot: PhoneBot) -> None:
+    assert bot.call is not None
+    bot.call.hang_up()
+
+
+@pytest.mark.anyio
+async def test_the_phone_is_hung_up_before_the_rest_of_flux_is_waited_for() -> None:
+    """Which may take its time: the caller is not to hear that."""
+
+    class Slow(ScriptedFlux):
+        @asynccontextmanager
+        async def connect(self, options: FluxOptions) -> AsyncIterator[ScriptedFlux]:
+            async with super().connect(options):
+                yield self
+                await anyio.sleep(2)
+                assert phone.ended == "bot"
+                self.waited = True
+
+    phone, bot, flux = FakePhone(), PhoneBot(), Slow(0.5, lambda: hang_up(bot))
+    assert await on_the_phone(phone, bot, flux) == CallEnd.HUNG_UP
+    assert flux.waited
 
 
 @pytest.mark.anyio

@@ -65,6 +65,7 @@ class Call:
         sink: what the caller hears: mu-law at 8 kHz, 1 byte a sample.
         session: the session, once there is one.
         stream: the stream of Flux, once it is open.
+        hung_up: whether the bot has hung up.
     """
 
     def __init__(self, started: Started, sink: NetworkSink) -> None:
@@ -74,6 +75,7 @@ class Call:
         self.sink = sink
         self.session: Session | None = None
         self.stream: Any = None
+        self.hung_up = False
 
     def __repr__(self) -> str:
         return f"<Call {self.id}: {self.session!r}>"
@@ -88,7 +90,11 @@ class Call:
         return speaker(tts, self.sink, **{**settings, "sample_rate": SAMPLE_RATE, "sample_width": 1})
 
     def hang_up(self) -> None:
-        """End the call, as `Session.hang_up` does: say the last words before, and wait until they were heard."""
+        """End the call, as `Session.hang_up` does: say the last words before, and wait until they were heard.
+
+        A call that is not to be taken ends without Flux, if this is called where its session is made.
+        """
+        self.hung_up = True
         if self.session is not None:
             self.session.hang_up()
 
@@ -145,7 +151,10 @@ async def hold(
     audio = msgspec.structs.replace(options or FluxOptions(), encoding="mulaw", sample_rate=SAMPLE_RATE)
     sink = NetworkSink(line, sample_rate=SAMPLE_RATE, sample_width=1, lead=lead)
     telephone = _Telephone(line, adapted(websocket), sink, _Keys(keys, key_pause), message_timeout)
-    return await telephone.run(make_session, lambda: connect(audio, **flux), greeting, start_timeout)
+    try:
+        return await telephone.run(make_session, lambda: connect(audio, **flux), greeting, start_timeout)
+    except BaseExceptionGroup as group:
+        raise sole_error(group) from None
 
 
 class _Keys:
@@ -219,13 +228,11 @@ class _Telephone:
             except Exception as error:
                 self._failure = self._failure or error
             finally:
-                end = self._end = self._end or (CallEnd.REFUSED if self._call is None else CallEnd.HUNG_UP)
-                self._sink.close()
-                with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
-                    await self._websocket.close()
+                await self._close()
                 self._tasks.cancel_scope.cancel()
         if self._failure is not None:
             raise sole_error(self._failure)
+        end = self._end or CallEnd.LOST
         logger().info("phone_call_ended", line=type(self._line).__name__, end=str(end))
         return end
 
@@ -238,8 +245,8 @@ class _Telephone:
             raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
         call.session = session
         self._silence_at_once(session)
-        if self._end is not None:
-            session.hang_up()
+        if self._end is not None or call.hung_up:
+            return
         with self._waiting:
             async with open_flux() as stream:
                 while self._early:
@@ -250,6 +257,14 @@ class _Telephone:
                 if greeting is not None and self._tasks is not None:
                     self._tasks.start_soon(self._greet, session, greeting)
                 await session.run(stream)
+                await self._close()  # before the rest of Flux's stream is waited for
+
+    async def _close(self) -> None:
+        """Hang up, if nobody has."""
+        self._end = self._end or (CallEnd.REFUSED if self._call is None else CallEnd.HUNG_UP)
+        self._sink.close()
+        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
+            await self._websocket.close()
 
     async def _greet(self, session: Session, greeting: Greeting) -> None:
         """Say the first words: this task runs once the session does, and waits for something to come."""

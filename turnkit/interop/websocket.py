@@ -55,7 +55,7 @@ class Adapted:
 
     def __init__(self, websocket: Any) -> None:
         self._websocket = websocket
-        self._gone = False
+        self._gone = self._closed = False
 
     async def receive(self) -> str | bytes | None:
         """The next message; None once the peer is gone."""
@@ -89,7 +89,10 @@ class Adapted:
         return begun(self.send(message))
 
     async def close(self) -> None:
-        """Close it, be the peer there or not."""
+        """Close it, be the peer there or not; once more does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             await self._close()
         except Exception as error:  # closed already, by the peer or by the server
