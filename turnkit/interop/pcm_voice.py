@@ -35,7 +35,8 @@ def _mulaw_codes() -> np.ndarray:
     magnitude = np.minimum(np.abs(samples), _CLIP) + _BIAS
     segment = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     step = (magnitude >> (segment + 3)) & 0x0F
-    return ~(np.where(samples < 0, 0x80, 0) | segment << 4 | step).astype(np.uint8)
+    codes: np.ndarray = ~(np.where(samples < 0, 0x80, 0) | segment << 4 | step).astype(np.uint8)
+    return codes
 
 
 _CODES = _mulaw_codes()

@@ -32,6 +32,7 @@ from .websocket import Adapted, adapted
 __all__ = ["Call", "CallEnd", "hold"]
 
 _CLOSE_TIMEOUT = 2.0  # seconds that the closing handshake may take
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _MOST_EARLY_AUDIO = 15 * SAMPLE_RATE  # bytes kept while Flux is being connected
 
 
@@ -363,7 +364,7 @@ def _read(line: Line, message: str | bytes) -> LineEvent | None:
     if not isinstance(message, str):
         raise RemoteProtocolError(f"a binary message of {len(message)} bytes; must be text")
     try:
-        return line.read(msgspec.json.decode(message, type=dict[str, Any]))
+        return line.read(_decode(message))
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise RemoteProtocolError(f"a message of {len(message)} characters is no JSON object") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
