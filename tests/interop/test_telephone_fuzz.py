@@ -32,7 +32,8 @@ def what_may_come(dice: random.Random, service: str) -> str | bytes:
         message = {**message, dice.choice([*message, "event"]): dice.choice([None, 7, [], {}, "media", "start", True])}
     text = json.dumps(message)
     if dice.random() < 0.03:
-        return dice.choice([text[: dice.randrange(len(text))], text.encode(), "\x00", text * 2])
+        broken: list[str | bytes] = [text[: dice.randrange(len(text))], text.encode(), "\x00", text * 2]
+        return dice.choice(broken)
     return text
 
 
