@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, fields
 from time import process_time
 from typing import Any
@@ -98,7 +97,7 @@ def echo(asked: str) -> str:
     return f"You said {asked.rstrip('.?!')} and that is fine by me."
 
 
-class FakeLLM(LLMService):  # type: ignore[misc]
+class FakeLLM(LLMService):
     """An LLM that takes its time, in the way of Pipecat's own services.
 
     Args:
@@ -135,7 +134,7 @@ class FakeLLM(LLMService):  # type: ignore[misc]
             await self.push_frame(LLMFullResponseEndFrame())
 
 
-class FakeTTS(TTSService):  # type: ignore[misc]
+class FakeTTS(TTSService):
     """A voice with `WORD_SECONDS` a word, whose samples say which text they are of."""
 
     def __init__(self, call: Call) -> None:
@@ -151,7 +150,7 @@ class FakeTTS(TTSService):  # type: ignore[misc]
         yield TTSAudioRawFrame(sample * round(seconds * RATE), RATE, 1, context_id=context_id)
 
 
-class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
+class Loudspeaker(BaseOutputTransport):
     """An output that plays in real time."""
 
     def __init__(self, call: Call) -> None:
@@ -177,7 +176,7 @@ class Loudspeaker(BaseOutputTransport):  # type: ignore[misc]
         return True
 
 
-class Watcher(FrameProcessor):  # type: ignore[misc]
+class Watcher(FrameProcessor):
     """Notes what passes by."""
 
     def __init__(self, call: Call) -> None:
@@ -220,27 +219,30 @@ class Setting:
 
 async def hold(setting: Setting, service: Callable[[Simulator], STTService]) -> Call:
     """Hold a call against the simulator, with the service that is made for it."""
+    script = Script.parse(setting.script, seed=1)
+    async with serve(script, faults=list(setting.faults), continues=True) as flux:
+        return await converse(setting, service(flux), script.end + setting.seconds)
+
+
+async def converse(setting: Setting, stt: STTService, seconds: float) -> Call:
+    """Hold a call of so many seconds with this service, whatever Flux it is connected to."""
     call = Call()
     context = LLMContext()
     aggregators = LLMContextAggregatorPair(context, user_params=setting.user_params)
-    script = Script.parse(setting.script, seed=1)
-    async with AsyncExitStack() as stack:
-        flux = await stack.enter_async_context(serve(script, faults=list(setting.faults), continues=True))
-        stt = service(flux)
-        llm, tts, loudspeaker = FakeLLM(call, setting.answer, setting.llm_delay), FakeTTS(call), Loudspeaker(call)
-        between = list(setting.between)
-        processors = [stt, aggregators.user(), *between, llm, tts, loudspeaker, Watcher(call), aggregators.assistant()]
-        params = PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE)
-        worker = PipelineWorker(Pipeline(processors), params=params, enable_rtvi=False, idle_timeout_secs=None)
-        runner = WorkerRunner(handle_sigint=False)
-        caller = asyncio.create_task(_call(worker, setting, script.end + setting.seconds))
-        began = process_time()
-        try:
-            await runner.add_workers(worker)
-            await runner.run()
-        finally:
-            caller.cancel()
-        call.cpu = process_time() - began
+    llm, tts, loudspeaker = FakeLLM(call, setting.answer, setting.llm_delay), FakeTTS(call), Loudspeaker(call)
+    before = [stt, aggregators.user(), *setting.between, llm]
+    processors = [*before, tts, loudspeaker, Watcher(call), aggregators.assistant()]
+    params = PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE)
+    worker = PipelineWorker(Pipeline(processors), params=params, enable_rtvi=False, idle_timeout_secs=None)
+    runner = WorkerRunner(handle_sigint=False)
+    caller = asyncio.create_task(_call(worker, setting, seconds))
+    began = process_time()
+    try:
+        await runner.add_workers(worker)
+        await runner.run()
+    finally:
+        caller.cancel()
+    call.cpu = process_time() - began
     call.messages = [(str(message["role"]), str(message["content"])) for message in context.messages]
     return call
 
@@ -249,10 +251,10 @@ async def _call(worker: PipelineWorker, setting: Setting, seconds: float) -> Non
     """The caller's end: a microphone, in real time."""
     started = asyncio.Event()
 
-    @worker.event_handler("on_pipeline_started")  # type: ignore[untyped-decorator]
-    async def _(_: object, __: object) -> None:
+    async def begin_call(_: object, __: object) -> None:
         started.set()
 
+    worker.add_event_handler("on_pipeline_started", begin_call)
     await started.wait()
     if setting.greeting is not None:
         await worker.queue_frame(TTSSpeakFrame(setting.greeting))

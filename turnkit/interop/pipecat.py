@@ -64,7 +64,10 @@ try:
         UserMuteStartedFrame,
         UserMuteStoppedFrame,
     )
-    from pipecat.processors.aggregators.llm_response_universal import AssistantTurnStoppedMessage, LLMAssistantAggregator
+    from pipecat.processors.aggregators.llm_response_universal import (
+        AssistantTurnStoppedMessage,
+        LLMAssistantAggregator,
+    )
     from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
     from pipecat.services.llm_service import LLMService
     from pipecat.services.settings import STTSettings
@@ -385,5 +388,9 @@ def _within(processor: FrameProcessor) -> Iterator[FrameProcessor]:
 
 
 def _to_loguru(level: str, line: str) -> None:
-    """turnkit's log, where Pipecat's is."""
-    loguru.opt(depth=1).log(level.upper(), "{}", line)
+    """Log where Pipecat does, under the name of turnkit."""
+    loguru.patch(_as_turnkits).log(level.upper(), "{}", line.strip())
+
+
+def _as_turnkits(record: Any) -> None:
+    record.update(name="turnkit", function="log", line=0)

@@ -115,8 +115,7 @@ class Steps:
         """Add what follows from a signal; most say nothing to Pipecat."""
         match signal:
             case TurnUpdated():
-                if self._waiting and isinstance(self._waiting[-1], Interim):
-                    self._waiting.pop()
+                self._forget_interim()
                 self._waiting.append(Interim(signal.transcript))
             case TurnStarted(overlaps=None):
                 self._open(interrupts=True)
@@ -125,6 +124,7 @@ class Steps:
             case Speculate():
                 self._open(interrupts=False)
                 self.draft = signal.reply
+                self._forget_interim()
                 self._waiting.append(Draft(signal, self._text(signal)))
             case Cancel():
                 self._cancel(signal)
@@ -134,9 +134,16 @@ class Steps:
                 self._drop(signal)
 
     def _open(self, *, interrupts: bool) -> None:
-        if not self.is_open:
-            self.is_open = True
+        if self.is_open:
+            return
+        self.is_open = True
+        words = self._forget_interim()  # what stops the bot goes before them
+        if self._waiting and isinstance(self._waiting[-1], Close):
+            self._waiting.pop()  # it goes on, as a turn that was lost with its stream does
+        else:
             self._waiting.append(Open(interrupts))
+        if words is not None:
+            self._waiting.append(words)
 
     def _barge_in(self, signal: BargeIn) -> None:
         if signal.turn is None or self.is_open:
@@ -157,6 +164,7 @@ class Steps:
     def _commit(self, signal: Commit) -> None:
         self._open(interrupts=False)
         self._forget_draft(signal.reply)
+        self._forget_interim()
         self.draft, self.is_open = None, False
         text = self._text(signal)
         # Words that were taken back had cancelled an answer: Pipecat, which has the question, is asked it again.
@@ -169,6 +177,12 @@ class Steps:
         elif self.is_open and signal.reason is not DropReason.SUPERSEDED:
             self.is_open = False
             self._waiting.append(Close())
+
+    def _forget_interim(self) -> Step | None:
+        """Take back the words that wait as the last; None if there are none."""
+        if self._waiting and isinstance(self._waiting[-1], Interim):
+            return self._waiting.pop()
+        return None
 
     def _forget_draft(self, reply: int) -> bool:
         """Take back the step that would begin this draft; whether it was still to be taken."""
