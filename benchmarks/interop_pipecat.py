@@ -24,7 +24,7 @@ from pipecat.services.stt_service import STTService
 from rich.console import Console
 from rich.table import Table
 
-from turnkit import FluxOptions, IgnoreBackchannels, Session, TurnStarted
+from turnkit import FluxOptions, IgnoreBackchannels, MinWords, Session, TurnStarted, all_of
 from turnkit.interop.pipecat import TurnkitSTTService
 from turnkit.simulator import Simulator
 
@@ -45,7 +45,7 @@ def pipecats(flux: Simulator) -> STTService:
 
 def turnkits(flux: Simulator) -> TurnkitSTTService:
     """turnkit's service, speculation on; the same settings in every situation."""
-    session = Session(barge_in=IgnoreBackchannels())
+    session = Session(barge_in=all_of(MinWords(2), IgnoreBackchannels()))
     options = FluxOptions(eager_eot_threshold=EAGER)
     return TurnkitSTTService(url=flux.url, options=options, session=session, protect_greeting=True)
 
@@ -135,17 +135,11 @@ async def compare(situation: Situation, runs: int, together: int) -> list[dict[s
             more = min(together, runs - len(calls))
             calls += await asyncio.gather(*(hold(situation.setting, service) for _ in range(more)))
         reasons = [reason for call in calls if (reason := situation.wrong(call))]
-        wasted = sum(not run.finished or run.asked not in _heard(call) for call in calls for run in call.llm)
+        answers = [sum(one.text != GREETING for one in call.sounds) for call in calls]
+        wasted = sum(max(0, len(call.llm) - heard) for call, heard in zip(calls, answers, strict=True))
         row = {"situation": situation.name, "service": name, "runs": runs, "wrong": len(reasons), "wasted": wasted}
         rows.append({**row, "llm_calls": sum(len(call.llm) for call in calls), "reasons": sorted(set(reasons))})
     return rows
-
-
-def _heard(call: Call) -> set[str]:
-    """What the LLM was asked, if of an answer to it anything was heard."""
-    known = {run.asked: run for run in call.llm}
-    texts = [one.text for one in call.sounds]
-    return {asked for asked in known if any(asked.rstrip(".?!") in text for text in texts)}
 
 
 async def processor_seconds(runs: int) -> dict[str, float]:

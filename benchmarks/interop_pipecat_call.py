@@ -6,6 +6,7 @@ The loudspeaker takes as long as the sound does, and each text has samples of it
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, fields
 from time import process_time
@@ -94,7 +95,7 @@ Answer = Callable[[str], str]
 
 def echo(asked: str) -> str:
     """Answer with what was asked."""
-    return f"You said {asked.rstrip('.?!')} and that is fine by me."
+    return f"You said {re.sub('[.?!]', '', asked)} and that is fine by me."
 
 
 class FakeLLM(LLMService):

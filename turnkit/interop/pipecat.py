@@ -8,9 +8,6 @@
     pipeline = Pipeline([transport.input(), stt, user_aggregator, llm, tts, transport.output(), assistant_aggregator])
 
 Nothing else of the bot changes: the service announces the turn strategies that go with it. docs/pipecat.md says more.
-
-All that Pipecat is told goes one ordered path, the task of `_keep_telling`. It cannot be told in the callback of a
-signal, as pushing a frame is a coroutine there; what waits for the task's turn may be taken back meanwhile.
 """
 
 from __future__ import annotations
@@ -41,7 +38,8 @@ from ..turns.events import (
 )
 from ..wire import FluxOptions
 from .pipecat_speech import BotSpeech
-from .pipecat_steps import INITIATE, Answer, Backchannel, Close, Draft, Interim, Interrupt, Open, Step, Steps, Withdraw
+from .pipecat_steps import INITIATE, Answer, Backchannel, Close, Draft, Interim, Interrupt, Open, Step, Withdraw
+from .pipecat_telling import Telling
 
 try:
     from loguru import logger as loguru
@@ -75,6 +73,7 @@ try:
     from pipecat.services.tts_service import TTSService
     from pipecat.transcriptions.language import Language
     from pipecat.turns.eager_end_of_turn_mixin import EagerEndOfTurnSTTServiceMixin
+    from pipecat.utils.errors import ErrorCategory
     from pipecat.utils.time import time_now_iso8601
 
     from .pipecat_turns import UserHasFloorFrame, turnkit_strategies
@@ -85,11 +84,6 @@ __all__ = ["TurnkitSTTService"]
 
 _OPTIONS = FluxOptions()
 _EARLY_SECONDS = 15
-# What travels the pipeline as data is overtaken by what goes as a system frame, one queue and two tasks a processor.
-# A system frame that must not overtake what was pushed before it waits for so long, and for so many turns of the loop,
-# as a loop that has stood still has seen no task run.
-_PASSAGE_SECONDS = 0.03
-_PASSAGE_TURNS = 20
 _FIRST_PAUSES = (0.5, 1.0, 2.0)  # between attempts at the first connection
 _ENDING_SECONDS = 5.0
 
@@ -150,14 +144,12 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
         )
         self.session = Session() if session is None else session
         self._options = options
-        self._steps = Steps()
+        self._telling = Telling(self._tell)
         self._bot = BotSpeech(self.session, protect_greeting=protect_greeting, answer_timeout=answer_timeout)
         self._stream: FluxStream | None = None
         self._early: deque[bytes] | None = deque()  # audio from before there is a connection
         self._holding: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[None] | None = None
-        self._news: asyncio.Future[None] | None = None  # for the task that tells, while it has nothing to tell
-        self._arrives_at = 0.0  # when what was pushed as data is where it should be
+        self._keeping_on: asyncio.Task[None] | None = None
         for kind in _SIGNALS:
             self.session.on(kind, self._put)
 
@@ -178,7 +170,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
     def service_metadata_frame(self) -> STTMetadataFrame:
         """Announce the turn strategies that go with this service."""
         frame: STTMetadataFrame = super().service_metadata_frame()
-        frame.user_turn_strategies = turnkit_strategies(self._steps)
+        frame.user_turn_strategies = turnkit_strategies(self._telling.steps)
         return frame
 
     # The call -----------------------------------------------------------------------------------------------------
@@ -190,7 +182,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
             if isinstance(processor, LLMAssistantAggregator):
                 processor.add_event_handler("on_assistant_turn_stopped", self._assistant_turn_stopped)
         if self._holding is None:
-            self._telling = self.create_task(self._keep_telling(), "turnkit_telling")
+            self._keeping_on = self.create_task(self._telling.keep_on(), "turnkit_telling")
             self._holding = self.create_task(self._hold(), "turnkit_session")
 
     async def stop(self, frame: EndFrame) -> None:
@@ -214,16 +206,15 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
     async def _end(self) -> None:
         self.session.hang_up()
         self._bot.end()
-        holding, telling = self._holding, self._telling
-        self._holding = self._telling = None
+        holding, keeping_on = self._holding, self._keeping_on
+        self._holding = self._keeping_on = None
         if holding is not None:
             if self._stream is not None and self._stream.closing:
                 await asyncio.wait({holding}, timeout=_ENDING_SECONDS)
             await self.cancel_task(holding)
-        if telling is not None:
-            await self.cancel_task(telling)
-            while self._steps:
-                await self._tell(self._steps.next())
+        if keeping_on is not None:
+            await self.cancel_task(keeping_on)
+            await self._telling.finish()
 
     async def _hold(self) -> None:
         """Hold the conversation; a failure that nothing mends is reported to the pipeline."""
@@ -272,49 +263,51 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
     # From turnkit to Pipecat --------------------------------------------------------------------------------------
 
     def _put(self, signal: Signal) -> None:
-        """Note what Pipecat is to be told; called in the callback that brought the message."""
-        self._steps.put(signal)
-        if self._news is not None and self._steps:
-            if not self._news.done():
-                self._news.set_result(None)
-            self._news = None
+        """Take what turnkit has decided, in the callback that brought the message."""
+        self._telling.put(signal)
         if type(signal) is Commit and signal.trigger != INITIATE:
             self._bot.answer(signal)
 
-    async def _keep_telling(self) -> None:
-        """Tell Pipecat step by step, in order."""
-        loop = asyncio.get_running_loop()
-        while True:
-            while self._steps:
-                await self._tell(self._steps.next())
-            self._news = loop.create_future()
-            await self._news
-
     async def _tell(self, step: Step) -> None:
+        try:
+            await self._tell_pipeline(step)
+        except Exception as error:
+            what = f"{type(step).__name__} could not be told: {type(error).__name__}"
+            await self.push_error(what, error, category=ErrorCategory.UNKNOWN)
+
+    async def _tell_pipeline(self, step: Step) -> None:
         match step:
             case Open(interrupts):
-                await self._arrive()
-                await self.broadcast_frame(UserHasFloorFrame, interrupts=interrupts)
+                await self._telling.arrive()
+                await self._tell_floor(interrupts)
             case Interim(text):
                 now = time_now_iso8601()
                 await self.push_frame(InterimTranscriptionFrame(text, self._user_id, now, self._language(())))
             case Draft(signal, text):
                 language = self._language(signal.languages)
                 await self._push_eager_end_of_turn(text, user_id=self._user_id, language=language, result=signal)
-                self._depart()
+                self._telling.depart()
             case Withdraw():
-                await self._arrive()
+                await self._telling.arrive()
                 await self._cancel_eager_end_of_turn()
             case Answer(signal, text):
                 await self._tell_answer(signal, text)
             case Close():
                 await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)
-                self._depart()
+                self._telling.depart()
             case Backchannel(text):
                 await self.push_frame(UserBackchannelFrame(text, self._user_id, time_now_iso8601()))
             case Interrupt():
-                await self._arrive()
+                await self._telling.arrive()
                 await self.broadcast_interruption()
+
+    async def _tell_floor(self, interrupts: bool) -> None:
+        """Broadcast, but what interrupts goes first and is not kept waiting for its twin."""
+        down = UserHasFloorFrame(interrupts=interrupts)
+        await self.push_frame(down)
+        up = UserHasFloorFrame(interrupts=interrupts)
+        down.broadcast_sibling_id, up.broadcast_sibling_id = up.id, down.id
+        await self.push_frame(up, FrameDirection.UPSTREAM)
 
     async def _tell_answer(self, signal: Commit, text: str) -> None:
         self._clear_eager_end_of_turn()
@@ -323,19 +316,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
         said = TranscriptionFrame(text, self._user_id, time_now_iso8601(), language, result=signal, finalized=True)
         await self.push_frame(said)
         await self.broadcast_frame(ProposedUserStoppedSpeakingFrame)
-        self._depart()
-
-    def _depart(self) -> None:
-        """Data was pushed that no system frame may overtake."""
-        self._arrives_at = asyncio.get_running_loop().time() + _PASSAGE_SECONDS
-
-    async def _arrive(self) -> None:
-        """Wait until what was pushed as data is where it should be; hardly ever is it still on its way."""
-        wait = self._arrives_at - asyncio.get_running_loop().time()
-        if wait > 0:
-            await asyncio.sleep(wait)
-            for _ in range(_PASSAGE_TURNS):
-                await asyncio.sleep(0)
+        self._telling.depart()
 
     def _language(self, detected: tuple[str, ...]) -> Language | None:
         if detected:
@@ -370,8 +351,8 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
                 self._bot.muted = False
 
     def _fail(self) -> None:
-        if self._steps.draft is not None:
-            self.session.discard_draft(self._steps.draft)
+        if self._telling.steps.draft is not None:
+            self.session.discard_draft(self._telling.steps.draft)
         else:
             self._bot.failed()
 

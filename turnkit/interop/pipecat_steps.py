@@ -107,6 +107,11 @@ class Steps:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def first(self) -> Step:
+        """The one to take next."""
+        return self._waiting[0]
+
     def next(self) -> Step:
         """Take the first."""
         return self._waiting.popleft()
