@@ -85,6 +85,10 @@ class Interrupt:
 Step: TypeAlias = Open | Interim | Draft | Withdraw | Answer | Close | Backchannel | Interrupt
 
 
+_INTERRUPTS = Open(interrupts=True)
+_LETS_BE = Open(interrupts=False)
+
+
 class Steps:
     """The steps that are still to be taken.
 
@@ -118,12 +122,14 @@ class Steps:
 
     def put(self, signal: Signal) -> None:
         """Add what follows from a signal; most say nothing to Pipecat."""
+        if type(signal) is TurnStarted:  # the one that has to be quick
+            if signal.overlaps is None:
+                self._open(interrupts=True)
+            return
         match signal:
             case TurnUpdated():
                 self._forget_interim()
                 self._waiting.append(Interim(signal.transcript))
-            case TurnStarted(overlaps=None):
-                self._open(interrupts=True)
             case BargeIn():
                 self._barge_in(signal)
             case Speculate():
@@ -142,11 +148,14 @@ class Steps:
         if self.is_open:
             return
         self.is_open = True
+        if not self._waiting:
+            self._waiting.append(_INTERRUPTS if interrupts else _LETS_BE)
+            return
         words = self._forget_interim()  # what stops the bot goes before them
         if self._waiting and isinstance(self._waiting[-1], Close):
             self._waiting.pop()  # it goes on, as a turn that was lost with its stream does
         else:
-            self._waiting.append(Open(interrupts))
+            self._waiting.append(_INTERRUPTS if interrupts else _LETS_BE)
         if words is not None:
             self._waiting.append(words)
 

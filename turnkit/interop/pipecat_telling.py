@@ -42,11 +42,14 @@ class Telling:
     def put(self, signal: Signal) -> None:
         """Take a signal."""
         self.steps.put(signal)
-        if self._news is not None and self.steps:
-            if type(self.steps.first) is Open and self._may_tell_now():
-                self._tell_now(self.steps.next())
-            if self.steps or self._begun is not None:
-                self._wake()
+        steps, news = self.steps, self._news
+        if news is None or not steps or news.done():
+            return
+        if len(steps) == 1 and type(steps.first) is Open and self._may_tell_now():
+            self._tell_now(steps.next())
+            if self._begun is None:
+                return
+        news.set_result(None)
 
     async def keep_on(self) -> None:
         """Tell, until cancelled."""
@@ -87,13 +90,7 @@ class Telling:
     def _may_tell_now(self) -> bool:
         # Within a task, what it would have to wait for would be waited for by that one.
         assert self._loop is not None
-        return (
-            len(self.steps) == 1
-            and self._arrives_at <= self._loop.time()
-            and self._news is not None
-            and not self._news.done()
-            and asyncio.current_task(self._loop) is None
-        )
+        return self._arrives_at <= self._loop.time() and asyncio.current_task(self._loop) is None
 
     def _tell_now(self, step: Step) -> None:
         """Begin to tell on behalf of the task; usually that is all."""
@@ -110,10 +107,6 @@ class Telling:
         finally:
             _leave_task(self._loop, self._task)
         self._begun = _rest(telling, waited_for)
-
-    def _wake(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
 
 
 @coroutine
