@@ -187,9 +187,10 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
 
     async def stop(self, frame: EndFrame) -> None:
         """Take what Flux still has to say, and end."""
-        if self._stream is not None:
+        if self._stream is not None and self._holding is not None:
             with suppress(TurnkitError):
                 await self._stream.close()
+            await asyncio.wait({self._holding}, timeout=_ENDING_SECONDS)
         await self._end()
         await super().stop(frame)
 
@@ -209,8 +210,6 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
         holding, keeping_on = self._holding, self._keeping_on
         self._holding = self._keeping_on = None
         if holding is not None:
-            if self._stream is not None and self._stream.closing:
-                await asyncio.wait({holding}, timeout=_ENDING_SECONDS)
             await self.cancel_task(holding)
         if keeping_on is not None:
             await self.cancel_task(keeping_on)

@@ -188,7 +188,7 @@ class Steps:
     def _drop(self, signal: TurnDropped) -> None:
         if signal.reason is DropReason.OVERLAP_KEPT:
             self._waiting.append(Backchannel(signal.transcript))
-        elif self.is_open and signal.reason is not DropReason.SUPERSEDED:
+        elif self.is_open and signal.reason not in (DropReason.SUPERSEDED, DropReason.CLOSED):
             self.is_open = False
             self._waiting.append(Close())
 
