@@ -119,8 +119,7 @@ class FakeLLM(LLMService):
         if not isinstance(frame, LLMContextFrame):
             await self.push_frame(frame, direction)
             return
-        asked = [str(message["content"]) for message in frame.context.messages if message["role"] == "user"]
-        run = LLMRun(asyncio.get_running_loop().time(), asked[-1] if asked else "", frame.speculation)
+        run = LLMRun(asyncio.get_running_loop().time(), _unanswered(frame.context), frame.speculation)
         self._call.llm.append(run)
         try:
             await self.push_frame(LLMFullResponseStartFrame())
@@ -133,6 +132,17 @@ class FakeLLM(LLMService):
             await self.push_error("the LLM failed", error)
         finally:
             await self.push_frame(LLMFullResponseEndFrame())
+
+
+def _unanswered(context: LLMContext) -> str:
+    """What the user has said since the bot last spoke."""
+    said: list[str] = []
+    for message in context.messages:
+        if message["role"] == "user":
+            said.append(str(message["content"]))
+        elif message["role"] == "assistant":
+            said.clear()
+    return " ".join(said)
 
 
 class FakeTTS(TTSService):

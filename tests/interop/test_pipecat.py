@@ -127,7 +127,7 @@ async def test_two_turns_at_once_are_both_known_and_the_last_is_answered() -> No
             await link.turn("EndOfTurn", words, turn_index=turn)
 
     call = await talk(flux)
-    assert texts(call) == ["You said For two and that is fine by me."]
+    assert texts(call) == ["You said A table For two and that is fine by me."]
     assert [text for role, text in call.messages if role == "user"] == ["A table", "For two"]
 
 
@@ -159,7 +159,7 @@ async def test_a_barge_in_stops_the_bot() -> None:
     call = await talk(flux, session=session)
     assert texts(call) == [
         "You said Tell me about Friday and that is fine by me. -",
-        "You said No wait and that is fine by me.",
+        "You said Tell me about Friday No wait and that is fine by me.",
     ]
     assert [barge_in.reply for barge_in in heard] == [0]
     assert call.backchannels == []
