@@ -32,8 +32,17 @@ from pipecat.transports.base_output import BaseOutputTransport
 from pipecat.transports.base_transport import TransportParams
 from pipecat.workers.runner import WorkerRunner
 
-from turnkit import BargeIn, Cancel, Commit, FluxOptions, IgnoreBackchannels, ReplyEnded, Session, Speculate
-from turnkit import TurnDropped
+from turnkit import (
+    BargeIn,
+    Cancel,
+    Commit,
+    FluxOptions,
+    IgnoreBackchannels,
+    ReplyEnded,
+    Session,
+    Speculate,
+    TurnDropped,
+)
 from turnkit.interop.pipecat import TurnkitSTTService
 from turnkit.simulator import Script, serve
 

@@ -281,6 +281,7 @@ async def test_turnkits_log_is_pipecats(capsys: pytest.CaptureFixture[str]) -> N
         ({"url": "wss://api.deepgram.com"}, "api_key"),
         ({"options": FluxOptions(encoding="mulaw", sample_rate=8000)}, "linear16"),
         ({"answer_timeout": 0}, "answer_timeout"),
+        ({"session": Session}, "session"),
         ({"connection": {"reconnect_timeout": -1}}, "reconnect_timeout"),
     ],
 )

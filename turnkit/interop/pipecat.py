@@ -136,6 +136,8 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
         connect(options, **self._address)  # nothing is opened, but what cannot work is told here
         if options.encoding != "linear16":
             raise ConfigError(f"options: encoding={options.encoding!r}: Pipecat's audio is 'linear16'")
+        if session is not None and not isinstance(session, Session):
+            raise ConfigError(f"session: must be a Session, which is one call's, not {type(session).__name__}")
         check_seconds("answer_timeout", answer_timeout, zero=False)
         super().__init__(
             enable_eager_end_of_turn=options.eager_eot_threshold is not None,
@@ -258,6 +260,12 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
             if sum(map(len, self._early)) > _EARLY_SECONDS * 2 * self.sample_rate:
                 self._early.popleft()
         yield None
+
+    async def _update_settings(self, delta: Any) -> dict[str, Any]:
+        """Say that nothing follows from it: what can change in mid-call changes by `stream.configure`."""
+        changed: dict[str, Any] = await super()._update_settings(delta)
+        self._warn_unhandled_updated_settings(changed)
+        return changed
 
     # From turnkit to Pipecat --------------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from types import coroutine
@@ -99,13 +98,13 @@ class Telling:
         assert self._context is not None
         telling = self._tell(step)
         # As asyncio's documentation asks of those who run coroutines themselves.
-        _enter_task(self._loop, self._task)
+        asyncio.tasks._enter_task(self._loop, self._task)
         try:
             waited_for = self._context.run(telling.send, None)
         except StopIteration:
             return
         finally:
-            _leave_task(self._loop, self._task)
+            asyncio.tasks._leave_task(self._loop, self._task)
         self._begun = _rest(telling, waited_for)
 
 
