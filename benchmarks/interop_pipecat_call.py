@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from time import process_time
 from typing import Any
@@ -16,6 +16,7 @@ from loguru import logger
 from pipecat.frames.frames import (
     EndFrame,
     Frame,
+    FunctionCallFromLLM,
     InputAudioRawFrame,
     InterruptionFrame,
     LLMContextFrame,
@@ -33,7 +34,7 @@ from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair, LLMUserAggregatorParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from pipecat.services.llm_service import LLMService
+from pipecat.services.llm_service import FunctionCallParams, LLMService
 from pipecat.services.settings import LLMSettings, TTSSettings
 from pipecat.services.stt_service import STTService
 from pipecat.services.tts_service import TTSService
@@ -103,7 +104,8 @@ class FakeLLM(LLMService):
 
     Args:
         call: where its runs are noted.
-        answer: what it says to the last words of the user; it may raise.
+        answer: what it says to what the user has said since the bot spoke, or the tool it calls, as `@name`; it may
+            raise.
         delay: seconds to its first word.
     """
 
@@ -124,7 +126,14 @@ class FakeLLM(LLMService):
         try:
             await self.push_frame(LLMFullResponseStartFrame())
             await asyncio.sleep(self._delay)
-            for word in self._answer(run.asked).split():
+            answer = self._answer(run.asked)
+            if answer.startswith("@"):
+                call = FunctionCallFromLLM(
+                    function_name=answer[1:], tool_call_id=str(run.at), arguments={}, context=frame.context
+                )
+                await self.run_function_calls([call])
+                answer = ""
+            for word in answer.split():
                 await self.push_frame(LLMTextFrame(f"{word} "))
                 await asyncio.sleep(0.01)
             run.finished = True
@@ -212,6 +221,7 @@ class Setting:
         faults: what goes wrong, as the simulator names it.
         greeting: what the bot says first, unasked.
         answer: what the LLM says.
+        tools: the tools of the LLM, by name.
         seconds: how long the user stays after their last word.
         between: processors between the user aggregator and the LLM.
         events: is called with the worker once the call has begun.
@@ -225,6 +235,7 @@ class Setting:
     llm_delay: float = 0.3
     between: Sequence[FrameProcessor] = ()
     user_params: LLMUserAggregatorParams | None = None
+    tools: Mapping[str, Callable[[FunctionCallParams], Awaitable[None]]] = field(default_factory=dict)
     events: Callable[[PipelineWorker], Awaitable[None]] | None = None
 
 
@@ -241,6 +252,8 @@ async def converse(setting: Setting, stt: STTService, seconds: float) -> Call:
     context = LLMContext()
     aggregators = LLMContextAggregatorPair(context, user_params=setting.user_params)
     llm, tts, loudspeaker = FakeLLM(call, setting.answer, setting.llm_delay), FakeTTS(call), Loudspeaker(call)
+    for name, tool in setting.tools.items():
+        llm.register_function(name, tool)
     before = [stt, aggregators.user(), *setting.between, llm]
     processors = [*before, tts, loudspeaker, Watcher(call), aggregators.assistant()]
     params = PipelineParams(audio_in_sample_rate=RATE, audio_out_sample_rate=RATE)
@@ -254,7 +267,7 @@ async def converse(setting: Setting, stt: STTService, seconds: float) -> Call:
     finally:
         caller.cancel()
     call.cpu = process_time() - began
-    call.messages = [(str(message["role"]), str(message["content"])) for message in context.messages]
+    call.messages = [(str(message["role"]), str(message.get("content", ""))) for message in context.messages]
     return call
 
 

@@ -356,6 +356,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
                 self._bot.muted = True
             case UserMuteStoppedFrame():
                 self._bot.muted = False
+                self._telling.close()  # what ended while nobody listened
 
     def _fail(self) -> None:
         if self._telling.steps.draft is not None:

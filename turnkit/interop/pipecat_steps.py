@@ -144,6 +144,11 @@ class Steps:
             case TurnDropped():
                 self._drop(signal)
 
+    def close(self) -> None:
+        """Have a turn that Pipecat may still have open, because it was told of no end, end; unless the user has one."""
+        if not self.is_open:
+            self._waiting.append(Close())
+
     def _open(self, *, interrupts: bool) -> None:
         if self.is_open:
             return

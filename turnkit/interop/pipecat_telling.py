@@ -50,6 +50,12 @@ class Telling:
                 return
         news.set_result(None)
 
+    def close(self) -> None:
+        """Have a turn end that Pipecat was told of no end of."""
+        self.steps.close()
+        if self.steps and self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
     async def keep_on(self) -> None:
         """Tell, until cancelled."""
         self._loop = asyncio.get_running_loop()
