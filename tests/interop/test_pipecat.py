@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from turnkit.trace import read
 
 pytest.importorskip("pipecat", reason="Pipecat has an environment of its own: .ci/interop")
 
-from pipecat.frames.frames import Frame, LLMContextFrame
+from pipecat.frames.frames import Frame, LLMContextFrame, TTSSpeakFrame
+from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
 from benchmarks.interop_pipecat_call import Call, Setting, converse, hold
@@ -177,6 +179,31 @@ async def test_a_greeting_is_the_agents_initiative(protected: bool) -> None:
     call = await talk(flux, Setting("", greeting=greeting), protect_greeting=protected)
     assert texts(call) == [
         greeting if protected else f"{greeting} -",
+        "You said A table for two and that is fine by me.",
+    ]
+
+
+async def test_what_is_said_for_a_protected_initiative_is_heard_to_its_end() -> None:
+    """The session is asked for the floor, and what Pipecat says next is what it was asked for."""
+    session = Session()
+
+    async def say_so(worker: PipelineWorker) -> None:
+        async def later() -> None:
+            await anyio.sleep(0.5)
+            session.initiate(protected=True)
+            await worker.queue_frame(TTSSpeakFrame("This call is recorded for training"))
+
+        saying.append(asyncio.create_task(later()))
+
+    saying: list[asyncio.Task[None]] = []
+
+    async def flux(link: Link) -> None:
+        await anyio.sleep(1.5)
+        await say(link, 0, "A table for two")
+
+    call = await talk(flux, Setting("", events=say_so), session=session)
+    assert texts(call) == [
+        "This call is recorded for training",
         "You said A table for two and that is fine by me.",
     ]
 

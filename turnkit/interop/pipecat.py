@@ -38,7 +38,7 @@ from ..turns.events import (
 )
 from ..wire import FluxOptions
 from .pipecat_speech import BotSpeech
-from .pipecat_steps import INITIATE, Answer, Backchannel, Close, Draft, Interim, Interrupt, Open, Step, Withdraw
+from .pipecat_steps import Answer, Backchannel, Close, Draft, Interim, Interrupt, Open, Step, Withdraw
 from .pipecat_telling import Telling
 
 try:
@@ -272,7 +272,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
     def _put(self, signal: Signal) -> None:
         """Take what turnkit has decided, in the callback that brought the message."""
         self._telling.put(signal)
-        if type(signal) is Commit and signal.trigger != INITIATE:
+        if type(signal) is Commit:
             self._bot.answer(signal)
 
     async def _tell(self, step: Step) -> None:

@@ -9,6 +9,7 @@ from ..errors import LocalProtocolError
 from ..session import Session
 from ..turns.chart import ReplyState
 from ..turns.events import Commit
+from .pipecat_steps import INITIATE
 
 
 class BotSpeech:
@@ -77,12 +78,13 @@ class BotSpeech:
             self._session.playback_finished(reply)  # late, if it was interrupted
 
     def answer(self, commit: Commit) -> None:
-        """An answer was asked for."""
-        self._answered = True
-        self._tool_turn = False
-        if self.muted:
-            self._session.playback_finished(commit.reply)
-            return
+        """An answer was asked for, or the agent has taken the floor of its own accord."""
+        if commit.trigger != INITIATE:
+            self._answered = True
+            self._tool_turn = False
+            if self.muted:
+                self._session.playback_finished(commit.reply)
+                return
         self._start_clock(commit.reply)
 
     def said(self) -> None:
