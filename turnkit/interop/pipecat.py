@@ -351,16 +351,17 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
             case FunctionCallResultFrame() | FunctionCallCancelFrame():
                 self._bot.call_ended(frame.tool_call_id)
             case ErrorFrame() if isinstance(frame.processor, (LLMService, TTSService)):
-                self._fail()
+                self._fail(frame.processor)
             case UserMuteStartedFrame():
                 self._bot.muted = True
             case UserMuteStoppedFrame():
                 self._bot.muted = False
                 self._telling.close()  # what ended while nobody listened
 
-    def _fail(self) -> None:
-        if self._telling.steps.draft is not None:
-            self.session.discard_draft(self._telling.steps.draft)
+    def _fail(self, processor: FrameProcessor) -> None:
+        draft = self._telling.steps.draft
+        if draft is not None and isinstance(processor, LLMService):
+            self.session.discard_draft(draft)
         else:
             self._bot.failed()
 
