@@ -59,7 +59,7 @@ def show(item: Any) -> None:
 
 
 class EchoLLM(llm.LLM):
-    """Your LLM; this one repeats what it was asked last."""
+    """Your LLM; this one repeats what the caller has said since the bot was last heard."""
 
     def __init__(self, delay: float = 0.2) -> None:
         super().__init__()
@@ -72,8 +72,10 @@ class EchoLLM(llm.LLM):
 
 class _Echo(llm.LLMStream):
     async def _run(self) -> None:
-        messages = [item for item in self._chat_ctx.items if item.type == "message" and item.role == "user"]
-        asked = (messages[-1].text_content or "") if messages else ""
+        asked = ""
+        for item in self._chat_ctx.items:
+            if item.type == "message" and item.role != "system":
+                asked = f"{asked} {item.text_content}".strip() if item.role == "user" else ""
         self._llm.asked.append(asked)
         await asyncio.sleep(self._llm.delay)
         delta = llm.ChoiceDelta(role="assistant", content=f"Very well, you said: {asked} Shall I book that for you?")
@@ -84,9 +86,7 @@ class SilentTTS(tts.TTS):
     """Your TTS; of this one each word takes 0.3 s, and is written where its sound would be."""
 
     def __init__(self) -> None:
-        super().__init__(
-            capabilities=tts.TTSCapabilities(streaming=True), sample_rate=RATE, num_channels=1
-        )
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=RATE, num_channels=1)
 
     def synthesize(self, text: str, **_: Any) -> Any:
         raise NotImplementedError("it streams")
@@ -116,11 +116,11 @@ class Microphone(io.AudioInput):
         super().__init__(label="microphone")
         self.ended = asyncio.Event()
         self._left = round(seconds / 0.02)
-        self._next = 0.0
+        self._next: float | None = None
 
     async def __anext__(self) -> rtc.AudioFrame:
         loop = asyncio.get_running_loop()
-        self._next = max(self._next, loop.time() - 1.0) + 0.02 if self._next else loop.time()
+        self._next = loop.time() if self._next is None else self._next + 0.02
         await asyncio.sleep(self._next - loop.time())
         self._left -= 1
         if self._left < 0:
