@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import anyio
@@ -12,12 +13,13 @@ from tests.support.examples import EXAMPLES, load
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_its_docstring_says_what_it_shows_and_how_to_run_it(path: Path) -> None:
-    """In at most eight lines, with the command; and a test in this folder runs it."""
-    module = load(path.stem)
-    assert module.__doc__ is not None
-    assert len(module.__doc__.strip().splitlines()) <= 8
-    assert f"python examples/{path.name}" in module.__doc__
-    tests = [test.read_text() for test in Path(__file__).parent.glob("test_*.py")]
+    """In at most eight lines, with the command; and a test runs it."""
+    # Not loaded: what it needs may not be installed here.
+    said = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert said is not None
+    assert len(said.splitlines()) <= 8
+    assert f"python examples/{path.name}" in said
+    tests = [test.read_text("utf-8") for test in Path(__file__).parents[1].rglob("test_*.py")]
     assert any(f'load("{path.stem}")' in text for text in tests)
 
 

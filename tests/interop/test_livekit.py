@@ -25,7 +25,7 @@ from turnkit.testing import virtual_time
 
 pytest.importorskip("livekit.agents", reason="LiveKit Agents is tested in an environment of its own: .ci/interop")
 
-from tests.support.livekit_call import Listener, hold  # noqa: E402
+from tests.support.livekit_call import Listener, hold
 
 pytestmark = pytest.mark.anyio
 

@@ -48,6 +48,7 @@ class LivekitCall:
         interims: the words of the user that LiveKit was shown.
         errors: what was logged as an error.
         reason: why LiveKit closed the session; None before.
+        speaks: whether the agent has been heard.
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,8 @@ class LivekitCall:
         self.interims: list[str] = []
         self.errors: list[str] = []
         self.reason: Any = None
+        self.speaks = asyncio.Event()
+        self.loudspeaker.on("playback_started", lambda _: self.speaks.set())
 
     def of(self, kind: type) -> list[Any]:
         """The signals of a kind."""

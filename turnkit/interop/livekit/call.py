@@ -76,17 +76,19 @@ class Call:
         self._offset = offset
         self._running = False
         self._tasks: set[asyncio.Task[None]] = set()
-        # The open turn, whether LiveKit knows of it, and whether it may have a draft for it.
+        # The open turn, whether LiveKit knows of it, and the draft that it was asked for.
         self._turn: int | None = None
         self._words = ""
-        self._told = self._drafted = False
+        self._told = False
+        self._draft: int | None = None
         # The words of turns that LiveKit has been given, as far as they may still be unanswered.
         self._given: tuple[str, ...] = ()
+        self._turns: list[stt.SpeechEvent] = []  # that are over, and that LiveKit would not take now
         self._in_history = True  # whether what was given last has become a message there
         # The reply that has the floor, the speech of LiveKit's that it is, and what was heard of it.
         self._reply: int | None = None
         self._speech: SpeechHandle | None = None
-        self._speeches: list[SpeechHandle] = []
+        self._done = _entering(self._speech_done)
         self._heard = ""
         self._error: BaseException | None = None
         self._protected = self._initiating = self._paused = False
@@ -164,7 +166,7 @@ class Call:
         self._turn, self._told = None, False
 
     def _speculate(self, signal: Speculate) -> None:
-        self._drafted = True
+        self._draft = signal.reply
         self._emit(_PREFLIGHT, self._asked(signal), signal.confidence, signal.words, signal.languages)
 
     def _commit(self, signal: Commit) -> None:
@@ -175,34 +177,33 @@ class Call:
         asked = self._asked(signal)
         self._given = (*signal.unanswered, signal.transcript)
         told, self._turn, self._told = self._told and signal.turn is not None, None, False
-        drafted, self._drafted = self._drafted, False
+        drafted, self._draft = self._draft is not None, None
         if not asked:
             # The host's initiative; or an answer is due to words that LiveKit has already, or is just taking in.
             if self._in_history:
                 self._agent.generate_reply()
+                self._expect_answer()
             return
         self._in_history = False
-        events = [] if told else [self._event(_START)]
+        if not told:
+            self._turns.append(self._event(_START))
         if drafted and not signal.speculative:
-            events.append(self._event(_INTERIM, asked))  # by which LiveKit drops its draft
-        events.append(self._event(_FINAL, asked, 1.0, signal.words, signal.languages))
-        events.append(self._event(_END))
-        self._send_when_taken(events)
+            self._turns.append(self._event(_INTERIM, asked))  # by which LiveKit drops its draft
+        self._turns.append(self._event(_FINAL, asked, 1.0, signal.words, signal.languages))
+        self._turns.append(self._event(_END))
+        self._send_turns()
 
-    def _send_when_taken(self, events: list[stt.SpeechEvent]) -> None:
-        """Send the end of a turn; LiveKit throws it away while it says what must not be interrupted, so not then."""
+    def _send_turns(self, _: object = None) -> None:
+        """Send the turns that are over; LiveKit throws away those that end over what must not be interrupted."""
         speech = self._agent.current_speech
         if speech is None or speech.allow_interruptions or speech.interrupted:
+            events, self._turns = self._turns, []
             for event in events:
                 self._send(event)
-        elif speech.done():  # it is about to see that
-            asyncio.get_running_loop().call_soon(self._send_if_running, events)
-        else:
-            speech.add_done_callback(lambda _: self._send_if_running(events))
-
-    def _send_if_running(self, events: list[stt.SpeechEvent]) -> None:
-        if self._running:
-            self._send_when_taken(events)
+        elif self._running and speech.done():  # LiveKit is about to see that
+            asyncio.get_running_loop().call_soon(self._send_turns)
+        elif self._running:
+            speech.add_done_callback(self._send_turns)
 
     def _cancel(self, signal: Cancel) -> None:
         if signal.reply == self._reply:
@@ -210,8 +211,8 @@ class Call:
             if signal.reason is not CancelReason.CLOSED:
                 self._interrupt()
                 self._tell()
-        elif self._drafted and signal.reason not in _SEEN_FROM_WORDS:
-            self._drafted = False
+        elif signal.reply == self._draft and signal.reason not in _SEEN_FROM_WORDS:
+            self._draft = None
             if self._agent.current_speech is None and signal.reason is not CancelReason.CLOSED:
                 self._interrupt()  # there is nothing to interrupt but the draft
 
@@ -247,12 +248,7 @@ class Call:
     # LiveKit speaks -----------------------------------------------------------------------------------------------
 
     def _speech_created(self, event: Any) -> None:
-        self._watch(event.speech_handle)
-
-    def _watch(self, speech: SpeechHandle) -> None:
-        if speech not in self._speeches:
-            self._speeches.append(speech)
-            speech.add_done_callback(_entering(self._speech_done))
+        event.speech_handle.add_done_callback(self._done)
 
     def _agent_state_changed(self, event: Any) -> None:
         if event.new_state == "speaking" and self._running:
@@ -263,19 +259,21 @@ class Call:
         speech = self._agent.current_speech
         if speech is None or speech is self._speech:
             return
-        self._watch(speech)
-        if self._reply is None:
+        speech.add_done_callback(self._done)  # it may be older than the stream
+        reply = self._reply
+        if reply is None:
+            protected = not speech.allow_interruptions
             self._initiating = True
             try:
-                self._session.initiate(protected=not speech.allow_interruptions)
+                reply = self._session.initiate(protected=protected)
             finally:
                 self._initiating = False
-            if self._reply is None:
+            if reply is None:
                 return  # while the user speaks: nobody has asked turnkit, and it interrupts nothing
-            self._protected = not speech.allow_interruptions
+            self._protected = protected
         self._speech, self._cut = speech, None
         self._protect()
-        self._session.playback_started(self._reply)
+        self._session.playback_started(reply)
 
     def _protect(self) -> None:
         if self._reply is not None and self._speech is not None:
@@ -297,33 +295,28 @@ class Call:
     def _speech_done(self, speech: SpeechHandle) -> None:
         if not self._running:
             return
-        if self._agent.current_speech is speech:  # LiveKit takes no turn until it has seen that itself
-            asyncio.get_running_loop().call_soon(_entering(self._speech_done), speech)
+        if (
+            self._agent.current_speech is speech
+        ):  # not over for LiveKit, which takes no turn until it has seen that itself
+            asyncio.get_running_loop().call_soon(self._done, speech)
             return
-        if speech in self._speeches:
-            self._speeches.remove(speech)
         if self._speech is None or speech is self._speech:
             self._error = speech.exception() or self._error
+        if self._speech is None or speech is self._speech:
+            self._unpause()  # the next one is not to begin paused
         if speech is not self._speech or self._reply is None:
-            self._unpause_if_silent()
             return
-        self._unpause()
         if speech.interrupted:
-            self._interrupted_elsewhere()
-        elif not any(other.scheduled for other in self._speeches):
+            self._interrupted_elsewhere(self._reply)
+        else:
             self._finish()
 
-    def _unpause_if_silent(self) -> None:
-        """What was paused is over; LiveKit's next speech is not to begin paused."""
-        if self._speech is None:
-            self._unpause()
-
-    def _interrupted_elsewhere(self) -> None:
+    def _interrupted_elsewhere(self, reply: int) -> None:
         """The host or LiveKit itself has stopped what turnkit believes to be heard."""
         if self._protected:
             self._protected = False
-            self._session.protect(self._reply or 0, False)
-        self._cut, self._reply, self._speech = self._reply, None, None
+            self._session.protect(reply, False)
+        self._cut, self._reply, self._speech = reply, None, None
         self._session.interrupt()
 
     def _finish(self) -> None:
@@ -334,7 +327,12 @@ class Call:
             self._tell()  # a turn that overlapped is an ordinary one now
 
     def _user_state_changed(self, event: Any) -> None:
-        if event.new_state == "listening" and self._reply is not None and self._speech is None and self._running:
+        if event.new_state == "listening" and self._running:
+            self._expect_answer()
+
+    def _expect_answer(self) -> None:
+        """LiveKit has the turn of the reply that is to be heard."""
+        if self._reply is not None and self._speech is None:
             task = asyncio.create_task(self._free_the_floor(self._reply))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -374,16 +372,17 @@ class Call:
     ) -> stt.SpeechEvent:
         if kind in (_START, _END):
             return stt.SpeechEvent(type=kind)
-        timed = [word for word in words if word.start is not None and word.end is not None]
+        timed = [
+            TimedString(word.word, start_time=self._offset + word.start, end_time=self._offset + word.end)
+            for word in words
+            if word.start is not None and word.end is not None
+        ]
         data = stt.SpeechData(
             language=LanguageCode(languages[0] if languages else self._language),
             text=text,
             confidence=confidence,
-            start_time=self._offset + timed[0].start if timed else 0.0,
-            end_time=self._offset + timed[-1].end if timed else 0.0,
-            words=[
-                TimedString(word.word, start_time=self._offset + word.start, end_time=self._offset + word.end)
-                for word in timed
-            ],
+            start_time=timed[0].start_time if timed else 0.0,
+            end_time=timed[-1].end_time if timed else 0.0,
+            words=timed,
         )
         return stt.SpeechEvent(type=kind, alternatives=[data])
