@@ -37,7 +37,7 @@ class Bot(Agent):
 
 
 async def main() -> None:
-    script = Script.parse(CALLER, seed=1)
+    script = Script.parse(CALLER, seed=5)
     async with serve(script) as flux:
         listener = livekit.STT(
             FluxOptions(eager_eot_threshold=0.4), url=flux.url, session=lambda: Session(barge_in=IgnoreBackchannels())
@@ -55,7 +55,7 @@ async def main() -> None:
 def show(item: Any) -> None:
     if item.type == "message":
         who = "caller" if item.role == "user" else "bot"
-        print(f"{who}: {item.text_content}", "(interrupted)" if item.interrupted else "")
+        print(f"{who}: {item.text_content}{' (interrupted)' if item.interrupted else ''}")
 
 
 class EchoLLM(llm.LLM):

@@ -41,7 +41,7 @@ class Silent(Listener):
         raise StopResponse
 
 
-class Failing(bot.EchoLLM):  # type: ignore[name-defined, misc]
+class Failing(bot.EchoLLM):  # type: ignore[name-defined]
     """An LLM that fails a number of times, then answers."""
 
     def __init__(self, failures: int) -> None:
@@ -55,7 +55,7 @@ class Failing(bot.EchoLLM):  # type: ignore[name-defined, misc]
         return super().chat(**given)
 
 
-class FailingStream(bot._Echo):  # type: ignore[name-defined, misc]
+class FailingStream(bot._Echo):  # type: ignore[name-defined]
     async def _run(self) -> None:
         raise APIConnectionError("no LLM today", retryable=False)
 

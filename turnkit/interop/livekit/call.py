@@ -295,19 +295,17 @@ class Call:
     def _speech_done(self, speech: SpeechHandle) -> None:
         if not self._running:
             return
-        if (
-            self._agent.current_speech is speech
-        ):  # not over for LiveKit, which takes no turn until it has seen that itself
+        if self._agent.current_speech is speech:  # LiveKit takes no turn until it has seen that itself
             asyncio.get_running_loop().call_soon(self._done, speech)
             return
-        if self._speech is None or speech is self._speech:
+        mine, reply = self._speech, self._reply
+        if mine is None or mine is speech:
             self._error = speech.exception() or self._error
-        if self._speech is None or speech is self._speech:
             self._unpause()  # the next one is not to begin paused
-        if speech is not self._speech or self._reply is None:
+        if mine is None or mine is not speech or reply is None:
             return
-        if speech.interrupted:
-            self._interrupted_elsewhere(self._reply)
+        if mine.interrupted:
+            self._interrupted_elsewhere(reply)
         else:
             self._finish()
 
