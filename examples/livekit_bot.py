@@ -22,7 +22,7 @@ from turnkit.simulator import Script, serve
 CALLER = """
     1.0   I'd like a table (0.9) for two, please.     # a draft in the pause, and it comes to nothing
     +1.5  Mm-hm.                                      # over the bot, which goes on
-    +1.5  Sorry, make that three.                     # over the bot, which stops
+    +2.0  Sorry, make that three.                     # over the bot, which stops
 """
 RATE = 16000
 WORD_BYTES = 9600  # 0.3 s
@@ -61,9 +61,10 @@ def show(item: Any) -> None:
 class EchoLLM(llm.LLM):
     """Your LLM; this one repeats what the caller has said since the bot was last heard."""
 
-    def __init__(self, delay: float = 0.2) -> None:
+    def __init__(self, delay: float = 0.2, more: str = "") -> None:
         super().__init__()
         self.delay = delay
+        self.more = more
         self.asked: list[str] = []
 
     def chat(self, *, chat_ctx: llm.ChatContext, tools: Any = None, conn_options: Any = None, **_: Any) -> Any:
@@ -78,7 +79,9 @@ class _Echo(llm.LLMStream):
                 asked = f"{asked} {item.text_content}".strip() if item.role == "user" else ""
         self._llm.asked.append(asked)
         await asyncio.sleep(self._llm.delay)
-        delta = llm.ChoiceDelta(role="assistant", content=f"Very well, you said: {asked} Shall I book that for you?")
+        delta = llm.ChoiceDelta(
+            role="assistant", content=f"Very well, you said: {asked} Shall I book that for you?{self._llm.more}"
+        )
         self._event_ch.send_nowait(llm.ChatChunk(id="echo", delta=delta))
 
 

@@ -182,3 +182,20 @@ async def test_flux_refuses() -> None:
     assert call.user == []
     assert str(call.reason) == "CloseReason.ERROR"
     assert any("401" in error for error in call.errors)
+
+
+async def test_livekits_keyterms_are_flux_s() -> None:
+    """Those of its session at once, beside those of the options; later ones in mid-stream."""
+    seen: list[tuple[str, ...]] = []
+
+    async def change(call: LivekitCall) -> None:
+        await call.speaks.wait()
+        for keyterms in (["Smith"], ["Smith", "Jones"]):
+            call.stt._update_session_keyterms(keyterms)
+            await asyncio.sleep(1.0)
+            assert call.stt.flux is not None
+            seen.append(call.stt.flux.options.keyterm)
+
+    call = await hold(ASKED, meanwhile=change)
+    assert call.errors == []
+    assert seen == [("Smith",), ("Smith", "Jones")]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 from livekit import rtc
 from livekit.agents import (
     DEFAULT_API_CONNECT_OPTIONS,
@@ -22,10 +23,12 @@ from ...errors import ConfigError, FluxError, LocalProtocolError, TurnkitError
 from ...flux import FluxStream, connect
 from ...logs import logger
 from ...session import Session
-from ...wire import FluxOptions
+from ...wire import Configure, FluxOptions
 from .call import Call
 
 _USAGE_SECONDS = 5.0  # as often as LiveKit's own plugins report it
+_PIECE_SECONDS = 0.08  # in which audio leaves for Flux in any case
+_MOST_KEYTERMS = 100
 _DEFAULTS = FluxOptions()
 
 
@@ -94,12 +97,13 @@ class STT(stt.STT):
             raise ConfigError(f"encoding={options.encoding!r}: must be 'linear16', which is what LiveKit gives")
         super().__init__(
             capabilities=stt.STTCapabilities(
-                streaming=True, interim_results=True, aligned_transcript="word", offline_recognize=False
+                streaming=True, interim_results=True, aligned_transcript="word", offline_recognize=False, keyterms=True
             )
         )
         self._options = options
         self._connection = connection
         self._make_session = session
+        self._keyterms = options.keyterm
         self._agent_session: AgentSession[Any] | None = None
         self._open: list[_Stream] = []
 
@@ -117,6 +121,11 @@ class STT(stt.STT):
     def session(self) -> Session | None:
         """The turnkit session of the stream that is open; None while none is."""
         return self._open[-1].session if self._open else None
+
+    @property
+    def flux(self) -> FluxStream | None:
+        """The connection to Flux of the stream that is open, for `configure`; None while none is."""
+        return self._open[-1].flux if self._open else None
 
     def attach(self, agent_session: AgentSession[Any]) -> None:
         """Say whose speech-to-text this is; only needed where a wrapper stands between the two.
@@ -159,7 +168,9 @@ class STT(stt.STT):
         stream.session = session
         self._open.append(stream)
         try:
-            async with connect(self._options, **self._connection) as flux:
+            options = msgspec.structs.replace(self._options, keyterm=self._keyterms)
+            async with connect(options, **self._connection) as flux:
+                stream.flux = flux
                 language = self._options.language_hint[0] if self._options.language_hint else "en"
                 call = Call(session, agent_session, send, language, stream.start_time_offset)
                 sending = asyncio.create_task(stream.forward_audio(flux))
@@ -177,6 +188,12 @@ class STT(stt.STT):
         finally:
             self._open.remove(stream)
 
+    def _update_session_keyterms(self, keyterms: list[str]) -> None:
+        """LiveKit's own: the words that its session expects, beside those of the options."""
+        self._keyterms = tuple(dict.fromkeys((*self._options.keyterm, *keyterms)))[:_MOST_KEYTERMS]
+        for stream in self._open:
+            stream.expect(self._keyterms)
+
     async def _recognize_impl(self, buffer: Any, *, language: Any = NOT_GIVEN, conn_options: Any) -> stt.SpeechEvent:
         raise NotImplementedError("Flux hears streams only: use stream()")
 
@@ -187,8 +204,12 @@ class _Stream(stt.RecognizeStream):
     def __init__(self, owner: STT, agent_session: AgentSession[Any], conn_options: APIConnectOptions) -> None:
         # Before anything of the base, which starts to run at once.
         self.session: Session | None = None
+        self.flux: FluxStream | None = None
+        self._configuring: asyncio.Task[None] | None = None
         self._owner = owner
         self._agent_session = agent_session
+        self._bytes_per_second = 2 * (owner._options.sample_rate or 16000)
+        self._piece = round(_PIECE_SECONDS * self._bytes_per_second)
         super().__init__(stt=owner, conn_options=conn_options, sample_rate=owner._options.sample_rate)
 
     async def _run(self) -> None:
@@ -196,7 +217,7 @@ class _Stream(stt.RecognizeStream):
 
     async def forward_audio(self, flux: FluxStream) -> None:
         """Send what LiveKit pushes until there is no more; what becomes of the stream, its reader tells."""
-        seconds = 0.0
+        seconds, waiting = 0.0, bytearray()
         try:
             async for frame in self._input_ch:
                 if not isinstance(frame, rtc.AudioFrame):
@@ -204,15 +225,31 @@ class _Stream(stt.RecognizeStream):
                 if frame.num_channels != 1:
                     logger().error("livekit_audio_not_mono", channels=frame.num_channels)
                     break
-                await flux.send_audio(frame.data.cast("B"))
-                seconds += frame.duration
+                waiting += frame.data.cast("B")
+                if len(waiting) < self._piece:
+                    continue
+                await flux.send_audio(waiting)
+                seconds += len(waiting) / self._bytes_per_second
+                waiting = bytearray()
                 if seconds >= _USAGE_SECONDS:
                     self._report_usage(seconds)
                     seconds = 0.0
+            await flux.send_audio(waiting)
             self._report_usage(seconds)
             await flux.close()
         except TurnkitError as error:
             logger().debug("livekit_audio_not_sent", error=type(error).__name__)
+
+    def expect(self, keyterms: tuple[str, ...]) -> None:
+        """Have Flux expect these words from now on."""
+        if self.flux is not None:
+            self._configuring = asyncio.create_task(self._configure(self.flux, keyterms))
+
+    async def _configure(self, flux: FluxStream, keyterms: tuple[str, ...]) -> None:
+        try:
+            await flux.configure(Configure(keyterms=keyterms))
+        except TurnkitError as error:
+            logger().warning("livekit_keyterms_not_set", error=type(error).__name__)
 
     def _report_usage(self, seconds: float) -> None:
         usage = stt.RecognitionUsage(audio_duration=seconds)
