@@ -151,6 +151,10 @@ class Loudspeaker(io.AudioOutput):
         return " ".join(self._audio[at : at + WORD_BYTES].rstrip(b"\0").decode() for at in words)
 
     @property
+    def silent(self) -> bool:
+        return self._since is None
+
+    @property
     def position(self) -> float:
         since = 0.0 if self._since is None else asyncio.get_running_loop().time() - self._since
         return min(self._played + since, len(self._audio) / (RATE * 2))
