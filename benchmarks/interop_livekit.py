@@ -178,7 +178,7 @@ async def hold(side: Side, url: str, call: Situation, seconds: float, llm: Any =
             own = deepgram.STTv2(
                 api_key="none", base_url=f"{url}/v2/listen", eager_eot_threshold=EAGER, http_session=http
             )
-            turns = {"turn_detection": "stt", "endpointing": {"min_delay": 0.0}}
+            turns: Any = {"turn_detection": "stt", "endpointing": {"min_delay": 0.0}}
             agent_session: Any = AgentSession(
                 stt=own,
                 vad=None,

@@ -58,7 +58,7 @@ def show(item: Any) -> None:
         print(f"{who}: {item.text_content}{' (interrupted)' if item.interrupted else ''}")
 
 
-class EchoLLM(llm.LLM):
+class EchoLLM(llm.LLM[Any]):
     """Your LLM; this one repeats what the caller has said since the bot was last heard."""
 
     def __init__(self, delay: float = 0.2, more: str = "") -> None:
@@ -73,19 +73,20 @@ class EchoLLM(llm.LLM):
 
 class _Echo(llm.LLMStream):
     async def _run(self) -> None:
+        echo: Any = self._llm
         asked = ""
         for item in self._chat_ctx.items:
             if item.type == "message" and item.role != "system":
                 asked = f"{asked} {item.text_content}".strip() if item.role == "user" else ""
-        self._llm.asked.append(asked)
-        await asyncio.sleep(self._llm.delay)
+        echo.asked.append(asked)
+        await asyncio.sleep(echo.delay)
         delta = llm.ChoiceDelta(
-            role="assistant", content=f"Very well, you said: {asked} Shall I book that for you?{self._llm.more}"
+            role="assistant", content=f"Very well, you said: {asked} Shall I book that for you?{echo.more}"
         )
         self._event_ch.send_nowait(llm.ChatChunk(id="echo", delta=delta))
 
 
-class SilentTTS(tts.TTS):
+class SilentTTS(tts.TTS[Any]):
     """Your TTS; of this one each word takes 0.3 s, and is written where its sound would be."""
 
     def __init__(self) -> None:

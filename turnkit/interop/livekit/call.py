@@ -371,7 +371,7 @@ class Call:
         if kind in (_START, _END):
             return stt.SpeechEvent(type=kind)
         timed = [
-            TimedString(word.word, start_time=self._offset + word.start, end_time=self._offset + word.end)
+            (word.word, self._offset + word.start, self._offset + word.end)
             for word in words
             if word.start is not None and word.end is not None
         ]
@@ -379,8 +379,8 @@ class Call:
             language=LanguageCode(languages[0] if languages else self._language),
             text=text,
             confidence=confidence,
-            start_time=timed[0].start_time if timed else 0.0,
-            end_time=timed[-1].end_time if timed else 0.0,
-            words=timed,
+            start_time=timed[0][1] if timed else 0.0,
+            end_time=timed[-1][2] if timed else 0.0,
+            words=[TimedString(word, start_time=start, end_time=end) for word, start, end in timed],
         )
         return stt.SpeechEvent(type=kind, alternatives=[data])

@@ -68,7 +68,7 @@ def turn_handling(*, aec_warmup_duration: float | None = None, preemptive_tts: b
     }
 
 
-class STT(stt.STT):
+class STT(stt.STT[Any]):
     """LiveKit's speech-to-text, by turnkit: Flux's words, and turnkit's decisions about turns and interruptions.
 
     One for each `AgentSession`, which it gets to know as that starts. LiveKit may build its stream anew within a call;
@@ -208,9 +208,10 @@ class _Stream(stt.RecognizeStream):
         self._configuring: asyncio.Task[None] | None = None
         self._owner = owner
         self._agent_session = agent_session
-        self._bytes_per_second = 2 * (owner._options.sample_rate or 16000)
+        rate = owner._options.sample_rate or 16000
+        self._bytes_per_second = 2 * rate
         self._piece = round(_PIECE_SECONDS * self._bytes_per_second)
-        super().__init__(stt=owner, conn_options=conn_options, sample_rate=owner._options.sample_rate)
+        super().__init__(stt=owner, conn_options=conn_options, sample_rate=rate)
 
     async def _run(self) -> None:
         await self._owner._converse(self, self._agent_session, self._event_ch.send_nowait)
