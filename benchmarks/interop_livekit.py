@@ -49,9 +49,13 @@ WARM_UP_SECONDS = 1.0
 bot: Any = None  # the example's LLM, voice, microphone and loudspeaker
 
 
-def answer(text: str) -> str:
+LONGER = " Or later in the evening, when there is music, and dancing on the terrace, until midnight."
+"""What the LLM adds where something is to happen over the answer."""
+
+
+def answer(text: str, more: str = "") -> str:
     """What the made-up LLM says to it."""
-    return f"Very well, you said: {text} Shall I book that for you?"
+    return f"Very well, you said: {text} Shall I book that for you?{more}"
 
 
 @dataclass
@@ -105,7 +109,7 @@ def all_said(call: Heard) -> str:
 
 def undisturbed(call: Heard) -> str:
     """What is wrong where nothing should stop the first answer."""
-    return "" if call.heard[:1] == [answer(TABLE)] and call.user[:1] == [TABLE] else f"heard {call.heard[:1]}"
+    return "" if call.heard[:1] == [answer(TABLE, LONGER)] and call.user == [TABLE] else f"heard {call.heard}"
 
 
 def greeted(call: Heard) -> str:
@@ -126,6 +130,7 @@ class Situation:
         faults: of the simulated Flux.
         session: makes turnkit's session.
         greeting: that the agent begins with.
+        more: that the LLM adds to each answer.
         after: seconds that the call goes on for after the last word.
     """
 
@@ -135,6 +140,7 @@ class Situation:
     faults: tuple[str, ...] = ()
     session: Callable[[], Session] = Session
     greeting: str = ""
+    more: str = ""
     after: float = 7.0
 
 
@@ -149,17 +155,20 @@ SITUATIONS = (
     ),
     Situation(
         "mm-hm over the bot",
-        f"1.0  {TABLE}\n+2.2  Mm-hm.",
+        f"1.0  {TABLE}\n+4.0  Mm-hm.",
         undisturbed,
         session=lambda: Session(barge_in=IgnoreBackchannels()),
+        more=LONGER,
+        after=10.0,
     ),
     Situation(
         "false interruption (noise)",
         f"1.0  {TABLE}",
         undisturbed,
-        ("false_start:0.8@5.5s",),
+        ("false_start:0.8@8.0s",),
         session=lambda: Session(barge_in=HoldThenDecide()),
-        after=11.0,
+        more=LONGER,
+        after=15.0,
     ),
     Situation("words over a protected greeting", f"1.0  {TABLE}", greeted, greeting=GREETING, after=10.0),
 )
@@ -168,11 +177,11 @@ SITUATIONS = (
 # Calls ------------------------------------------------------------------------------------------------------------
 
 
-async def hold(side: Side, url: str, call: Situation, seconds: float, llm: Any = None) -> Heard:
+async def hold(side: Side, url: str, call: Situation, seconds: float, delay: float = 0.2) -> Heard:
     """Hold a call on one side or the other; all else is the same."""
     heard = Heard()
     async with AsyncExitStack() as stack:
-        common: dict[str, Any] = {"llm": llm or bot.EchoLLM(), "tts": bot.SilentTTS()}
+        common: dict[str, Any] = {"llm": bot.EchoLLM(delay, call.more), "tts": bot.SilentTTS()}
         if side == "livekit":
             http = await stack.enter_async_context(aiohttp.ClientSession())
             own = deepgram.STTv2(
@@ -301,8 +310,7 @@ def before(owner: Any, name: str, do: Callable[..., None], when: Callable[[Any],
 
 async def measured(side: Side, url: str, seconds: float) -> None:
     """A call of overlaps: the agent talks on and on, and the caller stops it each time."""
-    llm = bot.EchoLLM(0.05, " And so on." * 30)
-    await hold(side, url, Situation("overlaps", "", once), seconds, llm)
+    await hold(side, url, Situation("overlaps", "", once, more=" And so on." * 30), seconds, 0.05)
 
 
 def overlaps(turns: int) -> Script:

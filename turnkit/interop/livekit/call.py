@@ -85,14 +85,13 @@ class Call:
         self._given: tuple[str, ...] = ()
         self._turns: list[stt.SpeechEvent] = []  # that are over, and that LiveKit would not take now
         self._in_history = True  # whether what was given last has become a message there
-        # The reply that has the floor, the speech of LiveKit's that it is, and what was heard of it.
+        # The reply that has the floor, and the speech of LiveKit's that it is.
         self._reply: int | None = None
         self._speech: SpeechHandle | None = None
         self._done = _entering(self._speech_done)
-        self._heard = ""
         self._error: BaseException | None = None
         self._protected = self._initiating = self._paused = False
-        self._cut: int | None = None  # the reply that was interrupted last, as long as no other is heard
+        self._heard: dict[SpeechHandle, tuple[int, str]] = {}  # of speeches not over: their reply, and what was heard
         self._handlers: dict[Any, Callable[[Any], None]] = {
             "speech_created": _entering(self._speech_created),
             "agent_state_changed": _entering(self._agent_state_changed),
@@ -170,7 +169,7 @@ class Call:
         self._emit(_PREFLIGHT, self._asked(signal), signal.confidence, signal.words, signal.languages)
 
     def _commit(self, signal: Commit) -> None:
-        self._reply, self._speech, self._heard, self._error = signal.reply, None, "", None
+        self._reply, self._speech, self._error = signal.reply, None, None
         self._protected = False
         if self._initiating:
             return
@@ -219,7 +218,7 @@ class Call:
     def _barge_in(self, signal: BargeIn) -> None:
         if signal.reply == self._reply:
             self._interrupt()
-            self._cut, self._reply, self._speech = signal.reply, None, None
+            self._reply = self._speech = None
         if signal.turn is not None and signal.turn == self._turn:
             self._words = signal.transcript
             self._tell()
@@ -271,7 +270,8 @@ class Call:
             if reply is None:
                 return  # while the user speaks: nobody has asked turnkit, and it interrupts nothing
             self._protected = protected
-        self._speech, self._cut = speech, None
+        self._speech = speech
+        self._heard[speech] = (reply, "")
         self._protect()
         self._session.playback_started(reply)
 
@@ -283,14 +283,20 @@ class Call:
                 self._session.protect(self._reply, protected)
 
     def _item_added(self, event: Any) -> None:
-        role, text = getattr(event.item, "role", None), getattr(event.item, "text_content", None)
+        role = getattr(event.item, "role", None)
         if role == "user":
             self._in_history = True
-        elif role == "assistant" and text and self._running:
-            reply = self._reply if self._speech is not None else self._cut
-            if reply is not None:
-                self._heard = f"{self._heard} {text}".strip()
-                self._session.playback_advanced(reply, self._heard)
+        elif role == "assistant":
+            # Whose it is, it knows by then.
+            asyncio.get_running_loop().call_soon(_entering(self._was_heard), event.item)
+
+    def _was_heard(self, item: Any) -> None:
+        """What LiveKit says was heard; also of a speech that turnkit has interrupted."""
+        for speech, (reply, heard) in self._heard.items():
+            if self._running and item.text_content and any(item is other for other in speech.chat_items):
+                self._heard[speech] = (reply, f"{heard} {item.text_content}".strip())
+                self._session.playback_advanced(*self._heard[speech])
+                return
 
     def _speech_done(self, speech: SpeechHandle) -> None:
         if not self._running:
@@ -298,6 +304,7 @@ class Call:
         if self._agent.current_speech is speech:  # LiveKit takes no turn until it has seen that itself
             asyncio.get_running_loop().call_soon(self._done, speech)
             return
+        self._heard.pop(speech, None)
         mine, reply = self._speech, self._reply
         if mine is None or mine is speech:
             self._error = speech.exception() or self._error
@@ -314,7 +321,7 @@ class Call:
         if self._protected:
             self._protected = False
             self._session.protect(reply, False)
-        self._cut, self._reply, self._speech = reply, None, None
+        self._reply = self._speech = None
         self._session.interrupt()
 
     def _finish(self) -> None:
