@@ -63,7 +63,7 @@ class History:
         self._messages: list[Message] = []
         self._replies: dict[int, Said] = {}  # of those that are not over
         self._owed = 0  # where the words begin that have no audible answer yet
-        # The reply that was over last, what stands of it, and where the history ended then.
+        # The reply that was over last and not cancelled, what stands of it, and where the history ended then.
         self._last: tuple[int, Message | None, int] = (-1, None, 0)
 
     def messages(self) -> list[Message]:
@@ -130,13 +130,14 @@ class History:
             self._messages.append(said.heard)
             self._owed = len(self._messages)
 
-    def reply_over(self, reply: int) -> None:
-        """Nothing more of `reply` will be heard."""
+    def reply_over(self, reply: int, *, cancelled: bool) -> None:
+        """Nothing more of `reply` will be heard; or, `cancelled`, nothing ever was."""
         said = self._replies.pop(reply, None)
-        self._last = (reply, None if said is None else said.heard, len(self._messages))
+        if not cancelled:
+            self._last = (reply, None if said is None else said.heard, len(self._messages))
 
     def agent_was_heard(self, reply: int, heard: str) -> None:
-        """Of `reply`, the last to be over, `heard` was heard in all; it stands where it would, had that been known."""
+        """Of `reply`, the last to end, `heard` was heard in all; it stands where it would, had that been known."""
         over, message, place = self._last
         if over != reply:
             return

@@ -278,7 +278,7 @@ class Replies:
         if outcome is not Outcome.FINISHED and running.scope is not None:
             running.scope.cancel()
             running.gate.close()
-        self.history.reply_over(reply.id)
+        self.history.reply_over(reply.id, cancelled=outcome is Outcome.CANCELLED)
         ended = ReplyEnded(
             reply.turn,
             reply.id,

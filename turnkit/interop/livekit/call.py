@@ -83,6 +83,7 @@ class Call:
         self._draft: int | None = None
         # The words of turns that LiveKit has been given, as far as they may still be unanswered.
         self._given: tuple[str, ...] = ()
+        self._unended = 0  # ends of turns that LiveKit has yet to see
         self._turns: list[stt.SpeechEvent] = []  # that are over, and that LiveKit would not take now
         self._in_history = True  # whether what was given last has become a message there
         # The reply that has the floor, and the speech of LiveKit's that it is.
@@ -198,7 +199,7 @@ class Call:
         if speech is None or speech.allow_interruptions or speech.interrupted:
             events, self._turns = self._turns, []
             for event in events:
-                self._send(event)
+                self._give(event)
         elif self._running and speech.done():  # LiveKit is about to see that
             asyncio.get_running_loop().call_soon(self._send_turns)
         elif self._running:
@@ -333,7 +334,9 @@ class Call:
 
     def _user_state_changed(self, event: Any) -> None:
         if event.new_state == "listening" and self._running:
-            self._expect_answer()
+            self._unended = max(self._unended - 1, 0)
+            if not self._unended:
+                self._expect_answer()
 
     def _expect_answer(self) -> None:
         """LiveKit has the turn of the reply that is to be heard."""
@@ -365,7 +368,11 @@ class Call:
         return " ".join(filter(None, (*missing, signal.transcript)))
 
     def _emit(self, kind: stt.SpeechEventType, *said: Any) -> None:
-        self._send(self._event(kind, *said))
+        self._give(self._event(kind, *said))
+
+    def _give(self, event: stt.SpeechEvent) -> None:
+        self._unended += event.type is _END
+        self._send(event)
 
     def _event(
         self,
