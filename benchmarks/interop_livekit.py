@@ -141,7 +141,7 @@ class Situation:
     session: Callable[[], Session] = Session
     greeting: str = ""
     more: str = ""
-    after: float = 7.0
+    after: float = 13.0
 
 
 SITUATIONS = (
@@ -159,7 +159,7 @@ SITUATIONS = (
         undisturbed,
         session=lambda: Session(barge_in=IgnoreBackchannels()),
         more=LONGER,
-        after=10.0,
+        after=14.0,
     ),
     Situation(
         "false interruption (noise)",
@@ -170,7 +170,7 @@ SITUATIONS = (
         more=LONGER,
         after=15.0,
     ),
-    Situation("words over a protected greeting", f"1.0  {TABLE}", greeted, greeting=GREETING, after=10.0),
+    Situation("words over a protected greeting", f"1.0  {TABLE}", greeted, greeting=GREETING),
 )
 
 

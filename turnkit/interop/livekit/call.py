@@ -89,6 +89,7 @@ class Call:
         # The reply that has the floor, and the speech of LiveKit's that it is.
         self._reply: int | None = None
         self._speech: SpeechHandle | None = None
+        self._speeches: set[SpeechHandle] = set()  # that are not over
         self._done = _entering(self._speech_done)
         self._error: BaseException | None = None
         self._protected = self._initiating = self._paused = False
@@ -179,10 +180,12 @@ class Call:
         told, self._turn, self._told = self._told and signal.turn is not None, None, False
         drafted, self._draft = self._draft is not None, None
         if not asked:
-            # The host's initiative; or an answer is due to words that LiveKit has already, or is just taking in.
-            if self._in_history:
+            # The host's initiative; or an answer is due to words that LiveKit has, or is just taking in, or is about to
+            # answer: a speech that it makes after a turn has begun waits for its end.
+            due = any(speech.scheduled and not speech.interrupted for speech in self._speeches)
+            if self._in_history and not due:
                 self._agent.generate_reply()
-                self._expect_answer()
+            self._expect_answer()
             return
         self._in_history = False
         if not told:
@@ -248,6 +251,7 @@ class Call:
     # LiveKit speaks -----------------------------------------------------------------------------------------------
 
     def _speech_created(self, event: Any) -> None:
+        self._speeches.add(event.speech_handle)
         event.speech_handle.add_done_callback(self._done)
 
     def _agent_state_changed(self, event: Any) -> None:
@@ -273,6 +277,7 @@ class Call:
             self._protected = protected
         self._speech = speech
         self._heard[speech] = (reply, "")
+        self._unpause()  # of one that is not over yet, but was interrupted
         self._protect()
         self._session.playback_started(reply)
 
@@ -305,6 +310,7 @@ class Call:
         if self._agent.current_speech is speech:  # LiveKit takes no turn until it has seen that itself
             asyncio.get_running_loop().call_soon(self._done, speech)
             return
+        self._speeches.discard(speech)
         self._heard.pop(speech, None)
         mine, reply = self._speech, self._reply
         if mine is None or mine is speech:
@@ -335,12 +341,11 @@ class Call:
     def _user_state_changed(self, event: Any) -> None:
         if event.new_state == "listening" and self._running:
             self._unended = max(self._unended - 1, 0)
-            if not self._unended:
-                self._expect_answer()
+            self._expect_answer()
 
     def _expect_answer(self) -> None:
-        """LiveKit has the turn of the reply that is to be heard."""
-        if self._reply is not None and self._speech is None:
+        """See that the floor is free if nothing comes of the reply that is to be heard, once LiveKit has its turn."""
+        if self._reply is not None and self._speech is None and not self._unended:
             task = asyncio.create_task(self._free_the_floor(self._reply))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
