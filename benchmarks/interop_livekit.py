@@ -37,12 +37,12 @@ from .peer import ROOT
 
 Side: TypeAlias = Literal["livekit", "turnkit", "turnkit over websockets"]
 EAGER = 0.4
-SEEDS = (5, 7, 9, 10, 12, 15, 18, 19)
+SEEDS = (5, 7, 10, 12, 15, 18, 19, 22)
 """By which the simulator hears an eager end in the pause of `PAUSED`, and takes it back."""
 TABLE = "I'd like a table for two, please."
 PAUSED = "1.0  I'd like a table (0.9) for two, please."
 GREETING = "Welcome to our house. This call is recorded for training purposes, thank you."
-AT_ONCE = 4  # calls
+AT_ONCE = 8  # calls
 BUDGET_US = 50.0
 WARM_UP_SECONDS = 1.0
 
