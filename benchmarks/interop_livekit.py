@@ -109,7 +109,7 @@ def all_said(call: Heard) -> str:
 
 def undisturbed(call: Heard) -> str:
     """What is wrong where nothing should stop the first answer."""
-    return "" if call.heard[:1] == [answer(TABLE, LONGER)] and call.user == [TABLE] else f"heard {call.heard}"
+    return "" if call.heard == [answer(TABLE, LONGER)] else f"heard {call.heard}"
 
 
 def greeted(call: Heard) -> str:
