@@ -27,9 +27,9 @@ def client_connections() -> list[Any]:
     else:
         transports = (picows.WSTransport,)
         kinds.append(importlib.import_module("turnkit.flux.picows_socket").PicowsSocket)
-    found = gc.get_objects()
+    found: list[Any] = gc.get_objects()
     connections = [one for one in found if isinstance(one, tuple(kinds))]
-    return connections + [one for one in found if isinstance(one, transports) and one.is_client_side]
+    return connections + [one for one in found if type(one) in transports and one.is_client_side]
 
 
 async def test_the_headers_of_the_opening_are_let_go() -> None:
