@@ -19,7 +19,8 @@ const REPORT_SECONDS = 0.05; // between two reports of what has been heard
 const FADE_SECONDS = 0.004; // a sound that is cut off, or taken up again, must not click
 const CROSSINGS = 16; // zero crossings of the filter on each side
 const LONGEST_BACKLOG = 10; // seconds of the microphone that may wait for the network
-const BUTTON_WAIT = 300; // ms after which a context that does not run is taken to wait for a click
+const CLICK_WAIT = 1000; // ms after which a context that does not run is taken to wait for a click
+const SOUND_WAIT = 10000; // ms after which one that may run is taken to have no loudspeaker
 
 // The audio thread --------------------------------------------------------------------------------------------------
 
@@ -228,7 +229,7 @@ const WORDS = {
   finished: "The call was ended at the other side.",
   page_left: "The page was left.",
   insecure_page: "A page may use the microphone only over https, or on this machine itself.",
-  no_sound: "The sound of this browser does not work for pages like this.",
+  no_sound: "This browser has no sound to give: no loudspeaker, or none that works.",
   microphone_refused: "The microphone was not allowed. Allow it beside the page's address, and call again.",
   no_microphone: "No microphone was found. Plug one in, and call again.",
   microphone_busy: "The microphone cannot be opened. Another program may be using it.",
@@ -256,6 +257,11 @@ const CLOSE_CODES = {
   1012: "finished",
   1013: "busy",
 };
+
+/** Whether the promise is fulfilled within so many ms. */
+function within(ms, promise) {
+  return Promise.race([promise.then(() => true), new Promise((resolve) => setTimeout(resolve, ms, false))]);
+}
 
 /** An end of the call, thrown to whoever was still starting it. */
 class Ended extends Error {
@@ -394,13 +400,12 @@ export class TurnkitCall {
   /** Let the context run; where it may not before a click, wait for one. */
   async #run(context) {
     const running = context.resume();
-    const asked = setTimeout(() => {
-      if (this.#state === "ended" || context.state === "running") return;
+    if (!(await within(CLICK_WAIT, running)) && !navigator.userActivation?.hasBeenActive) {
       this.#notice("needs_click");
-      for (const event of ["pointerup", "keydown"]) addEventListener(event, () => context.resume(), { once: true });
-    }, BUTTON_WAIT);
-    await running;
-    clearTimeout(asked);
+      await this.#unlessOver(new Promise((resolve) => addEventListener("click", resolve, { once: true })));
+      context.resume().catch(() => {}); // the first one tells what became of it
+    }
+    if (!(await within(SOUND_WAIT, running))) throw new Ended("no_sound");
   }
 
   #connect() {
