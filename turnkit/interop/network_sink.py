@@ -51,6 +51,9 @@ class NetworkSink(AudioSink):
 
     Raises:
         ConfigError: for a setting that cannot work.
+
+    Attributes:
+        reply: the reply that began last; None before the first.
     """
 
     def __init__(
@@ -76,7 +79,8 @@ class NetworkSink(AudioSink):
         self._send_timeout = check_seconds("send_timeout", send_timeout, zero=False)
         self._changed: anyio.Event | None = None  # what the writer waits for
         self._room: anyio.Event | None = None  # what `play` waits for
-        self._reply = 0  # counts on with each that begins, or is cleared
+        self._taken = 0  # counts on with each reply that begins, or is cleared
+        self.reply: int | None = None
         self._closed = False
         self._clock: Callable[[], float] | None = None
 
@@ -85,7 +89,8 @@ class NetworkSink(AudioSink):
     def begin(self, reply: int) -> None:
         """Start at 0, with nothing queued and not paused."""
         self._playback.begin(self._now())
-        self._reply += 1
+        self.reply = reply
+        self._taken += 1
         self._make_room()
         self._change()
 
@@ -98,13 +103,13 @@ class NetworkSink(AudioSink):
         """
         if len(audio) % self._width:
             raise LocalProtocolError(f"play(): {len(audio)} bytes are no whole samples of {self._width} bytes each")
-        reply = self._reply
-        while self._playback.unsent >= _MOST_UNSENT and reply == self._reply and not self._closed:
+        taken = self._taken
+        while self._playback.unsent >= _MOST_UNSENT and taken == self._taken and not self._closed:
             self._room = self._room or anyio.Event()
             await self._room.wait()
         if self._closed:
             raise ConnectionFailed("play(): the peer is gone")
-        if reply == self._reply:
+        if taken == self._taken:
             self._playback.queue(audio)
             self._change()
 
@@ -125,7 +130,7 @@ class NetworkSink(AudioSink):
     def clear(self) -> None:
         """Have the peer fall silent at once; nothing more is taken in until the next reply begins."""
         self._playback.clear(self._now())
-        self._reply += 1
+        self._taken += 1
         self._make_room()
         self._change()
 
