@@ -158,7 +158,7 @@ async def main(port: int = 8000) -> None:
 
         async def talk(websocket: ServerConnection) -> None:
             options = FluxOptions(eager_eot_threshold=0.4)
-            await browser.call(websocket, begin, sample_rate=VOICE_RATE, options=options, **flux)
+            await browser.hold_call(websocket, begin, sample_rate=VOICE_RATE, options=options, **flux)
 
         server = await stack.enter_async_context(serve_pages(talk, "127.0.0.1", port, process_request=page))
         port = next(iter(server.sockets)).getsockname()[1]

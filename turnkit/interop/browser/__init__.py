@@ -7,7 +7,7 @@
     @app.websocket("/call")
     async def talk(websocket: WebSocket) -> None:
         await websocket.accept()
-        await browser.call(websocket, make_session, sample_rate=24000, api_key=key)
+        await browser.hold_call(websocket, make_session, sample_rate=24000, api_key=key)
 
 The page takes the script as a module, and begins a call in a click:
 
@@ -15,7 +15,7 @@ The page takes the script as a module, and begins a call in a click:
     const call = new TurnkitCall("/call");
     button.onclick = () => call.start();
 
-- `call`: holds one call over a websocket of any framework; `Call`: what its session is made with.
+- `hold_call`: holds one call over a websocket of any framework; `Call`: what its session is made with.
 - `script`: the text of `turnkit.js`, for your own server to serve.
 """
 
@@ -24,9 +24,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from .calling import Call, call
+from .calling import Call, hold_call
 
-__all__ = ["Call", "call", "script"]
+__all__ = ["Call", "hold_call", "script"]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`call`: one call with a page, from its websocket's opening to its end."""
+"""`hold_call`: one call with a page, from its websocket's opening to its end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import anyio
 import msgspec
 
+from ...checks import check_seconds
 from ...errors import ConfigError, ConnectionFailed, LocalProtocolError, RemoteProtocolError, TurnkitError
 from ...flux import connect
 from ...logs import logger
@@ -17,7 +18,7 @@ from ...session import Session
 from ...speaking import TTS, Speak, speaker
 from ...turns.events import BargeIn, Hold, Resume
 from ...wire import FluxOptions
-from ..network_sink import NetworkSink
+from ..network_sink import Frame, NetworkSink
 from ..websocket import Websocket, adapted
 from .frames import MICROPHONE_RATE, Message, PageDialect, Played, message, read
 
@@ -100,13 +101,14 @@ class Call:
                 logger().error("page_message_failed", error=type(error).__name__, personal_message=str(error))
 
 
-async def call(
+async def hold_call(
     websocket: Any,
     make_session: MakeSession,
     *,
     sample_rate: int = 16000,
     options: FluxOptions | None = None,
     connect: Connect = connect,
+    message_timeout: float = 30.0,
     lead: float = 1.0,
     **flux: Any,
 ) -> None:
@@ -121,6 +123,8 @@ async def call(
         sample_rate: of the audio that your TTS gives, in Hz. Default 16000.
         options: those of Flux, save the audio, which is linear16 at 16 kHz. Default `FluxOptions()`.
         connect: opens the connection to Flux. Default `turnkit.connect`.
+        message_timeout: seconds without a frame after which the page is gone, though the websocket is open: its
+            microphone is never silent, muted or not. Default 30.
         lead: seconds of audio sent ahead of what was heard, see `NetworkSink`. Default 1.
         flux: what else `connect` takes, such as `api_key`.
 
@@ -130,8 +134,9 @@ async def call(
     """
     if options is not None and not isinstance(options, FluxOptions):
         raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
+    check_seconds("message_timeout", message_timeout, zero=False)
     audio = msgspec.structs.replace(options or FluxOptions(), encoding="linear16", sample_rate=MICROPHONE_RATE)
-    line = _Line(adapted(websocket), Call(sample_rate, lead))
+    line = _Line(adapted(websocket), Call(sample_rate, lead), message_timeout)
     try:
         await line.hold(make_session, lambda: connect(audio, **flux))
     except BaseException as error:
@@ -144,8 +149,9 @@ async def call(
 class _Line:
     """The websocket of a call: one task reads it, one writes to it, while the session runs."""
 
-    def __init__(self, websocket: Websocket, call: Call) -> None:
+    def __init__(self, websocket: Websocket, call: Call, message_timeout: float) -> None:
         self._websocket = websocket
+        self._message_timeout = message_timeout
         self._call = call
         self.code = _ENDED
 
@@ -168,7 +174,7 @@ class _Line:
     def _silence_at_once(self, session: Session) -> None:
         """What stops or holds a reply reaches the sink in the very step that decides it, not when `speak` ends."""
         sink = self._call.sink
-        session.on(BargeIn, lambda signal: sink.clear())
+        session.on(BargeIn, lambda signal: sink.clear() if signal.reply == sink.reply else None)
         session.on(Hold, lambda signal: sink.pause())
         session.on(Resume, lambda signal: sink.resume())
 
@@ -191,7 +197,7 @@ class _Line:
 
     async def _read(self, session: Session) -> None:
         try:
-            while (frame := await self._websocket.receive()) is not None:
+            while (frame := await self._next()) is not None:
                 told = read(frame)
                 if isinstance(told, bytes):
                     await self._hear(told)
@@ -203,6 +209,12 @@ class _Line:
         session.hang_up()
         while await self._websocket.receive() is not None:
             pass  # what nobody reads would hold up the closing
+
+    async def _next(self) -> Frame | None:
+        """The next frame; None if the page is gone."""
+        with anyio.move_on_after(self._message_timeout):
+            return await self._websocket.receive()
+        return None
 
     async def _hear(self, audio: bytes) -> None:
         try:
