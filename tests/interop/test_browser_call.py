@@ -222,7 +222,7 @@ async def test_a_call_that_cannot_begin() -> None:
     assert page.code == 1011
     for settings in ({"options": "fast"}, {"message_timeout": 0}, {"sample_rate": 0}, {"lead": 0.01}):
         with pytest.raises(ConfigError):
-            await browser.hold_call(FakePage(), PageBot().make_session, **settings)  # type: ignore[arg-type]
+            await browser.hold_call(FakePage(), PageBot().make_session, **settings)
     with pytest.raises(ConfigError, match="websocket: object is no websocket"):
         await browser.hold_call(object(), PageBot().make_session)
 

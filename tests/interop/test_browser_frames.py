@@ -44,7 +44,7 @@ def test_what_the_page_tells() -> None:
 
 def test_what_the_page_never_sends_is_not_quoted() -> None:
     """The error says what is wrong with it, and none of it: it may be what somebody said."""
-    with pytest.raises(RemoteProtocolError, match="^the page sent a text that is none of its frames$") as raised:
+    with pytest.raises(RemoteProtocolError, match=r"^the page sent a text that is none of its frames$") as raised:
         read('{"type": "secret"}')
     assert raised.value.__cause__ is None
     with pytest.raises(RemoteProtocolError, match="3 bytes of sound; samples have 2"):
