@@ -32,9 +32,9 @@ from turnkit.speaking import Playback
 
 CALLER = """
     1.5   Hello there! Are you open (0.8) on Sundays?    # in the pause, a draft that comes to nothing
-    +4.0  Mm-hm.                                         # over the bot, which goes on
+    +3.0  Mm-hm.                                         # over the bot, which goes on
     +2.6  Sorry, and what about holidays?                # over the bot, which stops
-    +6.5  Wonderful, thank you. Goodbye!
+    +5.0  Wonderful, thank you. Goodbye!
 """
 ANSWERS = {
     "goodbye": "You are welcome. Goodbye!",
