@@ -87,7 +87,7 @@ class _Bot:
     def __init__(self, count: int) -> None:
         self.words: list[float] = []
         self.stops: list[float] = []
-        self._script = Script.parse("1.0 Hello.\n" + f"+{_GAP} Stop.\n" * count)
+        self._script = Script.parse("1.0 Hello.\n" + f"+{_GAP} Stop.\n" * 2 * count)
 
     async def talk(self, websocket: ServerConnection) -> None:
         def make_session(call: interop_browser.Call) -> Session:
@@ -138,7 +138,7 @@ def _hold(page: Page, bot: _Bot, count: int) -> Measured:
     eventually(lambda: page.ask("Boolean(window.begin)"))
     offset, uncertainty = _offset(page)
     assert page.ask("begin()", clicked=True)
-    ends = monotonic() + 30 + count * (_GAP + 2)
+    ends = monotonic() + 60 + 3 * count * _GAP
     while len(bot.stops) < count:
         assert monotonic() < ends, f"{len(bot.stops)} interruptions of {count}"
         sleep(0.2)

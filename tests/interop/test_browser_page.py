@@ -5,19 +5,14 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator
-from contextlib import suppress
-from math import pi, sin
 from pathlib import Path
 from time import sleep
-from typing import Any
 
 import pytest
-from anyio.from_thread import BlockingPortal
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
 
 from tests.support.browser import Page, browser, needs_browser
-from tests.support.served_page import MICROPHONE_HZ, eventually, microphone_flags, pitch, served
+from tests.support.page_server import PageServer, begin, page_server, tone
+from tests.support.served_page import MICROPHONE_HZ, eventually, microphone_flags, pitch
 
 pytestmark = needs_browser
 
@@ -42,53 +37,9 @@ RESAMPLED = """([from, to, hz]) => {
 }"""
 
 
-class Server:
-    """The other end of the page's calls, one at a time."""
-
-    def __init__(self) -> None:
-        self.audio: list[bytes] = []
-        self.told: list[dict[str, Any]] = []
-        self.socket: ServerConnection | None = None
-        self.left: int | None = None
-        self.portal: BlockingPortal | None = None
-        self.url = ""
-
-    async def talk(self, socket: ServerConnection) -> None:
-        self.audio, self.told, self.socket, self.left = [], [], socket, None
-        with suppress(ConnectionClosed):
-            async for message in socket:
-                if isinstance(message, bytes):
-                    self.audio.append(message)
-                else:
-                    self.told.append(json.loads(message))
-        self.left = socket.close_code
-
-    def send(self, *frames: Any) -> None:
-        """Send frames: bytes and text as they are, anything else as JSON."""
-        assert self.portal is not None
-        assert self.socket is not None
-        for frame in frames:
-            self.portal.call(self.socket.send, frame if isinstance(frame, (bytes, str)) else json.dumps(frame))
-
-    def close(self, code: int) -> None:
-        assert self.portal is not None
-        assert self.socket is not None
-        self.portal.call(self.socket.close, code)
-
-    def abort(self) -> None:
-        assert self.portal is not None
-        assert self.socket is not None
-        self.portal.call(self.socket.transport.abort)
-
-    @property
-    def played(self) -> list[float]:
-        return [frame["played"] for frame in self.told if frame["type"] == "played"]
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    with served(server.talk) as (server.url, server.portal):
+def server() -> Iterator[PageServer]:
+    with page_server() as server:
         yield server
 
 
@@ -100,7 +51,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(chromium: Page, server: Server) -> Page:
+def page(chromium: Page, server: PageServer) -> Page:
     """The page, opened anew."""
     chromium.open(server.url)
     eventually(lambda: chromium.ask("Boolean(window.begin)"))
@@ -108,15 +59,7 @@ def page(chromium: Page, server: Server) -> Page:
     return chromium
 
 
-def tone(rate: int, seconds: float, hz: float = 440.0) -> bytes:
-    return array("h", (round(8000 * sin(2 * pi * hz * i / rate)) for i in range(round(rate * seconds)))).tobytes()
-
-
-def begin(epoch: int, rate: int = 24000) -> dict[str, Any]:
-    return {"type": "begin", "epoch": epoch, "rate": rate}
-
-
-def test_the_microphone_goes_up(page: Page, server: Server) -> None:
+def test_the_microphone_goes_up(page: Page, server: PageServer) -> None:
     """As 16 kHz linear16 in frames of 20 ms, in real time, at the pitch that it has; silence while it is muted."""
     assert page.ask("begin()", clicked=True) is True
     eventually(lambda: len(server.audio) >= 80)
@@ -135,7 +78,7 @@ def test_the_microphone_goes_up(page: Page, server: Server) -> None:
     assert page.complaints == []
 
 
-def test_the_voice_is_heard_and_what_was_heard_is_told(page: Page, server: Server) -> None:
+def test_the_voice_is_heard_and_what_was_heard_is_told(page: Page, server: PageServer) -> None:
     """To the last sample, never more than was sent, in steps of about 50 ms; paused it stands, cleared it is over."""
     page.ask("begin()", clicked=True)
     server.send(begin(1), tone(24000, 1.0))
@@ -186,7 +129,7 @@ def test_rates_are_changed_well(page: Page) -> None:
         assert strength < 0.01
 
 
-def test_a_microphone_of_another_rate_has_a_context_of_its_own(page: Page, server: Server) -> None:
+def test_a_microphone_of_another_rate_has_a_context_of_its_own(page: Page, server: PageServer) -> None:
     """As in Firefox, where the loudspeaker's context refuses it."""
     page.ask("""(() => {
       const create = AudioContext.prototype.createMediaStreamSource;
@@ -202,7 +145,7 @@ def test_a_microphone_of_another_rate_has_a_context_of_its_own(page: Page, serve
     assert page.complaints == []
 
 
-def test_without_a_click_it_waits_for_one(page: Page, server: Server) -> None:
+def test_without_a_click_it_waits_for_one(page: Page, server: PageServer) -> None:
     """It says so, and goes on with the next click, wherever it is."""
     page.ask("void begin()")
     eventually(lambda: page.ask("codes('notice')") == ["needs_click"])
@@ -264,7 +207,7 @@ def test_a_page_that_may_have_no_microphone(page: Page) -> None:
     [(1000, "finished"), (1001, "finished"), (1011, "server_failed"), (1013, "busy"), (4000, "connection_lost"),
      ("abort", "connection_lost")],
 )  # fmt: skip
-def test_the_server_ends_it(page: Page, server: Server, how: int | str, code: str) -> None:
+def test_the_server_ends_it(page: Page, server: PageServer, how: int | str, code: str) -> None:
     """In each way with its own words, once; what the page does after that does no harm."""
     page.ask("begin()", clicked=True)
     server.send(begin(1), tone(24000, 5.0))
@@ -287,14 +230,14 @@ def test_nobody_answers(page: Page) -> None:
     assert page.ask("codes('ended')") == ["no_answer", "no_answer"]
 
 
-def test_a_network_that_takes_nothing(page: Page, server: Server) -> None:
+def test_a_network_that_takes_nothing(page: Page, server: PageServer) -> None:
     """The microphone is not piled up for ever."""
     page.ask("begin()", clicked=True)
     page.ask("void Object.defineProperty(WebSocket.prototype, 'bufferedAmount', { get: () => 400_000 })")
     eventually(lambda: page.ask("codes('ended')") == ["network_stalled"])
 
 
-def test_a_microphone_that_is_unplugged(page: Page, server: Server) -> None:
+def test_a_microphone_that_is_unplugged(page: Page, server: PageServer) -> None:
     """Another one is looked for, and the call goes on; where there is none it ends, and says why."""
     page.ask("""(() => {
       const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -311,7 +254,7 @@ def test_a_microphone_that_is_unplugged(page: Page, server: Server) -> None:
     eventually(lambda: page.ask("codes('ended')") == ["no_microphone"])
 
 
-def test_what_the_system_does_is_told(page: Page, server: Server) -> None:
+def test_what_the_system_does_is_told(page: Page, server: PageServer) -> None:
     """A page hidden, a microphone taken away, a sound stopped: a notice each, and the call goes on."""
     page.ask("""(() => {
       const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -333,7 +276,7 @@ def test_what_the_system_does_is_told(page: Page, server: Server) -> None:
     page.ask("call.hangUp()")
 
 
-def test_leaving_the_page_hangs_up(page: Page, server: Server) -> None:
+def test_leaving_the_page_hangs_up(page: Page, server: PageServer) -> None:
     """The server knows at once."""
     page.ask("begin()", clicked=True)
     eventually(lambda: server.audio)

@@ -10,14 +10,15 @@
    Down: linear16 of the reply begun last; {type: "begin", epoch, rate}, "clear", "pause", "resume"; {type: "message", data}.
 
    This one file is the page's module and, loaded a second time into the audio thread, both of its worklets. Microphone
-   and loudspeaker share one AudioContext at the device's own rate: Firefox refuses a microphone in a context of another
-   rate, and cancels the echo only of what sounds in the context that the microphone is in. Rates are changed here. */
+   and loudspeaker share one AudioContext at the device's own rate, and rates are changed here: Firefox cancels the echo
+   only of what sounds at that rate, and older ones take no microphone into a context of another. */
 
 const MICROPHONE_RATE = 16000; // Hz, of what goes up
 const FRAME = 320; // samples that go up at a time: 20 ms
 const REPORT_SECONDS = 0.05; // between two reports of what has been heard
 const FADE_SECONDS = 0.004; // a sound that is cut off, or taken up again, must not click
 const CROSSINGS = 16; // zero crossings of the filter on each side
+const LONGEST_LATENCY = 1; // seconds from here to the ear that a browser is believed
 const LONGEST_BACKLOG = 10; // seconds of the microphone that may wait for the network
 const CLICK_WAIT = 1000; // ms after which a context that does not run is taken to wait for a click
 const SOUND_WAIT = 10000; // ms after which one that may run is taken to have no loudspeaker
@@ -488,7 +489,7 @@ export class TurnkitCall {
     else if (["clear", "pause", "resume"].includes(frame?.type)) this.#voice?.port.postMessage(frame);
     else if (frame?.type === "begin" && Number.isInteger(frame.rate) && frame.rate > 0) {
       const latency = this.#context.outputLatency || this.#context.baseLatency || 0;
-      this.#voice?.port.postMessage({ ...frame, latency });
+      this.#voice?.port.postMessage({ ...frame, latency: Math.max(0, Math.min(latency, LONGEST_LATENCY)) });
     } else this.#notice("unreadable");
   }
 
