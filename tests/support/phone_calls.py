@@ -15,6 +15,7 @@ from turnkit.interop.telephone import Call, CallEnd
 from turnkit.session import Reply, Session
 from turnkit.speaking import Sound
 from turnkit.testing import FakePhone
+from turnkit.turns.events import Commit, ReplyEnded
 from turnkit.wire import FluxOptions
 
 WORD = 0.25  # seconds
@@ -32,7 +33,7 @@ class ScriptedFlux:
         self.audio = bytearray()
         self.options: FluxOptions | None = None
         self.closed = False
-        self._steps = steps
+        self.steps = steps
         self._delay = delay
 
     @asynccontextmanager
@@ -45,7 +46,7 @@ class ScriptedFlux:
             self.closed = True
 
     def __aiter__(self) -> AsyncIterator[object]:
-        return script(*self._steps, 1e6)
+        return script(*self.steps, 1e6)
 
     async def send_audio(self, audio: bytes) -> None:
         if self.closed:
@@ -70,8 +71,6 @@ class PhoneBot:
         self.call: Call | None = None
 
     def make_session(self, call: Call) -> Session:
-        from turnkit.turns.events import Commit, ReplyEnded
-
         self.call = call
         session = Session(respond=self.respond, speak=call.speaker(mulaw_voice), **self.settings)
         session.on(ReplyEnded, lambda end: self.ends.append((end.outcome.value, end.heard)))
@@ -102,7 +101,5 @@ async def on_the_phone(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(phone.call)
             tasks.start_soon(act)
-            ends.append(
-                await SERVICES[service](phone.websocket, bot.make_session, connect=flux.connect, **settings)
-            )
+            ends.append(await SERVICES[service](phone.websocket, bot.make_session, connect=flux.connect, **settings))
     return ends[0]

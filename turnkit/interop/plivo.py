@@ -33,25 +33,22 @@ async def hold_call(websocket: Any, make_session: Callable[[Call], Any], **setti
 class PlivoLine(MarkedLine):
     """How Plivo's audio streaming speaks."""
 
-    def __init__(self) -> None:
-        self._stream = ""
-
     def audio(self, epoch: int, audio: bytes, until: float) -> Iterable[Frame]:
         """The audio, and a checkpoint behind it."""
         media = {"contentType": "audio/x-mulaw", "sampleRate": SAMPLE_RATE, "payload": payload(audio)}
         yield message("playAudio", media=media)
-        yield message("checkpoint", streamId=self._stream, name=mark(epoch, until))
+        yield message("checkpoint", streamId=self.stream, name=mark(epoch, until))
 
     def clear(self, epoch: int) -> Iterable[Frame]:
         """The command."""
-        return (message("clearAudio", streamId=self._stream),)
+        return (message("clearAudio", streamId=self.stream),)
 
     def start(self, message: dict[str, Any], start: dict[str, Any]) -> Started:
         """What Plivo says of a call."""
         check_audio_is("audio/x-mulaw", start.get("mediaFormat", {}), "sampleRate")
-        self._stream = str(start["streamId"])
+        self.stream = str(start["streamId"])
         headers = message.get("extra_headers")
-        return Started(self._stream, str(start["callId"]), {"extra_headers": headers} if headers else {})
+        return Started(self.stream, str(start["callId"]), {"extra_headers": headers} if headers else {})
 
     def returned(self, message: dict[str, Any]) -> LineEvent | None:
         """Where a checkpoint has come to. That the call is over may be told by the closing of the websocket alone."""

@@ -69,7 +69,12 @@ class MarkedLine(Line):
     """What the services have in common: they send audio and keys, give marks back, and cannot pause.
 
     Of each there is `audio`, `clear`, `start` for the message with which a call begins, and `returned` for a mark.
+
+    Attributes:
+        stream: the name of the stream, once the call has begun.
     """
+
+    stream = ""
 
     def begin(self, epoch: int) -> Iterable[Frame]:
         """Nothing: the name of each mark has its epoch."""
@@ -94,7 +99,9 @@ class MarkedLine(Line):
                 digit = message["dtmf"]["digit"]
                 return Key(digit) if isinstance(digit, str) and len(digit) == 1 and digit in _DIGITS else None
             case "start":
-                return self.start(message, message["start"])
+                started = self.start(message, message["start"])
+                self.stream = self.stream or started.stream
+                return started
             case "stop":
                 return Stopped()
         return self.returned(message)

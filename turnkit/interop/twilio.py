@@ -98,23 +98,19 @@ def is_from_twilio(auth_token: str, signature: str | None, url: str, form: Mappi
 class TwilioLine(MarkedLine):
     """How Media Streams speak."""
 
-    def __init__(self) -> None:
-        self._stream = ""
-
     def audio(self, epoch: int, audio: bytes, until: float) -> Iterable[Frame]:
         """The audio, and a mark behind it."""
-        yield message("media", streamSid=self._stream, media={"payload": payload(audio)})
-        yield message("mark", streamSid=self._stream, mark={"name": mark(epoch, until)})
+        yield message("media", streamSid=self.stream, media={"payload": payload(audio)})
+        yield message("mark", streamSid=self.stream, mark={"name": mark(epoch, until)})
 
     def clear(self, epoch: int) -> Iterable[Frame]:
         """The command; all marks that were dropped come back."""
-        return (message("clear", streamSid=self._stream),)
+        return (message("clear", streamSid=self.stream),)
 
     def start(self, message: dict[str, Any], start: dict[str, Any]) -> Started:
         """What Twilio says of a call."""
         check_audio_is("audio/x-mulaw", start.get("mediaFormat", {}), "sampleRate")
-        self._stream = str(start["streamSid"])
-        return Started(self._stream, str(start["callSid"]), dict(start.get("customParameters") or {}))
+        return Started(str(start["streamSid"]), str(start["callSid"]), dict(start.get("customParameters") or {}))
 
     def returned(self, message: dict[str, Any]) -> LineEvent | None:
         """Where a mark has come to."""

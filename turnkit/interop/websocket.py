@@ -23,7 +23,7 @@ class Websocket(Protocol):
         """Send a message; whatever this raises means that the peer is gone."""
 
     async def close(self, code: int = 1000, /) -> object:
-        """Close it with this code; the peer may be gone."""
+        """Close it with this code, if it has codes; the peer may be gone."""
 
 
 def adapted(websocket: Any) -> Websocket:
@@ -86,7 +86,7 @@ class _Adapter:
         await self._websocket.send(message)
 
     async def _close(self, code: int) -> None:
-        await self._websocket.close(code)
+        await (self._websocket.close() if code == 1000 else self._websocket.close(code))
 
 
 class _Starlette(_Adapter):
@@ -104,15 +104,18 @@ class _Starlette(_Adapter):
 
 
 class _Websockets(_Adapter):
-    """A connection of websockets, on asyncio or trio, a server's or a client's."""
+    """A connection of websockets, a server's or a client's."""
 
     async def _next(self) -> str | bytes | None:
         message: str | bytes = await self._websocket.recv()
         return message
 
+
+class _TrioWebsockets(_Websockets):
+    """The same on trio, where closing has another name."""
+
     async def _close(self, code: int) -> None:
-        on_trio = not hasattr(self._websocket, "close")
-        await (self._websocket.aclose if on_trio else self._websocket.close)(code)
+        await self._websocket.aclose(code)
 
 
 class _Aiohttp(_Adapter):
@@ -138,6 +141,6 @@ _ADAPTERS: dict[tuple[str, ...], type[_Adapter]] = {
     ("receive", "send_str", "send_bytes", "close"): _Aiohttp,
     ("receive", "send_text", "send_bytes", "close"): _Starlette,
     ("recv", "send", "close"): _Websockets,
-    ("recv", "send", "aclose"): _Websockets,
+    ("recv", "send", "aclose"): _TrioWebsockets,
     ("receive", "send", "close"): _Adapter,
 }

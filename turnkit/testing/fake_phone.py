@@ -99,8 +99,8 @@ class FakePhone:
         """Be on the phone until one of the two hangs up.
 
         Args:
-            socket: a client's websocket that is connected to the bot, with async `send`, `recv` and `close`, such as
-                those of websockets. Default None: the phone's own, the bot's end of which is `websocket`.
+            socket: a client's websocket that is connected to the bot, with async `send`, `recv` and `close`, or
+                `aclose`, such as those of websockets. Default None: its own in memory, whose other end is `websocket`.
         """
         socket = self._far if socket is None else socket
         self._began = anyio.current_time()
@@ -147,7 +147,7 @@ class FakePhone:
                 if message == _VANISH and abort is not None:
                     abort()
                 else:
-                    await socket.close()
+                    await (socket.close if hasattr(socket, "close") else socket.aclose)()
                 return
             try:
                 await socket.send(message)
