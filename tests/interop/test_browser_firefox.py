@@ -67,10 +67,10 @@ def test_firefox_cancels_the_echo(tmp_path: Path) -> None:
             eventually(lambda: page.ask("Boolean(window.begin)"))
             alone = f"echoCancellation: {wanted}, noiseSuppression: false, autoGainControl: false"
             assert page.ask(f"begin('/call', {{ constraints: {{ {alone} }} }})") is True, page.ask("log")
-            eventually(lambda: server.audio)
             server.send(begin(1), samples.tobytes())
             eventually(lambda: server.played and server.played[-1] > 4.0)
             comes_back[wanted] = loudness(server.audio[-50:])
             page.ask("call.hangUp()")
+            eventually(lambda: server.left == 1000)
     assert comes_back["false"] > 500
     assert comes_back["true"] < comes_back["false"] / 10

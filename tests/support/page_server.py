@@ -13,7 +13,7 @@ from anyio.from_thread import BlockingPortal
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.served_page import served
+from tests.support.served_page import eventually, served
 
 
 class PageServer:
@@ -28,31 +28,37 @@ class PageServer:
         self.url = ""
 
     async def talk(self, socket: ServerConnection) -> None:
-        self.audio, self.told, self.socket, self.left = [], [], socket, None
+        audio, told = self.audio, self.told = list[bytes](), list[dict[str, Any]]()
+        self.socket, self.left = socket, None
         with suppress(ConnectionClosed):
             async for message in socket:
                 if isinstance(message, bytes):
-                    self.audio.append(message)
+                    audio.append(message)
                 else:
-                    self.told.append(json.loads(message))
-        self.left = socket.close_code
+                    told.append(json.loads(message))
+        if self.socket is socket:
+            self.socket, self.left = None, socket.close_code
+
+    @property
+    def _connected(self) -> tuple[BlockingPortal, ServerConnection]:
+        """The page may know of the call before the server does."""
+        socket: ServerConnection = eventually(lambda: self.socket)
+        assert self.portal is not None
+        return self.portal, socket
 
     def send(self, *frames: Any) -> None:
         """Send frames: bytes and text as they are, anything else as JSON."""
-        assert self.portal is not None
-        assert self.socket is not None
+        portal, socket = self._connected
         for frame in frames:
-            self.portal.call(self.socket.send, frame if isinstance(frame, (bytes, str)) else json.dumps(frame))
+            portal.call(socket.send, frame if isinstance(frame, (bytes, str)) else json.dumps(frame))
 
     def close(self, code: int) -> None:
-        assert self.portal is not None
-        assert self.socket is not None
-        self.portal.call(self.socket.close, code)
+        portal, socket = self._connected
+        portal.call(socket.close, code)
 
     def abort(self) -> None:
-        assert self.portal is not None
-        assert self.socket is not None
-        self.portal.call(self.socket.transport.abort)
+        portal, socket = self._connected
+        portal.call(socket.transport.abort)
 
     @property
     def played(self) -> list[float]:
