@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from turnkit.errors import RemoteProtocolError
+from turnkit.interop import browser
 from turnkit.interop.browser.frames import Message, PageDialect, Played, message, read
 
 ANY_JSON = st.recursive(
@@ -62,3 +64,10 @@ def test_whatever_comes_is_read_or_refused(frame: str | bytes) -> None:
         return
     assert isinstance(told, (bytes, Played, Message))
     assert isinstance(told, bytes) == isinstance(frame, bytes)
+
+
+def test_the_script_is_part_of_the_package() -> None:
+    """A file beside the code, within what the wheel is made of."""
+    script = files("turnkit.interop.browser") / "turnkit.js"
+    assert script.is_file()
+    assert browser.script() == script.read_text(encoding="utf-8")

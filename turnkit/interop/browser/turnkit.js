@@ -292,6 +292,7 @@ export class TurnkitCall {
   #earsContext = null;
   #stream = null;
   #source = null;
+  #ears = null;
   #voice = null;
   #meters = {};
   #socket = null;
@@ -449,11 +450,12 @@ export class TurnkitCall {
     if (!this.#source) throw new Ended("no_sound");
     const { context } = this.#source;
     const options = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
-    const ears = new AudioWorkletNode(context, "turnkit-ears", options);
-    ears.port.onmessage = ({ data }) => this.#sendAudio(data);
+    if (this.#ears) this.#ears.port.onmessage = null; // of a microphone that is gone
+    this.#ears = new AudioWorkletNode(context, "turnkit-ears", options);
+    this.#ears.port.onmessage = ({ data }) => this.#sendAudio(data);
     this.#meters.microphone = new AnalyserNode(context, { fftSize: 1024 });
     this.#source.connect(this.#meters.microphone);
-    this.#source.connect(ears);
+    this.#source.connect(this.#ears);
     this.#watchTheMicrophone(track);
   }
 
