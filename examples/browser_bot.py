@@ -34,7 +34,7 @@ CALLER = """
     1.5   Hello there! Are you open (0.8) on Sundays?    # in the pause, a draft that comes to nothing
     +3.0  Mm-hm.                                         # over the bot, which goes on
     +2.6  Sorry, and what about holidays?                # over the bot, which stops
-    +5.0  Wonderful, thank you. Goodbye!
+    +6.5  Wonderful, thank you. Goodbye!
 """
 ANSWERS = {
     "goodbye": "You are welcome. Goodbye!",

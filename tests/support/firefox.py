@@ -26,7 +26,6 @@ _PREFERENCES = {
     "media.navigator.permission.disabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
-    "media.cubeb.sandbox": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "app.update.enabled": False,
 }
