@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from turnkit.errors import RemoteProtocolError
 from turnkit.interop import browser
 from turnkit.interop.browser.frames import Message, PageDialect, Played, message, read
 
+PAGE = Path(__file__).parents[2] / "docs" / "browser.md"
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -71,3 +74,12 @@ def test_the_script_is_part_of_the_package() -> None:
     script = files("turnkit.interop.browser") / "turnkit.js"
     assert script.is_file()
     assert browser.script() == script.read_text(encoding="utf-8")
+
+
+def test_each_thing_that_can_happen_is_in_the_table() -> None:
+    """Every code that the script knows is explained, and no other."""
+    script, page = browser.script(), PAGE.read_text()
+    words = script[script.index("const WORDS") : script.index("const MICROPHONE_ERRORS")]
+    table = page[page.index("| event | code") : page.index('"ended" comes exactly once')]
+    known = set(re.findall(r"^  (\w+):", words, re.M))
+    assert known == set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", table))

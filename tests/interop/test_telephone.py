@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -9,6 +11,7 @@ import pytest
 
 from tests.support.phone_calls import PhoneBot, ScriptedFlux, on_the_phone
 from tests.support.sessions import turn
+from turnkit.interop import twilio
 from turnkit.interop.telephone import Call, CallEnd
 from turnkit.session import Reply, Session
 from turnkit.testing import FakePhone
@@ -161,6 +164,44 @@ async def test_the_bot_hangs_up_after_its_last_words() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_call_that_is_not_taken() -> None:
+    """The bot hangs up where it makes the session: Flux is not asked for."""
+    phone, bot, flux = FakePhone(), PhoneBot(), ScriptedFlux()
+
+    def make_session(call: Call) -> Session:
+        call.hang_up()
+        return PhoneBot().make_session(call)
+
+    bot.make_session = make_session  # type: ignore[method-assign]
+    assert await on_the_phone(phone, bot, flux) == CallEnd.HUNG_UP
+    assert phone.ended == "bot"
+    assert flux.options is None
+
+
+def hang_up(bot: PhoneBot) -> None:
+    assert bot.call is not None
+    bot.call.hang_up()
+
+
+@pytest.mark.anyio
+async def test_the_phone_is_hung_up_before_the_rest_of_flux_is_waited_for() -> None:
+    """Which may take its time: the caller is not to hear that."""
+
+    class Slow(ScriptedFlux):
+        @asynccontextmanager
+        async def connect(self, options: FluxOptions) -> AsyncIterator[ScriptedFlux]:
+            async with super().connect(options):
+                yield self
+                await anyio.sleep(2)
+                assert phone.ended == "bot"
+                self.waited = True
+
+    phone, bot, flux = FakePhone(), PhoneBot(), Slow(0.5, lambda: hang_up(bot))
+    assert await on_the_phone(phone, bot, flux) == CallEnd.HUNG_UP
+    assert flux.waited
+
+
+@pytest.mark.anyio
 async def test_a_caller_who_is_gone_before_flux_is_there() -> None:
     """Nobody waits for it."""
     phone, bot = FakePhone(), PhoneBot()
@@ -194,3 +235,44 @@ async def test_the_bot_may_hang_up_on_a_word() -> None:
     assert await on_the_phone(phone, bot, ScriptedFlux(1.0, *ASK)) == CallEnd.HUNG_UP
     assert phone.ended == "bot"
     assert phone.heard_seconds == 0
+
+
+# The beginning ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_greeting() -> None:
+    """It is said as soon as Flux listens, and can be interrupted."""
+    phone, bot = FakePhone(), PhoneBot()
+    flux = ScriptedFlux(1.2, StartOfTurn(0, "Hello"))
+    await on_the_phone(phone, bot, flux, 4.0, phone.hang_up, greeting="Good morning this is your bank")
+    assert phone.came[0][0] == pytest.approx(0.0, abs=0.01)
+    assert bot.ends == [("interrupted", "Good morning this is")]
+
+
+@pytest.mark.anyio
+async def test_a_greeting_that_is_protected() -> None:
+    """What is said over it is answered after it."""
+    phone, bot = FakePhone(), PhoneBot("Yes")
+    flux = ScriptedFlux(0.6, *ASK)
+
+    def greet(session: Session) -> None:
+        session.initiate("This call is recorded", protected=True)
+
+    await on_the_phone(phone, bot, flux, 4.0, phone.hang_up, greeting=greet)
+    assert bot.ends == [("finished", "This call is recorded"), ("finished", "Yes")]
+
+
+@pytest.mark.anyio
+async def test_a_greeting_that_fails_ends_the_call() -> None:
+    """And is raised as it is."""
+    phone, bot = FakePhone(), PhoneBot()
+
+    def greet(session: Session) -> None:
+        raise ZeroDivisionError
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(phone.call)
+        with pytest.raises(ZeroDivisionError):
+            await twilio.hold_call(phone.websocket, bot.make_session, connect=ScriptedFlux().connect, greeting=greet)
+    assert phone.ended == "bot"

@@ -207,6 +207,20 @@ async def test_what_flux_or_the_bot_raises_is_raised(error: Exception) -> None:
 
 
 @pytest.mark.anyio
+async def test_what_keys_raise_is_raised() -> None:
+    """As it is, once the websocket is closed."""
+    phone, bot = FakePhone(), PhoneBot()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(phone.call)
+        phone.press("1#")
+        with pytest.raises(KeyError):
+            await twilio.hold_call(
+                phone.websocket, bot.make_session, connect=ScriptedFlux().connect, keys={}.__getitem__, key_pause=0
+            )
+    assert phone.ended == "bot"
+
+
+@pytest.mark.anyio
 async def test_a_bot_that_makes_no_session() -> None:
     phone = FakePhone()
     async with anyio.create_task_group() as tasks:

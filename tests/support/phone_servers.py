@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import anyio
@@ -17,7 +17,7 @@ from turnkit.turns.events import ReplyEnded, StartOfTurn
 
 ANSWER = "One two three four"  # of one second
 STEPS = (0.1, *turn(0, "Hello?"))
-Dial = Callable[[FakePhone], Awaitable[None]]
+Dial = Callable[[FakePhone], Coroutine[Any, Any, None]]
 
 
 class PhoneServer:
@@ -72,11 +72,11 @@ class PhoneServer:
 
 async def put_to_the_test(server: PhoneServer, dial: Dial) -> None:
     """Calls: heard to its end, interrupted and hung up by the bot, gone, garbage, and no call at all; all at once."""
-    heard = server.phone("heard", then=lambda call: heard.hang_up())
+    heard: FakePhone = server.phone("heard", then=lambda call: heard.hang_up())
     stopped = server.phone("stopped", 0.4, StartOfTurn(1, "Stop"), 0.3, lambda: server.hang_up("stopped"))
-    gone = server.phone("gone", 0.3, lambda: gone.vanish())
-    binary = server.phone("binary", 0.3, lambda: binary.send(b"\xff"))
-    garbage = server.phone("garbage", 0.3, lambda: garbage.send("garbage"))
+    gone: FakePhone = server.phone("gone", 0.3, lambda: gone.vanish())
+    binary: FakePhone = server.phone("binary", 0.3, lambda: binary.send(b"\xff"))
+    garbage: FakePhone = server.phone("garbage", 0.3, lambda: garbage.send("garbage"))
     nobody = FakePhone(start=False)
 
     with anyio.fail_after(60):

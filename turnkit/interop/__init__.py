@@ -2,6 +2,9 @@
 
 Foreign packages are imported in the file of their world only; importing `turnkit.interop` loads none of them.
 
+- `twilio`, `telnyx`, `plivo`: a bot on the phone; `telephone` holds their calls, `telephone_line` has what they share.
+- `pcm_voice`: a voice that gives 16-bit PCM made fit for the phone.
+- `websocket`: any server's websocket as one; `eager_send`: a frame written in the step that decides on it.
 - `network_sink`: an `AudioSink` whose loudspeaker is at the far end of a network, whatever is spoken there.
 - `network_playback`: what such a sink has sent, what of it was heard and what to send next, decided without a socket.
 - `browser`: a page as the telephone: its script, and calls with it over any server's websocket.

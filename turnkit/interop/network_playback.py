@@ -125,7 +125,7 @@ class NetworkPlayback:
         self._played = self.played(now)
         if self._is_audible(now):
             self._urgent += self._dialect.clear(self.epoch)
-        self._drop_sent()
+        self._drop_sent(now)
         self._unsent.clear()
         self.begun = self.paused = False
 
@@ -137,11 +137,11 @@ class NetworkPlayback:
         if self._is_audible(now):
             frames = self._dialect.pause(self.epoch)
             if frames is None:
-                again = b"".join(audio for _, audio in self._outstanding)
-                heard = self._acknowledged - (self._sent - len(again))
+                kept = b"".join(audio for _, audio in self._outstanding)
+                again = kept[len(kept) - (self._sent - self._heard(now)) :]
                 self._urgent += self._dialect.clear(self.epoch)
-                self._drop_sent()
-                self._unsent[:0] = again[heard:]
+                self._drop_sent(now)
+                self._unsent[:0] = again
             else:
                 self._urgent += frames
                 self._pause_sent = True
@@ -174,7 +174,8 @@ class NetworkPlayback:
             return False
         self._acknowledged_at = now if position > self._acknowledged else None
         self._acknowledged = position
-        while self._outstanding and self._outstanding[0][0] <= position:
+        heard = self._heard(now)
+        while self._outstanding and self._outstanding[0][0] <= heard:
             self._outstanding.popleft()
         return True
 
@@ -209,6 +210,10 @@ class NetworkPlayback:
                 return frames.popleft()
         return None
 
+    def urgent_frame(self) -> Frame | None:
+        """The frame to send now if it is one that silences the peer, or lets it go on."""
+        return self._urgent.popleft() if self._urgent else None
+
     def wait(self, now: float) -> float:
         """Seconds until audio may be sent if nothing happens before; `inf` if only something that happens can help."""
         if not self._unsent or self.paused or not self.begun:
@@ -234,13 +239,13 @@ class NetworkPlayback:
         seconds = _FIRST_PIECE_SECONDS if self._sent == self._base else PIECE_SECONDS
         return min(len(self._unsent), max(int(seconds * self._rate), 1) * self._width)
 
-    def _drop_sent(self) -> None:
+    def _drop_sent(self, now: float) -> None:
         """What was sent and not acknowledged was not heard, and never will be: what follows is another epoch."""
         self.epoch += 1
         self._ready.clear()
         self._outstanding.clear()
-        self._base = self._sent = self._acknowledged
-        self._possible = float(self._base)
+        self._base = self._sent = self._acknowledged = self._heard(now)
+        self._possible, self._since = float(self._base), now
         self._acknowledged_at = None
         self._pause_sent = False
 
@@ -249,6 +254,11 @@ class NetworkPlayback:
     def _is_audible(self, now: float) -> bool:
         """Whether any of what was sent may not have been played yet."""
         return self._sent > min(self._acknowledged, self._can_be_played(now))
+
+    def _heard(self, now: float) -> int:
+        """Where what was acknowledged ends, as far as it can be true."""
+        possible = int(self._can_be_played(now) + _ROUNDING * self._bytes_per_second)
+        return min(self._acknowledged, possible - possible % self._width)
 
     def _can_be_played(self, now: float) -> float:
         """Bytes that can have been played, had the peer played each at once."""

@@ -9,7 +9,8 @@
             sink.acknowledge(message["epoch"], message["played"])
 
 `Dialect` is all that a peer of another kind needs: five methods that say how its frames look. One task sends, and what
-is told to the sink (`clear`, `pause`, `post`) takes effect at once and waits for nothing.
+is told to the sink (`clear`, `pause`, `post`) takes effect at once and waits for nothing. With a `begin` for that task
+(`websocket.adapted` has one), the frame that silences the peer is written in the very step in which that is decided.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ..checks import check_seconds
 from ..errors import ConfigError, ConnectionFailed, LocalProtocolError
 from ..speaking import AudioSink
 from ..speaking.sink import check_audio
-from ..timers import clock
+from ..timers import clock, on_trio
 from .network_playback import PIECE_SECONDS, Dialect, Frame, NetworkPlayback
 
 __all__ = ["Dialect", "Frame", "NetworkSink"]
@@ -77,7 +78,9 @@ class NetworkSink(AudioSink):
         )
         self._width = sample_width
         self._send_timeout = check_seconds("send_timeout", send_timeout, zero=False)
-        self._changed: anyio.Event | None = None  # what the writer waits for
+        self._changed: anyio.Event | None = None  # what the writer waits for, while it does
+        self._begin: Callable[[Frame], Awaitable[object] | None] | None = None
+        self._rest: Awaitable[object] | None = None  # of a frame that was begun
         self._room: anyio.Event | None = None  # what `play` waits for
         self._taken = 0  # counts on with each reply that begins, or is cleared
         self.reply: int | None = None
@@ -120,7 +123,7 @@ class NetworkSink(AudioSink):
     def pause(self) -> None:
         """Have the peer fall silent, and go on later."""
         self._playback.pause(self._now())
-        self._change()
+        self._hurry()
 
     def resume(self) -> None:
         """Have the peer go on where it fell silent."""
@@ -130,9 +133,9 @@ class NetworkSink(AudioSink):
     def clear(self) -> None:
         """Have the peer fall silent at once; nothing more is taken in until the next reply begins."""
         self._playback.clear(self._now())
+        self._hurry()
         self._taken += 1
         self._make_room()
-        self._change()
 
     # The network --------------------------------------------------------------------------------------------------
 
@@ -159,23 +162,34 @@ class NetworkSink(AudioSink):
         self._playback.post(frame)
         self._change()
 
-    async def write(self, send: Callable[[Frame], Awaitable[object]]) -> None:
+    async def write(
+        self,
+        send: Callable[[Frame], Awaitable[object]],
+        begin: Callable[[Frame], Awaitable[object] | None] | None = None,
+    ) -> None:
         """Send frames until the sink is closed: the one task that does.
 
         Args:
             send: sends one, such as `websocket.send`. What it raises is raised on, and closes the sink.
+            begin: begins to send one, in the very step in which the sink is cleared or paused, and gives what is left
+                to be awaited, if anything; it must not raise. Used on asyncio only. Default None: this task sends that
+                too, as soon as it can.
 
         Raises:
             ConnectionFailed: a frame could not be sent within `send_timeout`.
         """
         now = self._now
+        self._begin = None if on_trio() else begin
         try:
             with anyio.CancelScope() as scope:
                 while True:
-                    frame = self._playback.next_frame(now())
-                    if frame is not None:
+                    sending, self._rest = self._rest, None
+                    if sending is None:
+                        frame = self._playback.next_frame(now())
+                        sending = None if frame is None else send(frame)
+                    if sending is not None:
                         scope.deadline = now() + self._send_timeout
-                        await send(frame)
+                        await sending
                         scope.deadline = inf
                         self._make_room()
                     elif self._closed:
@@ -184,6 +198,7 @@ class NetworkSink(AudioSink):
                         await self._wait(self._playback.wait(now()))
             raise ConnectionFailed(f"the peer has not taken a frame for {self._send_timeout:g} s: it no longer reads")
         finally:
+            self._begin = None
             self.close()
 
     def close(self) -> None:
@@ -210,6 +225,13 @@ class NetworkSink(AudioSink):
     def _change(self) -> None:
         if self._changed is not None:
             self._changed.set()
+
+    def _hurry(self) -> None:
+        """Send what is urgent in this very step, if nothing else is being sent; else the writer is told."""
+        if self._begin is not None and self._changed is not None:
+            while self._rest is None and (frame := self._playback.urgent_frame()) is not None:
+                self._rest = self._begin(frame)
+        self._change()
 
     def _make_room(self) -> None:
         if self._room is not None:

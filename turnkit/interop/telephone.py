@@ -27,11 +27,12 @@ from ..turns.events import BargeIn, Cancel, Hold, Resume
 from ..wire import FluxOptions
 from .network_sink import NetworkSink
 from .telephone_line import SAMPLE_RATE, Key, Line, LineEvent, Media, Played, Started, Stopped
-from .websocket import Websocket, adapted
+from .websocket import Adapted, adapted
 
 __all__ = ["Call", "CallEnd", "hold"]
 
 _CLOSE_TIMEOUT = 2.0  # seconds that the closing handshake may take
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _MOST_EARLY_AUDIO = 15 * SAMPLE_RATE  # bytes kept while Flux is being connected
 
 
@@ -52,6 +53,7 @@ class CallEnd(StrEnum):
 
 Connect: TypeAlias = Callable[..., AbstractAsyncContextManager[Any]]
 MakeSession: TypeAlias = "Callable[[Call], Session | Awaitable[Session]]"
+Greeting: TypeAlias = str | Callable[[Session], object]
 
 
 class Call:
@@ -64,6 +66,7 @@ class Call:
         sink: what the caller hears: mu-law at 8 kHz, 1 byte a sample.
         session: the session, once there is one.
         stream: the stream of Flux, once it is open.
+        hung_up: whether the bot has hung up.
     """
 
     def __init__(self, started: Started, sink: NetworkSink) -> None:
@@ -73,6 +76,7 @@ class Call:
         self.sink = sink
         self.session: Session | None = None
         self.stream: Any = None
+        self.hung_up = False
 
     def __repr__(self) -> str:
         return f"<Call {self.id}: {self.session!r}>"
@@ -87,7 +91,11 @@ class Call:
         return speaker(tts, self.sink, **{**settings, "sample_rate": SAMPLE_RATE, "sample_width": 1})
 
     def hang_up(self) -> None:
-        """End the call, as `Session.hang_up` does: say the last words before, and wait until they were heard."""
+        """End the call, as `Session.hang_up` does: say the last words before, and wait until they were heard.
+
+        A call that is not to be taken ends without Flux, if this is called where its session is made.
+        """
+        self.hung_up = True
         if self.session is not None:
             self.session.hang_up()
 
@@ -97,6 +105,7 @@ async def hold(
     websocket: Any,
     make_session: MakeSession,
     *,
+    greeting: Greeting | None = None,
     options: FluxOptions | None = None,
     connect: Connect = connect,
     keys: Callable[[str], str | None] = "Pressed {}.".format,
@@ -115,6 +124,8 @@ async def hold(
         line: how the service speaks; a new one for each call.
         websocket: of Starlette, FastAPI, websockets or aiohttp, accepted; or any `interop.websocket.Websocket`.
         make_session: makes the session of the call from it, sync or async; its voice is `call.speaker(tts)`.
+        greeting: what the bot says as soon as it listens: a text, or a function that is given the session, and calls
+            its `initiate(..., protected=True)`, say. Default None: the caller speaks first.
         options: those of Flux, save the audio, which is mu-law at 8 kHz. Default `FluxOptions()`.
         connect: opens the connection to Flux. Default `turnkit.connect`.
         keys: makes of the keys that were pressed the text that `session.interrupt` gets; None for keys that say
@@ -141,7 +152,10 @@ async def hold(
     audio = msgspec.structs.replace(options or FluxOptions(), encoding="mulaw", sample_rate=SAMPLE_RATE)
     sink = NetworkSink(line, sample_rate=SAMPLE_RATE, sample_width=1, lead=lead)
     telephone = _Telephone(line, adapted(websocket), sink, _Keys(keys, key_pause), message_timeout)
-    return await telephone.run(make_session, lambda: connect(audio, **flux), start_timeout)
+    try:
+        return await telephone.run(make_session, lambda: connect(audio, **flux), greeting, start_timeout)
+    except BaseExceptionGroup as group:
+        raise sole_error(group) from None
 
 
 class _Keys:
@@ -186,9 +200,7 @@ class _Keys:
 class _Telephone:
     """The two tasks beside a session, one that reads and one that writes, and what they tell each other."""
 
-    def __init__(
-        self, line: Line, websocket: Websocket, sink: NetworkSink, keys: _Keys, message_timeout: float
-    ) -> None:
+    def __init__(self, line: Line, websocket: Adapted, sink: NetworkSink, keys: _Keys, message_timeout: float) -> None:
         self._line = line
         self._websocket = websocket
         self._sink = sink
@@ -197,13 +209,15 @@ class _Telephone:
         self._call: Call | None = None
         self._answered = anyio.Event()  # the call has begun, or never will
         self._end: CallEnd | None = None
+        self._failure: Exception | None = None
         self._early = bytearray()  # audio that came before Flux was there
         self._waiting = anyio.CancelScope()  # for Flux
         self._tasks: TaskGroup | None = None
 
-    async def run(self, make_session: MakeSession, open_flux: Connect, start_timeout: float) -> CallEnd:
+    async def run(
+        self, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None, start_timeout: float
+    ) -> CallEnd:
         """Hold the call, and close the websocket in the end; it is read until then."""
-        failure: Exception | None = None
         async with anyio.create_task_group() as self._tasks:
             try:
                 self._tasks.start_soon(self._read)
@@ -211,29 +225,29 @@ class _Telephone:
                     await self._answered.wait()
                 if self._call is not None and self._end is None:
                     self._tasks.start_soon(self._write)
-                    await self._converse(self._call, make_session, open_flux)
+                    await self._converse(self._call, make_session, open_flux, greeting)
             except Exception as error:
-                failure = error
+                self._failure = self._failure or error
             finally:
-                end = self._end = self._end or (CallEnd.REFUSED if self._call is None else CallEnd.HUNG_UP)
-                self._sink.close()
-                with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
-                    await self._websocket.close()
+                await self._close()
                 self._tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise sole_error(failure)
+        if self._failure is not None:
+            raise sole_error(self._failure)
+        end = self._end or CallEnd.LOST
         logger().info("phone_call_ended", line=type(self._line).__name__, end=str(end))
         return end
 
-    async def _converse(self, call: Call, make_session: MakeSession, open_flux: Connect) -> None:
+    async def _converse(
+        self, call: Call, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None
+    ) -> None:
         made = make_session(call)
         session = await made if isawaitable(made) else made
         if not isinstance(session, Session):
             raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
         call.session = session
         self._silence_at_once(session)
-        if self._end is not None:
-            session.hang_up()
+        if self._end is not None or call.hung_up:
+            return
         with self._waiting:
             async with open_flux() as stream:
                 while self._early:
@@ -241,7 +255,30 @@ class _Telephone:
                     self._early.clear()
                     await stream.send_audio(early)
                 call.stream = stream
+                if greeting is not None and self._tasks is not None:
+                    self._tasks.start_soon(self._greet, session, greeting)
                 await session.run(stream)
+                await self._close()  # before the rest of Flux's stream is waited for
+
+    async def _close(self) -> None:
+        """Hang up, if nobody has."""
+        self._end = self._end or (CallEnd.REFUSED if self._call is None else CallEnd.HUNG_UP)
+        self._sink.close()
+        with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
+            await self._websocket.close()
+
+    async def _greet(self, session: Session, greeting: Greeting) -> None:
+        """Say the first words: this task runs once the session does, and waits for something to come."""
+        if self._end is not None:
+            return
+        try:
+            if isinstance(greeting, str):
+                session.initiate(greeting)
+            else:
+                greeting(session)
+        except Exception as error:
+            self._failure = error
+            session.hang_up()
 
     def _silence_at_once(self, session: Session) -> None:
         """What ends or holds a reply reaches the sink in the step in which it is decided, and not when `speak` ends."""
@@ -258,7 +295,7 @@ class _Telephone:
 
     async def _write(self) -> None:
         try:
-            await self._sink.write(self._websocket.send)
+            await self._sink.write(self._websocket.send, self._websocket.begin)
         except ConnectionFailed:
             self._over(CallEnd.LOST)
 
@@ -327,7 +364,7 @@ def _read(line: Line, message: str | bytes) -> LineEvent | None:
     if not isinstance(message, str):
         raise RemoteProtocolError(f"a binary message of {len(message)} bytes; must be text")
     try:
-        return line.read(msgspec.json.decode(message, type=dict[str, Any]))
+        return line.read(_decode(message))
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise RemoteProtocolError(f"a message of {len(message)} characters is no JSON object") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -5,12 +5,14 @@ They are told apart by their methods, so that none of those packages is needed h
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Protocol
 
 from ..errors import ConfigError, ConnectionFailed
 from ..logs import logger
+from .eager_send import begun
 
-__all__ = ["Websocket", "adapted"]
+__all__ = ["Adapted", "Websocket", "adapted"]
 
 
 class Websocket(Protocol):
@@ -26,7 +28,7 @@ class Websocket(Protocol):
         """Close it with this code, if it has codes; the peer may be gone."""
 
 
-def adapted(websocket: Any) -> Websocket:
+def adapted(websocket: Any) -> Adapted:
     """Any websocket as a `Websocket`, whose `receive` never raises, and whose `send` raises ConnectionFailed only.
 
     Args:
@@ -48,14 +50,15 @@ def adapted(websocket: Any) -> Websocket:
     )
 
 
-class _Adapter:
+class Adapted:
     """A websocket of somebody else, the peer of which may be gone at any time."""
 
     def __init__(self, websocket: Any) -> None:
         self._websocket = websocket
-        self._gone = False
+        self._gone = self._closed = False
 
     async def receive(self) -> str | bytes | None:
+        """The next message; None once the peer is gone."""
         if self._gone:
             return None
         try:
@@ -67,12 +70,29 @@ class _Adapter:
         return message
 
     async def send(self, message: str | bytes, /) -> None:
+        """Send a message.
+
+        Raises:
+            ConnectionFailed: the peer is gone.
+        """
         try:
             await self._send(message)
         except Exception as error:
             raise ConnectionFailed(f"the websocket is gone ({type(error).__name__})", (error,)) from error
 
+    def begin(self, message: str | bytes) -> Awaitable[None] | None:
+        """Send a message in this very step, if the websocket has room; on asyncio only, and never raises.
+
+        Returns:
+            None if it is sent; else what is left to be awaited, before anything else is sent.
+        """
+        return begun(self.send(message))
+
     async def close(self, code: int = 1000, /) -> None:
+        """Close it with this code, be the peer there or not; once more does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             await self._close(code)
         except Exception as error:  # closed already, by the peer or by the server
@@ -89,7 +109,7 @@ class _Adapter:
         await (self._websocket.close() if code == 1000 else self._websocket.close(code))
 
 
-class _Starlette(_Adapter):
+class _Starlette(Adapted):
     """A WebSocket of Starlette or FastAPI."""
 
     async def _next(self) -> str | bytes | None:
@@ -103,7 +123,7 @@ class _Starlette(_Adapter):
         await (self._websocket.send_text if isinstance(message, str) else self._websocket.send_bytes)(message)
 
 
-class _Websockets(_Adapter):
+class _Websockets(Adapted):
     """A connection of websockets, a server's or a client's."""
 
     async def _next(self) -> str | bytes | None:
@@ -118,7 +138,7 @@ class _TrioWebsockets(_Websockets):
         await self._websocket.aclose(code)
 
 
-class _Aiohttp(_Adapter):
+class _Aiohttp(Adapted):
     """A WebSocketResponse, or a client's connection, of aiohttp."""
 
     async def _next(self) -> str | bytes | None:
@@ -137,10 +157,10 @@ class _Aiohttp(_Adapter):
         await self._websocket.close(code=code)
 
 
-_ADAPTERS: dict[tuple[str, ...], type[_Adapter]] = {
+_ADAPTERS: dict[tuple[str, ...], type[Adapted]] = {
     ("receive", "send_str", "send_bytes", "close"): _Aiohttp,
     ("receive", "send_text", "send_bytes", "close"): _Starlette,
     ("recv", "send", "close"): _Websockets,
     ("recv", "send", "aclose"): _TrioWebsockets,
-    ("receive", "send", "close"): _Adapter,
+    ("receive", "send", "close"): Adapted,
 }

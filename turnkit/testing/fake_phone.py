@@ -104,8 +104,8 @@ class FakePhone:
         """
         socket = self._far if socket is None else socket
         self._began = anyio.current_time()
-        for message in self._line.hello(self._parameters) if self._starts else ():
-            self._post(json.dumps(message))
+        hello = [json.dumps(message) for message in self._line.hello(self._parameters)] if self._starts else []
+        self._outbox.extendleft((self._latency, message) for message in reversed(hello))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._write, socket)
             tasks.start_soon(self._speak)

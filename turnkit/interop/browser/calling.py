@@ -19,7 +19,7 @@ from ...speaking import TTS, Speak, speaker
 from ...turns.events import BargeIn, Hold, Resume
 from ...wire import FluxOptions
 from ..network_sink import Frame, NetworkSink
-from ..websocket import Websocket, adapted
+from ..websocket import Adapted, adapted
 from .frames import MICROPHONE_RATE, Message, PageDialect, Played, message, read
 
 _ENDED, _SERVER_STOPS, _UNREADABLE, _FAILED = 1000, 1001, 1007, 1011  # close codes
@@ -149,7 +149,7 @@ async def hold_call(
 class _Line:
     """The websocket of a call: one task reads it, one writes to it, while the session runs."""
 
-    def __init__(self, websocket: Websocket, call: Call, message_timeout: float) -> None:
+    def __init__(self, websocket: Adapted, call: Call, message_timeout: float) -> None:
         self._websocket = websocket
         self._message_timeout = message_timeout
         self._call = call
@@ -224,7 +224,7 @@ class _Line:
 
     async def _write(self, session: Session) -> None:
         try:
-            await self._call.sink.write(self._websocket.send)
+            await self._call.sink.write(self._websocket.send, self._websocket.begin)
         except ConnectionFailed as error:
             logger(session=session.id).debug("page_lost", problem=str(error))
             session.hang_up()
