@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from math import sqrt
 from pathlib import Path
-from random import Random
 
 import pytest
 
@@ -43,34 +40,3 @@ def test_a_call_in_firefox(tmp_path: Path, resisting: bool) -> None:
         eventually(lambda: server.left == 1000)
         assert page.ask("codes('ended')") == ["hung_up"]
         assert page.complaints == []
-
-
-def loudness(frames: list[bytes]) -> float:
-    samples = array("h", b"".join(frames))
-    return sqrt(sum(sample * sample for sample in samples) / len(samples))
-
-
-def test_firefox_cancels_the_echo(tmp_path: Path) -> None:
-    """A microphone that hears nothing but the bot's own voice: next to nothing of it comes back, once it is learned.
-
-    Firefox sees to that only for what sounds in a context of the device's own rate.
-    """
-    random, level = Random(1), 0.0
-    samples = array("h")
-    for _ in range(24000 * 10):
-        level += 0.1 * (random.uniform(-1, 1) - level)
-        samples.append(round(30000 * level))
-    comes_back = {}
-    with page_server() as server, firefox(tmp_path, media_navigator_streams_fake=False) as page:
-        for wanted in ("false", "true"):
-            page.open(server.url)
-            eventually(lambda: page.ask("Boolean(window.begin)"))
-            alone = f"echoCancellation: {wanted}, noiseSuppression: false, autoGainControl: false"
-            assert page.ask(f"begin('/call', {{ constraints: {{ {alone} }} }})") is True, page.ask("log")
-            server.send(begin(1), samples.tobytes())
-            eventually(lambda: server.played and server.played[-1] > 4.0)
-            comes_back[wanted] = loudness(server.audio[-50:])
-            page.ask("call.hangUp()")
-            eventually(lambda: server.left == 1000)
-    assert comes_back["false"] > 500
-    assert comes_back["true"] < comes_back["false"] / 10
