@@ -338,7 +338,7 @@ export class TurnkitCall {
 
   /** Give data to the server, as far as JSON can say it; whether it has left. */
   send(data) {
-    if (this.#state !== "live") return false;
+    if (!this.#open) return false;
     this.#socket.send(JSON.stringify({ type: "message", data }));
     return true;
   }
@@ -350,6 +350,11 @@ export class TurnkitCall {
     const samples = new Float32Array(meter.fftSize);
     meter.getFloatTimeDomainData(samples);
     return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+  }
+
+  /** Whether what is sent can arrive: from the server's close on the browser would complain. */
+  get #open() {
+    return this.#state === "live" && this.#socket.readyState === WebSocket.OPEN;
   }
 
   // Beginning -------------------------------------------------------------------------------------------------------
@@ -471,7 +476,7 @@ export class TurnkitCall {
   // While it lasts --------------------------------------------------------------------------------------------------
 
   #sendAudio(frame) {
-    if (this.#state !== "live") return;
+    if (!this.#open) return;
     if (this.#socket.bufferedAmount > LONGEST_BACKLOG * MICROPHONE_RATE * 2) return this.#finish("network_stalled");
     this.#socket.send(frame);
   }
