@@ -11,9 +11,12 @@ to its end: breadth first, so that a violation is found by the shortest way to i
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
+from unittest.mock import patch
 
 from tests.support.judged_protocol import NO_TURN, UNPARSABLE, JudgedProtocol, World
 from tests.support.protocol_books import Violation
@@ -56,14 +59,31 @@ class Result(NamedTuple):
     violation: str = ""
 
 
+TOLD_WITHIN = 0.08
+"""Seconds within which Flux tells a word here: one frame, as many would have too many states."""
+
+
+@contextmanager
+def prompt(module: Any) -> Iterator[None]:
+    """Let words be told within `TOLD_WITHIN`."""
+    known = {"TOLD_WITHIN_SECONDS": TOLD_WITHIN}
+    with patch.dict(module.__dict__, known), patch.dict(module.Heard.covered.__globals__, known):
+        yield
+
+
 def explore(configuration: Configuration, module: Any = real, most: float = inf) -> Result:
-    """Take every step out of every state that can be reached.
+    """Take every step out of every state that can be reached, where words are told within `TOLD_WITHIN`.
 
     Args:
         configuration: within which bounds.
         module: the protocol's, or that of a modified copy.
         most: states at which to stop.
     """
+    with prompt(module):
+        return _explore(configuration, module, most)
+
+
+def _explore(configuration: Configuration, module: Any, most: float) -> Result:
     step: Step = ("begin",)
     number, transitions = 0, 0
     ways: list[tuple[int, Step]] = [(-1, step)]
@@ -114,6 +134,11 @@ def told(*events: str, texts: tuple[str, ...] = ("",), covers: tuple[str, ...] =
     return tuple(("tell", event, text, cover) for event in events for text in texts for cover in covers)
 
 
+def words(event: str, text: str, cover: str, *ends: str) -> tuple[Step, ...]:
+    """The same words, which end in each of these places."""
+    return tuple(("tell", event, text, cover, "", "next", end) for end in ends)
+
+
 def bounds(**given: float) -> Bounds:
     """Bounds that let nothing expire but what is asked for."""
     quiet: dict[str, float] = {"message_timeout": inf, "silence_after": inf, "reconnect_timeout": 1.0}
@@ -127,6 +152,12 @@ ENDS: tuple[Step, ...] = (("close",), ("leave",), ("command",))
 TIME: tuple[Step, ...] = (("wait", "due"),)
 ANY_TIME: tuple[Step, ...] = (*TIME, ("wait", "late"), ("wait", "asleep"))
 COVERS = told("Update", covers=("some", "all", "far", "back"))
+SEAMS: tuple[Step, ...] = (
+    *words("Update", "a", "all", "now", "before", "long ago", "later", "untimed", "nowhere"),
+    *words("Update", "a", "some", "now"),
+    *words("Update", "a", "back", "now"),
+    *told("Update", covers=("all", "some")),
+)
 READING: tuple[Step, ...] = (("read", True), ("read", False))
 FORCED: tuple[Step, ...] = (
     *(("force",), ("command",), ("say", "Warning", NO_TURN), ("say", "Warning", "ELSE")),
@@ -186,6 +217,18 @@ def configurations(level: int) -> tuple[Configuration, ...]:
             "a silent Flux",
             World(bounds(**WATCHED), most=1.0 + level),
             (("speak", 1.0), ("send",), COVERS[1], *READING, *LOSSES, *more, *waits, *ENDS[:level]),
+        ),
+        Configuration("seams", World(bounds(), most=1.5 + level), (*SPEECH[:3], *SEAMS, *LOSSES, ("leave",))),
+        Configuration(
+            "seams of a stuck turn",
+            World(bounds(answer_timeout=2.0), most=1.0 + level),
+            (
+                *(("speak", 0.5), ("send", True), ("read", True), ("force",), ("command",), *LOSSES, *TIME),
+                *words("StartOfTurn", "a", "none", "now", "before"),
+                *words("EndOfTurn", "a", "none", "before"),
+                *words("Update", "b", "all", "now", "before"),
+                *COVERS[:2],
+            ),
         ),
         Configuration("audio", World(bounds(), most=2.5 + level), (*SPEECH, *COVERS, *LOSSES, *TIME, *BREAKS, *ENDS)),
         Configuration(

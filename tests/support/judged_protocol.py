@@ -72,9 +72,11 @@ class JudgedProtocol:
         assert options.sample_rate is not None
         self._silence = b"\xff" if sample == 1 else b"\0"
         self.p = module.FluxProtocol("host", options, bounds, self.luck)
-        self.books = Books(bounds, options, options.sample_rate * sample, sample)
+        rate = options.sample_rate * sample
+        slow = round(module.TOLD_WITHIN_SECONDS * rate)
+        self.books = Books(bounds, options, rate, sample, slow)
         longest = max(bounds.message_timeout / 4, 2 * world.most * 0.08)
-        self.forms = Forms(self.p, module.Request, longest, flapping=world.flapping)
+        self.forms = Forms(self.p, module.Request, longest, slow, flapping=world.flapping)
         self.longest_pause = longest
         self.tickets: list[Any] = []
         self.number = NUMBER
@@ -100,6 +102,8 @@ class JudgedProtocol:
             b.sent - base,
             b.end - base,
             0 if lost else b.window - base,
+            0 if lost else max(b.start - base, -b.slow),
+            0 if lost else max(b.word - base, b.start - base, -b.slow),
             round(b.close_at - now, 9),
             round(max(b.silence_at - now, -0.08), 9) + 0.0,
             round(b.due - now, 9) + 0.0,
@@ -120,14 +124,14 @@ class JudgedProtocol:
         b, base = self.books, self.forms.base
         self.now, self.number, self.whole = 0.0, 0 if form[0] == "lost" else NUMBER, CONTENT
         self.luck.share = 1.0
-        plain, sent, end, window, *times, outage, forced, pending, out, queued = memory
+        plain, sent, end, window, start, word, *times, outage, forced, pending, out, queued = memory
         for name, value in zip(PLAIN, plain, strict=True):
             setattr(b, name, value)
         b.close_at, b.silence_at, b.due, b.owed_since, b.audio_at = times
         b.tries, b.until, b.next_at, b.held_since = outage
-        # What was covered is one with what the connection began with.
-        b.start = b.progress = base
-        b.sent, b.end, b.window = base + sent, base + end, base + window
+        # What was covered for good is one with what the connection began with.
+        b.start, b.progress = base + start, base
+        b.sent, b.end, b.window, b.word = base + sent, base + end, base + window, base + word
         b.lost = 0
         r = self.p.requests
         b.forced = [Asked(request, *one) for request, one in zip(r.forced_ends, forced, strict=True)]
@@ -268,7 +272,15 @@ class JudgedProtocol:
 
     # Flux -------------------------------------------------------------------------------------------------------------
 
-    def tell(self, event: str, text: str = "", cover: str = "none", trigger: str = "", number: str = "next") -> Any:
+    def tell(
+        self,
+        event: str,
+        text: str = "",
+        cover: str = "none",
+        trigger: str = "",
+        number: str = "next",
+        word: str = "untimed",
+    ) -> Any:
         """Flux says something of the turn."""
         b, p = self.books, self.p
         half = b.frame // 2
@@ -284,13 +296,16 @@ class JudgedProtocol:
             place = {"far": b.end + b.frame, "back": b.progress - b.frame}[cover]
         said = self._number(number)
         missed = p.heard.missed
-        item = p.receive(_turn(event, text, trigger, (place - b.start) / b.rate, said), self.now)
+        ends = {"now": place, "before": place - half, "long ago": place - 3 * b.frame, "later": place + half}
+        end = ends.get(word, inf)
+        shown = "NaN" if word == "nowhere" else (end - b.start) / b.rate if end < inf else None
+        item = p.receive(_turn(event, text, trigger, (place - b.start) / b.rate, said, shown), self.now)
         insist(type(item).__name__ == "TurnInfo", "each message is handed over, once and as what it is")
         insist((item.event, item.transcript, item.sequence_id) == (event, text, said), "as Flux sent it")
         insist(abs(item.audio_window_end - place / b.rate) < 1e-6, "the stream's time is that of its audio")
         self._count(number, p.heard.missed - missed)
         b.heard()
-        b.told(event, text, trigger, place, self.now)
+        b.told(event, text, trigger, place, end, self.now)
         return True
 
     def _can_number(self, how: str) -> bool:
@@ -578,10 +593,9 @@ class JudgedProtocol:
         bound = b.limit + b.frame
         if b.line == "open":
             insist(a.first <= b.sent and b.sent - a.first < bound, "of what was sent, enough is kept")
-            insist(a.first <= max(b.progress, b.sent - b.limit), "what may be needed is kept")
-            if a._next:
-                size = len(a._frames[0])
-                insist(a.first + size > max(b.progress, b.sent - b.limit), "and no more")
+            needed = max(b.progress - b.slow, b.sent - b.limit)
+            insist(a.first <= max(b.start, needed), "what may be needed is kept")
+            insist(not a._next or a.first + len(a._frames[0]) > needed, "and no more")
         else:
             insist(b.end - a.first < bound + b.sample, "no more is kept than a connection will be given")
 
@@ -595,9 +609,10 @@ def _encoded(command: Configure) -> str:
 
 
 @cache
-def _turn(event: str, text: str, trigger: str, window: float, number: int) -> bytes:
+def _turn(event: str, text: str, trigger: str, window: float, number: int, end: float | str | None = None) -> bytes:
     fields = {"type": "TurnInfo", "event": event, "turn_index": 0, "transcript": text, "audio_window_end": window}
-    return json.dumps({**fields, "trigger": trigger, "sequence_id": number}).encode()
+    words = [{"word": word, "end": end} for word in text.split()]
+    return json.dumps({**fields, "words": words, "trigger": trigger, "sequence_id": number}).encode()
 
 
 @cache

@@ -62,25 +62,29 @@ class Books:
         end: up to where audio was given.
         window: up to where Flux says to have heard.
         progress: the same when the turn was last new.
+        word: where the last word ends that Flux has told: `inf` if it does not say where, `-inf` if it told none.
+        slow: for how many bytes a word that was heard may not have been told yet.
         lost: bytes that nobody will have heard, of this step.
         outage_cost: whether the outage has cost any.
     """
 
     __slots__ = (
         *PLAIN,
-        *("start", "sent", "end", "window", "progress", "lost", "close_at", "silence_at"),
+        *("start", "sent", "end", "window", "progress", "word", "slow", "lost", "close_at", "silence_at"),
         *("due", "owed_since", "audio_at", "tries", "until", "next_at", "held_since"),
         *("bounds", "forced", "frame", "limit", "out", "pending", "queued", "rate", "sample"),
     )
 
-    def __init__(self, bounds: Bounds, options: FluxOptions, rate: int, sample: int) -> None:
+    def __init__(self, bounds: Bounds, options: FluxOptions, rate: int, sample: int, slow: int) -> None:
         self.bounds = bounds
         self.rate, self.sample = rate, sample
         self.frame = rate * 8 // 100
         self.limit = round(bounds.replay_seconds * rate / sample) * sample
+        self.slow = slow
         self.options = options
         self.line = "open"
         self.closing = self.said_close = self.forced_last = self.failed = self.being_read = False
+        self.owes = self.suspected = False
         self.given_up = ""
         self.close_at = self.silence_at = inf
         self.start = self.sent = self.end = self.lost = 0
@@ -99,6 +103,7 @@ class Books:
 
     def _begin(self) -> None:
         self.start = self.window = self.progress = self.sent
+        self.word = -inf
         self.turn, self.text = False, ""
         self._owe_nothing()
         self.loose = self.hidden = 0
@@ -175,8 +180,12 @@ class Books:
             insist(missed == skipped, "what is missed is what was left out")
         self.loose = self.hidden = 0
 
-    def told(self, event: str, text: str, trigger: str, window: int, now: float) -> None:
-        """Something of the turn; `window` is the place up to which Flux says to have heard."""
+    def told(self, event: str, text: str, trigger: str, window: int, word: float, now: float) -> None:
+        """Something of the turn; `window` is the place up to which Flux says to have heard, and `word` where the last
+        word of it ends.
+        """
+        if text and window >= self.window:
+            self.word = word
         self.window = max(self.window, min(window, self.sent))
         if event == "Update" and self.turn and text in ("", self.text):
             return
@@ -218,12 +227,17 @@ class Books:
             if self.closing and not given_up:
                 self.close_at = now + self.bounds.close_timeout
 
+    def covered(self, window: int) -> int:
+        """Where another connection begins: a word that this one heard up to `window` is told, or there is none."""
+        if window > self.word:
+            window = max(int(self.word) if self.word > self.start else self.start, window - self.slow)
+        return window
+
     def went_down(self, now: float, luck: float) -> None:
         """The connection is lost, and another one wanted."""
-        covered = self.progress if self.given_up == "unended" else self.window
         self.line = "lost"
         self.outage_cost = False
-        self.sent = covered
+        self.sent = self.covered(self.progress if self.given_up == "unended" else self.window)
         self._drop_excess()
         self.out.clear()
         for asked in self.forced:

@@ -8,11 +8,15 @@ more lies at one place. A stream that is over is one state, whatever it was befo
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf
 from random import Random
 from typing import Any, TypeAlias
 
+from msgspec import Raw, json
+
 from turnkit.errors import ConnectionFailed
+from turnkit.wire import TurnInfo
 
 NUMBER = 1000  # of the message that Flux sends next, in a state that was gone back to
 FRAMES = 64  # so many frames were covered before
@@ -21,7 +25,7 @@ _FAILURE = ConnectionFailed("earlier")
 _AGO = 1.0  # seconds: what was due longer ago is overdue
 SLOTS = {
     "FluxProtocol": 28,
-    "Heard": 10,
+    "Heard": 11,
     "Watchdogs": 7,
     "Requests": 3,
     "Request": 7,
@@ -43,13 +47,15 @@ class Forms:
         protocol: of which class it is, does not matter, if it is made as ours.
         request: the class of its requests.
         pause: the longest pause in audio that its watchdog may take for none.
+        slow: for how many bytes a word that was heard may not have been told yet.
         flapping: whether it matters how long a connection has held; if not, it has held long enough at once.
     """
 
-    def __init__(self, protocol: Any, request: Any, pause: float, *, flapping: bool) -> None:
+    def __init__(self, protocol: Any, request: Any, pause: float, slow: int, *, flapping: bool) -> None:
         self._p = protocol
         self._request = request
         self._pause = pause
+        self._slow = slow
         self._flapping = flapping
         self._errors: dict[tuple[str, str], Any] = {}
         self._lines = {line.value: line for line in type(protocol.line)}
@@ -75,6 +81,8 @@ class Forms:
         progress = round(h.progress * rate)
         lost = line == "lost"
         base = a.sent if lost else a.connection_start + progress
+        back = 0 if lost else min(progress, self._slow)
+        word = h._told_until() * rate - progress
         forced = r.forced_ends
         pending, queued = r.pending, r.queued
         sent_at = w._sent_at - now
@@ -99,6 +107,8 @@ class Forms:
             None if queued is None else tuple(queued.asked.values()),
             h.turn_open,
             round(h.window * rate) - progress,
+            back,
+            -back if lost else max(word if word == inf else round(word), -back),
             h._last_id - number,
             h._unnumbered,
             h._transcript,
@@ -159,6 +169,8 @@ class Forms:
             queued,
             h.turn_open,
             window,
+            back,
+            word,
             last_id,
             h._unnumbered,
             h._transcript,
@@ -182,15 +194,16 @@ class Forms:
         p.line = self._lines[line]
         p.lost_meanwhile = float(lost_meanwhile)
         p.attempts = 0
-        p._time_offset = base / self._rate
+        p._time_offset = (base - back) / self._rate
         h.messages, h.missed, h.steps = 1, 0, _STEPS
-        h.progress = 0.0
-        h.window = window / self._rate
+        h.progress = back / self._rate
+        h.window = (back + window) / self._rate
+        h._teller = None if word == -back else _teller((back + word) / self._rate)
         h._last_id = last_id + (0 if line == "lost" else NUMBER)
         w._mark = 1 if mark else -1
         t.failures = [_FAILURE] * t._tries
         a.lost = 0
-        a.connection_start = base
+        a.connection_start = base - back
         a.first, a.sent, a.end = base + first, base + sent, base + end
         at, a._frames = a.first, []
         for size in sizes:
@@ -212,6 +225,13 @@ class Forms:
             if index == -2:
                 request.settle(None)
             p._commands.append((command, request))
+
+
+@cache
+def _teller(end: float) -> TurnInfo:
+    """A message whose last word ends there."""
+    word = {"word": "a", "end": None if end == inf else end}
+    return TurnInfo(event="Update", turn_index=0, raw_words=Raw(json.encode([word])))
 
 
 def _round(second: float) -> float:

@@ -26,7 +26,7 @@ class AudioBuffer:
     frame by frame, in the memory that each came in, so that letting one go gives all of it back.
 
     Attributes:
-        takes_silence: whether silence can be made for it: yes.
+        is_raw: whether its bytes tell their time, so that it can be kept, and silence added: yes.
         rate: bytes a second.
         first: the place of the first byte that is still here.
         sent: the place up to which the connection has the audio; before `first` if there was too much of it.
@@ -50,7 +50,7 @@ class AudioBuffer:
         "rate",
         "sent",
     )
-    takes_silence = True
+    is_raw = True
 
     def __init__(self, sample_rate: int, sample: int, silence: int, seconds: float) -> None:
         self.rate = sample_rate * sample
@@ -202,14 +202,14 @@ class PassingAudio:
     """Audio that passes as it is given, and of which nothing is kept: that of containers, and Opus.
 
     Attributes:
-        takes_silence: whether silence can be made for it: no.
+        is_raw: whether its bytes tell their time, so that it can be kept, and silence added: no.
         sent_seconds: None, because its bytes do not tell their time.
         lost_seconds: None for the same reason.
         connection_seconds: how much a connection can have covered: no end is known.
     """
 
     __slots__ = ("_pieces",)
-    takes_silence = False
+    is_raw = False
     sent_seconds = lost_seconds = None
     connection_seconds = inf
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
+
 from ..turns.events import COUNTABLE
 from ..wire import TurnInfo
 
 _OPENING = ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
+TOLD_WITHIN_SECONDS = 1.0
+"""The longest delay with which Flux tells a word that it has heard: some 0.3 to 0.6 s are usual, at a turn's start too."""
 
 
 class Heard:
@@ -23,6 +27,7 @@ class Heard:
 
     __slots__ = (
         "_last_id",
+        "_teller",
         "_transcript",
         "_unnumbered",
         "knows_force_end_turn",
@@ -46,6 +51,7 @@ class Heard:
         self._last_id = -1
         self._unnumbered = 0
         self._transcript = ""
+        self._teller: TurnInfo | None = None  # the last message with words
 
     def count(self, sequence_id: int) -> None:
         """Note the number of a message, -1 if it has none.
@@ -66,6 +72,8 @@ class Heard:
     def follow(self, message: TurnInfo, sent: float) -> bool:
         """Note what a message says of its turn, and what it covers of the `sent` seconds; whether that is progress."""
         window = message.audio_window_end
+        if message.transcript and window >= self.window:  # not one that comes late: others have told more
+            self._teller = message
         if window > self.window:
             # Nobody covers what was not sent; and a number can be larger than any second.
             self.window = min(window, sent, COUNTABLE)
@@ -84,3 +92,19 @@ class Heard:
         self.steps += 1
         self.progress = self.window
         return True
+
+    def covered(self, window: float) -> float:
+        """Up to where another connection need hear nothing again of what this one heard up to `window`.
+
+        What Flux has heard it may not have told yet: words are told later than they are said. So it is the end of the
+        last word told, but no more than `TOLD_WITHIN_SECONDS` before: what was not told by then is silence.
+        """
+        return max(min(window, self._told_until()), window - TOLD_WITHIN_SECONDS, 0.0)
+
+    def _told_until(self) -> float:
+        """Where the last word ends that was told; `inf` if Flux does not say where."""
+        if self._teller is None:
+            return 0.0
+        words = self._teller.words
+        end = words[-1].end if words else None
+        return end if end is not None and isfinite(end) else inf

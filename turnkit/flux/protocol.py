@@ -5,6 +5,8 @@ Rule 2: nothing that Flux sends, and no moment at which a connection ends, is im
     nothing was changed.
 Rule 3: each byte of raw audio is, at any moment, one of these: covered by Flux, under way on this connection, waiting,
     or counted as lost. What a connection that is lost had not covered waits again; what was covered is not sent twice.
+    Flux hears sooner than it tells, so it has covered what lies before the end of the last word that it told, and what
+    it heard more than `TOLD_WITHIN_SECONDS` ago; of a stream that ends, all that it heard.
 Rule 4: of audio that no connection takes, `replay_seconds` are kept, the latest.
 Rule 5: a connection that stands is given up by the watchdogs only (`Watchdogs.decide`), or because its closing or a
     frame took too long. Then it takes nothing more, is to be dropped (`given_up`), and ends as any other.
@@ -60,7 +62,7 @@ from .audio_buffer import FRAME_SECONDS, new_audio_buffer
 from .bounds import Bounds
 from .configure import applied
 from .failures import UNPARSABLE, flux_error
-from .heard import Heard
+from .heard import TOLD_WITHIN_SECONDS, Heard
 from .reconnecting import Retries, is_permanent
 from .requests import NO_TURN, Request, Requests
 from .stream_time import shifted
@@ -169,7 +171,7 @@ class FluxProtocol:
         self.heard = Heard()
         self._stuck = False  # given up because its turn has nothing new and does not end
         self._time_offset = 0.0  # where its time begins in the stream's
-        self._silence_after = bounds.silence_after if self.audio.takes_silence else inf
+        self._silence_after = bounds.silence_after if self.audio.is_raw else inf
         self._silence_at = inf  # when silence is due, if a turn is open
         self._farewell = False  # whether the commands that close are still to be sent
         self._last_end_forced = False
@@ -233,7 +235,7 @@ class FluxProtocol:
         heard.count(-1 if isinstance(message, Unknown) else message.sequence_id)
         if type(message) is TurnInfo:
             if heard.follow(message, self.audio.connection_seconds):
-                self.audio.cover(heard.progress)
+                self.audio.cover(heard.progress - TOLD_WITHIN_SECONDS)
             if message.event != "Update":
                 if heard.turn_open:
                     if self._silence_at < self.deadline:
@@ -276,6 +278,8 @@ class FluxProtocol:
             self._end(failure)
             return None
         covered = self.heard.progress if self._stuck else self.heard.window
+        if self.audio.is_raw:
+            covered = self.heard.covered(covered)
         self.line = _LOST
         self.heard.begin_connection()
         self._retries.lost(failure, now)
