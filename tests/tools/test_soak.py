@@ -237,7 +237,7 @@ def test_an_end_without_words_takes_back_those_of_a_turn_that_never_began(
     word = speech.words[0].text
     ledger.take_message(told(0, "Update", 1.2, word))
     for event in events:
-        ledger.take_message(told(0, event, 1.3, *([word] if event == "TurnPaused" else [])))
+        ledger.take_message(told(0, event, 1.3, *([f"{word}."] if event == "TurnPaused" else [])))
     ledger.take_message(told(0, "Update", 1.4, word))
     ledger.take_message(told(0, "EndOfTurn", 1.5))
     judgement = ledger.account(speech.words[0].end)
