@@ -73,6 +73,9 @@ class Books:
         *("bounds", "forced", "frame", "limit", "out", "pending", "queued", "rate", "sample"),
     )
 
+    owes: bool
+    suspected: bool
+
     def __init__(self, bounds: Bounds, options: FluxOptions, rate: int, sample: int) -> None:
         self.bounds = bounds
         self.rate, self.sample = rate, sample
