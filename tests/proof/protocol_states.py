@@ -11,7 +11,6 @@ to its end: breadth first, so that a violation is found by the shortest way to i
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple, TypeAlias
