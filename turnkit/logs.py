@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -23,10 +25,36 @@ _PROCESSORS: list[structlog.typing.Processor] = [
 ]
 
 
+_given: Callable[[str, str], None] | None = None
+
+
+def hand_over(take: Callable[[str, str], None]) -> None:
+    """Give the lines of an application that has not configured structlog to a function, instead of standard error.
+
+    For a host that logs in another way, so that two logs do not run side by side by accident.
+
+    Args:
+        take: is called with the level, such as `warning`, and the line, which has no time of its own.
+    """
+    global _given
+    _given = take
+
+
+class _Given:
+    """What structlog takes for a logger: each of its methods is a level."""
+
+    def __getattr__(self, level: str) -> Callable[[str], None]:
+        assert _given is not None
+        return partial(_given, level)
+
+
 def logger(**context: Any) -> Any:
     """A logger bound to `context`; it never configures structlog itself."""
     if structlog.is_configured():
         return structlog.get_logger("turnkit").bind(**context)
+    if _given is not None:
+        rendered: list[structlog.typing.Processor] = [_PROCESSORS[0], _PROCESSORS[-1]]
+        return structlog.wrap_logger(_Given(), processors=rendered, wrapper_class=_from("debug")).bind(**context)
     return structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=_PROCESSORS,

@@ -65,7 +65,7 @@ async def test_messages_are_given_in_the_callback_that_brought_them() -> None:
 
 
 async def test_reading_a_message_takes_no_more_memory_for_it_than_it_fills() -> None:
-    """Objects made large and cut to size leave holes that make a process grow; trio makes smaller ones of its own."""
+    """Objects made large and cut to size leave holes that make a process grow."""
     peaks: list[int] = []
 
     async def speak(link: Link) -> None:
@@ -87,7 +87,7 @@ async def test_reading_a_message_takes_no_more_memory_for_it_than_it_fills() -> 
     finally:
         tracemalloc.stop()
     assert len(peaks) == 5
-    assert 0 < max(peaks) < (128_000 if on_trio() else 32_000)
+    assert 0 < max(peaks) < 32_000
 
 
 async def test_what_comes_in_fragments_keeps_its_place() -> None:

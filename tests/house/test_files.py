@@ -75,7 +75,8 @@ def private(name: str) -> bool:
 
 def foreign_names(tree: ast.AST) -> Iterator[str]:
     """Each underscore name that a file reads and does not define, as `line: code`."""
-    own = {"_fields", "_asdict", "_replace"}  # of named tuples, public by their documentation
+    # Of named tuples and of asyncio, public by their documentation.
+    own = {"_fields", "_asdict", "_replace", "_enter_task", "_leave_task"}
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):

@@ -167,6 +167,23 @@ def test_a_wrong_key_is_refused_before_there_is_a_connection() -> None:
         assert flux.refusals[0].status == 401
 
 
+def test_projects_and_a_temporary_token_are_had_from_the_simulator() -> None:
+    """As the client asks for them; the token then opens a connection."""
+    from deepgram import DeepgramClient
+
+    with simulated() as flux:
+        client = sync_client(flux)
+        assert len(client.manage.v1.projects.list().projects) == 1
+        granted = client.auth.v1.tokens.grant(ttl_seconds=20)
+        assert granted.expires_in == 20
+        guest = sync_client(flux, access_token=granted.access_token)
+        assert isinstance(guest, DeepgramClient)
+        with guest.listen.v2.connect(**RAW) as connection:
+            connection.send_close_stream()
+        with pytest.raises(Exception, match="401"):
+            sync_client(flux, "not-the-key-at-all").auth.v1.tokens.grant()
+
+
 @pytest.mark.parametrize("frame", ['{"type":"TurnInfo"', "<html>", ""])
 def test_what_the_sdk_cannot_read_ends_the_call_cleanly(frame: str) -> None:
     """Its listening ends with it; no word of the message is in the error."""

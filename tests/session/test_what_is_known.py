@@ -13,7 +13,16 @@ from tests.support.voices import Voice, echo
 from turnkit.errors import ConfigError, LocalProtocolError
 from turnkit.session import Session
 from turnkit.trace import read
-from turnkit.turns.events import BargeIn, Commit, Outcome, ReplyEnded, StartOfTurn
+from turnkit.turns.events import (
+    BargeIn,
+    Commit,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Outcome,
+    ReplyEnded,
+    StartOfTurn,
+    TurnResumed,
+)
 from turnkit.wire import FluxOptions
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +73,48 @@ async def test_what_was_heard_last_is_known_without_keeping_books() -> None:
     draft = turn(2, "another")[:2]
     await session.run(script(*TURN, play, *turn(1, "stop", eager=False), look, StartOfTurn(2, "x"), *draft, look))
     assert heard == [(0, Outcome.INTERRUPTED, "A table")] * 2
+
+
+@pytest.mark.parametrize("before", ["", "A"])
+@pytest.mark.parametrize("committed", [False, True])
+async def test_what_was_heard_may_be_told_after_the_interruption(before: str, committed: bool) -> None:
+    """A player may know it only once it has stopped; it stands where it would, and then the next turn is owed too."""
+    session = Session()
+
+    def play() -> None:
+        session.playback_started(0)
+        if before:
+            session.playback_advanced(0, before)
+
+    draft = [EagerEndOfTurn(1, "stop"), TurnResumed(1, "stop")]  # which ends too, and was never heard
+    later = [*draft, EndOfTurn(1, "stop")] if committed else draft
+    steps = [*TURN, play, StartOfTurn(1, "stop"), *later, lambda: session.playback_advanced(0, "A table")]
+    await session.run(script(*steps, *turn(2, "please"), lambda: session.playback_advanced(7, "of no reply")))
+    last = session.last_reply
+    assert last is not None
+    assert (last.reply, last.outcome, last.heard) == (0, Outcome.INTERRUPTED, "A table")
+    said = [message["content"] for message in session.history]
+    assert said == ["tea", "A table", "stop", "please"]
+
+
+async def test_only_the_reply_that_was_interrupted_last_is_set_right() -> None:
+    """Of one that was heard to its end, or of one before that, nothing more is taken."""
+    session = Session()
+
+    def play(reply: int) -> None:
+        session.playback_started(reply)
+        session.playback_advanced(reply, f"answer {reply}")
+
+    def finish() -> None:
+        session.playback_finished(1)
+        for reply in (0, 1):
+            session.playback_advanced(reply, "something else")
+
+    await session.run(script(*TURN, lambda: play(0), *turn(1, "stop"), lambda: play(1), finish))
+    last = session.last_reply
+    assert last is not None
+    assert (last.outcome, last.heard) == (Outcome.FINISHED, "answer 1")
+    assert [message["content"] for message in session.history] == ["tea", "answer 0", "stop", "answer 1"]
 
 
 async def test_a_signals_time_since_the_call_began() -> None:

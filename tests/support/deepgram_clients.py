@@ -26,11 +26,11 @@ def async_client(flux: Simulator, key: str = KEY, **settings: Any) -> Any:
     return AsyncDeepgramClient(api_key=key, environment=_environment(flux), **settings)
 
 
-def sync_client(flux: Simulator, key: str = KEY) -> Any:
+def sync_client(flux: Simulator, key: str = KEY, **settings: Any) -> Any:
     """A synchronous one."""
     from deepgram import DeepgramClient
 
-    return DeepgramClient(api_key=key, environment=_environment(flux))
+    return DeepgramClient(api_key=key, environment=_environment(flux), **settings)
 
 
 def _environment(flux: Simulator) -> Any:

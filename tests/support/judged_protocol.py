@@ -105,7 +105,7 @@ class JudgedProtocol:
             round(b.due - now, 9) + 0.0,
             round(max(b.owed_since - now, -b.bounds.message_timeout), 9) + 0.0,
             -inf if b.audio_at - now < -self.longest_pause else round(b.audio_at - now, 9) + 0.0,
-            form[-4:],
+            self.forms.outage((b.tries, b.until, b.next_at, b.held_since), now, lost=lost),
             tuple((round(asked.until - now, 9), asked.fresh) for asked in b.forced),
             None if b.pending is None else round(b.pending.until - now, 9),
             tuple(-1 if asked is b.pending else b.forced.index(asked) for asked in b.out),
@@ -118,7 +118,7 @@ class JudgedProtocol:
         form, memory = saved
         self.forms.restore(form)
         b, base = self.books, self.forms.base
-        self.now, self.number, self.whole = 0.0, NUMBER, CONTENT
+        self.now, self.number, self.whole = 0.0, 0 if form[0] == "lost" else NUMBER, CONTENT
         self.luck.share = 1.0
         plain, sent, end, window, *times, outage, forced, pending, out, queued = memory
         for name, value in zip(PLAIN, plain, strict=True):
@@ -325,7 +325,9 @@ class JudgedProtocol:
         if kind == "ConfigureSuccess":
             assert b.pending is not None
             b.options = _taken(b.options, b.pending.request.sent)
-            code = json.dumps({"thresholds": {"eot_timeout_ms": b.options.eot_timeout_ms}, "keyterms": b.options.keyterm})
+            code = json.dumps(
+                {"thresholds": {"eot_timeout_ms": b.options.eot_timeout_ms}, "keyterms": b.options.keyterm}
+            )
         item = p.receive(_UNREADABLE.get(kind) or _other(kind, code, said), self.now)
         b.heard()
         if kind == "Error":

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from turnkit.speaking import TTS, ClockSink, Playback, Sound, Speak, speaker
+from turnkit.speaking import TTS, AudioSink, ClockSink, Playback, Sound, Speak, speaker
 
 RATE = 1000  # Hz, of 2 bytes: a second of sound is 2000 bytes
 WORD = 0.25  # seconds
@@ -134,7 +134,7 @@ async def run(speak: Speak, playback: Playback, *steps: Step, reply: int = 0) ->
         await speak(Reply(reply), chunks, playback)
 
 
-def make(tts: TTS, sink: Loudspeaker, **settings: Any) -> Speak:
+def make(tts: TTS, sink: AudioSink, **settings: Any) -> Speak:
     """A `speak` of this TTS on this loudspeaker."""
     return speaker(tts, sink, sample_rate=RATE, **settings)
 

@@ -67,7 +67,7 @@ class Forms:
         line = p.line.value
         if line == "over":
             return (line, p.failure is None)
-        h, r, a, w = p.heard, p.requests, p.audio, p._watchdogs
+        h, r, a, w, t = p.heard, p.requests, p.audio, p._watchdogs, p._retries
         rate = self._rate
         progress = round(h.progress * rate)
         lost = line == "lost"
@@ -110,20 +110,24 @@ class Forms:
             owed,
             owed and w._suspected,
             _round(max(w.due_at - now, -_AGO)),
-            *self._outage(p._retries, now, lost),
+            *self.outage((t._tries, t.deadline, t.next_at, t.connected_at), now, lost=lost),
         )
 
-    def _outage(self, t: Any, now: float, lost: bool) -> tuple[Any, ...]:
-        held = -inf if now - t.connected_at >= self._held else _round(t.connected_at - now)
+    def outage(
+        self, told: tuple[int, float, float, float], now: float, *, lost: bool
+    ) -> tuple[int, float, float, float]:
+        """What matters of an outage: how many attempts there were, until when and when next, and since when it held."""
+        tries, until, at, since = told
+        held = -inf if now - since >= self._held else _round(since - now)
         if not lost and (held == -inf or not self._flapping):
             return (0, inf, -inf, -inf)  # the next loss begins another outage
+        tries, until, at = min(tries, self._tries), until - now, at - now
         if not lost:
             # When to try next is decided by the next loss; until when, from then on at the earliest.
-            return (min(t._tries, self._tries), _round(max(t.deadline - now, 0.0)), -inf, held)
-        until, at = t.deadline - now, t.next_at - now
+            return (tries, _round(max(until, 0.0)), -inf, held)
         if until <= 0:
-            until, at = -1.0, -1.0 if at >= until else -2.0
-        return (min(t._tries, self._tries), _round(until), _round(max(at, -2.0 if until == -1.0 else 0.0)), held)
+            return (tries, -1.0, -1.0 if at >= until else -2.0, held)
+        return (tries, _round(until), _round(max(at, 0.0)), held)
 
     def _kept(self, error: Any) -> Any:
         return None if error is None else self._errors.setdefault((type(error).__name__, str(error)), error)
@@ -179,7 +183,7 @@ class Forms:
         h.messages, h.missed, h.steps = 1, 0, _STEPS
         h.progress = 0.0
         h.window = window / self._rate
-        h._last_id = last_id + NUMBER
+        h._last_id = last_id + (0 if line == "lost" else NUMBER)
         w._mark = 1 if mark else -1
         t.failures = [_FAILURE] * t._tries
         a.lost = 0

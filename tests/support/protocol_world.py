@@ -61,7 +61,8 @@ class World:
         self.said = 1
         self.time = 0.0
         self.honest = True
-        self.clean = False  # whether Flux has closed, having covered all it heard
+        self.said_close = False
+        self.clean = False  # whether Flux has closed as it was asked to, having covered all it heard
         self.requests: list[Request] = []
         self.forced: list[Request] = []
         self.configuring = False
@@ -98,6 +99,7 @@ class World:
 
     def commands(self, amount: float) -> None:
         while (command := self.p.next_command(self.now)) is not None:
+            self.said_close = self.said_close or '"CloseStream"' in command
             if '"Configure"' in command:
                 assert not self.configuring, "one Configure at a time"
                 self.configuring = True
@@ -311,7 +313,7 @@ class World:
         self.progress = self.window
 
     def _ended(self, code: int | None) -> None:
-        if self.p.line is Line.OPEN and self.p.closing and code in (1000, 1001, 1005, 1006):
+        if self.p.line is Line.OPEN and self.said_close and code in (1000, 1001, 1005, 1006):
             self.clean = True
         lost = self.audio.lost
         item = self.p.connection_ended(ConnectionFailed("dropped"), self.now, code=code)

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 import turnkit.cli.soak as command
 from tests.support.soak_faults import BREAKS
-from turnkit.cli import app
+from turnkit.cli import app, output
 from turnkit.flux.audio_buffer import AudioBuffer
 from turnkit.testing import virtual_time
 
@@ -94,6 +94,16 @@ def test_the_command_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stdout.count("0–10") > 2
 
 
+def test_the_command_says_what_is_wrong_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transport that it has not, a loop that is not installed: one sentence, exit code 1."""
+    result = invoke("--transport", "picows", "--backend", "trio")
+    assert result.exit_code == 1
+    assert "error: transport='picows': works on asyncio only" in result.stderr
+    monkeypatch.setattr(output, "find_spec", lambda name: None)
+    result = invoke("--backend", "uvloop")
+    assert (result.exit_code, result.stderr) == (1, "error: --backend uvloop: is not installed; pip install uvloop\n")
+
+
 def test_the_command_says_what_is_wrong() -> None:
     """A fault that does not exist: one sentence, exit code 1, nothing started."""
     result = invoke("--fault", "stal")
@@ -108,12 +118,28 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 def test_real_sockets_real_time_and_a_simulator_of_its_own() -> None:
     """Some seconds of three sessions, for once on the real clock: their cost is told apart from the simulator's."""
-    running = start("--sessions", "3", "--seconds", "2", "--slices", "2", "--fault", "drop@1s/1", "--seed", "7")
+    running = start(
+        "--sessions",
+        "3",
+        "--seconds",
+        "2",
+        "--slices",
+        "2",
+        "--fault",
+        "drop@1s/1",
+        "--seed",
+        "7",
+        "--transport",
+        "websockets",
+        "--tuned",
+    )
     output, errors = running.communicate(timeout=60)
     assert running.returncode == 0, errors + output
     assert errors == ""
     *slices, last = [json.loads(line) for line in output.splitlines()]
     assert len(slices) == 2
+    assert last["report"]["transport"] == "websockets"
+    assert last["report"]["plan"]["tuned"] is True
     assert last["report"]["counts"]["reconnects"] >= 3
     assert last["report"]["faults"] == {"drop": 3}
     part = slices[1]["slice"]

@@ -79,9 +79,9 @@ def run_async(work: Callable[[], Coroutine[Any, Any, None]], backend: str = "asy
     """Run `work` on asyncio, its uvloop, or trio; what goes wrong is said in a sentence, Ctrl-C ends it with 130."""
     if find_spec(backend) is None:
         fail(f"--backend {backend}: is not installed; pip install {_INSTALLED_WITH[backend]}")
-    options = {"use_uvloop": True} if backend == "uvloop" else {}
+    fast: dict[str, Any] = {"backend": "asyncio", "backend_options": {"use_uvloop": True}}
     try:
-        anyio.run(work, backend="asyncio" if options else backend, backend_options=options)
+        anyio.run(work, **(fast if backend == "uvloop" else {"backend": backend}))
     except BaseException as error:
         causes = list(_causes(error))
         for cause in causes:

@@ -156,8 +156,11 @@ def websocket(transport: Transport, uri: str, settings: dict[str, Any]) -> Abstr
     if on_trio():
         try:
             from websockets.trio.client import connect
+
+            from .trio_connection import LittleByLittle
         except ImportError:
             raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
+        kinds["create_connection"] = LittleByLittle
     else:
         from websockets.asyncio.client import connect
 

@@ -24,7 +24,7 @@ from websockets.exceptions import ConcurrencyError, ConnectionClosed, Connection
 from websockets.frames import OK_CLOSE_CODES, Close
 from websockets.http11 import Response
 
-_READ_BUFFER = 4096  # bytes, to begin with: Flux's messages are smaller, and it grows
+_READ_BUFFER = 2048  # bytes, to begin with: Flux's messages are smaller as a rule, and it grows
 _OF_PICOWS = ("host", "upgrade", "connection", "sec-websocket-version", "sec-websocket-key")  # headers it sends itself
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _END_OF_HEAD = b"\r\n\r\n"
@@ -260,6 +260,8 @@ class PicowsSocket(WSListener):
             room[:size] = waiting[:size]
             parser.buffer_updated(size)
             waiting = waiting[size:]
+        for head in (self._ws.request, self._ws.response):
+            head.headers.clear()  # as those of `websockets` are, once the connection is open: they hold the credential
 
     # Receiving: what picows calls ------------------------------------------------------------------------------------
 

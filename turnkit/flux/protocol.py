@@ -197,7 +197,6 @@ class FluxProtocol:
         self.given_up = None
         self._stuck = False
         self.request_id = connected.request_id
-        self.heard.begin_connection()
         self.heard.count(connected.sequence_id)
         self.audio.begin_connection()
         self._watchdogs.connection_made()

@@ -20,6 +20,7 @@ from ..turns.events import (
     Note,
     NoteKind,
     Outcome,
+    PlaybackAdvanced,
     ReplyEnded,
     Signal,
     Speculate,
@@ -281,6 +282,20 @@ class Dispatcher:
             self.last_reply = ended
         self.observers.told(ended)
         self._queue.append(ended)
+
+    def heard_after_all(self, event: PlaybackAdvanced) -> None:
+        """Take what was heard of the reply that was interrupted last: who plays it knows only once it has stopped."""
+        last = self.last_reply
+        if (
+            last is not None
+            and last.reply == event.reply
+            and last.outcome is Outcome.INTERRUPTED
+            and not self.replies.runs_here
+        ):
+            self.last_reply = ReplyEnded(
+                last.turn, last.reply, last.outcome, event.heard, last.reported, last.error, at=last.at
+            )
+            self.replies.history.agent_was_heard(event.reply, event.heard)
 
     # Signals out --------------------------------------------------------------------------------------------------
 

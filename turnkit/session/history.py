@@ -57,12 +57,14 @@ class History:
     been heard does not stand at all. Turns that got no answer stand too, unless the agent kept the floor over them.
     """
 
-    __slots__ = ("_messages", "_owed", "_replies")
+    __slots__ = ("_last", "_messages", "_owed", "_replies")
 
     def __init__(self) -> None:
         self._messages: list[Message] = []
         self._replies: dict[int, Said] = {}  # of those that are not over
         self._owed = 0  # where the words begin that have no audible answer yet
+        # The reply that was over last and not cancelled, what stands of it, and where the history ended then.
+        self._last: tuple[int, Message | None, int] = (-1, None, 0)
 
     def messages(self) -> list[Message]:
         """A copy, oldest first."""
@@ -130,9 +132,26 @@ class History:
             self._messages.append(said.heard)
             self._owed = len(self._messages)
 
-    def reply_over(self, reply: int) -> None:
-        """Nothing more of `reply` will be heard."""
-        self._replies.pop(reply, None)
+    def reply_over(self, reply: int, *, cancelled: bool) -> None:
+        """Nothing more of `reply` will be heard; or, `cancelled`, nothing ever was."""
+        said = self._replies.pop(reply, None)
+        if not cancelled:
+            self._last = (reply, None if said is None else said.heard, len(self._messages))
+
+    def agent_was_heard(self, reply: int, heard: str) -> None:
+        """Of `reply`, the last to end, `heard` was heard in all; it stands where it would, had that been known."""
+        over, message, place = self._last
+        if over != reply:
+            return
+        if message is not None:
+            message["content"] = heard
+        elif heard.strip():
+            message = {"role": "assistant", "content": heard}
+            self._messages.insert(place, message)
+            self._last = (reply, message, place)
+            self._owed = max(self._owed + (self._owed > place), place + 1)
+            for said in self._replies.values():
+                said.start += said.start >= place
 
     def add(self, message: Mapping[str, Any]) -> None:
         """Any other message, such as a tool's call or result.

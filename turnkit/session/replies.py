@@ -291,7 +291,7 @@ class Replies:
         if outcome is not Outcome.FINISHED and running.work is not None:
             running.cancel()
             running.gate.discard()
-        self.history.reply_over(reply.id)
+        self.history.reply_over(reply.id, cancelled=outcome is Outcome.CANCELLED)
         ended = ReplyEnded(
             reply.turn,
             reply.id,

@@ -322,6 +322,9 @@ class Session:
     def playback_advanced(self, reply: int, heard: str) -> None:
         """Report what of `reply` has been heard so far.
 
+        Of the reply that was interrupted last, what was heard in all may still be told after BargeIn: some players know
+        it only once they have stopped. It stands in `history` and `last_reply` then, and changes nothing else.
+
         Raises:
             LocalProtocolError: if it is no number of a reply, or `heard` no text.
         """
@@ -515,6 +518,8 @@ class Session:
         if self._interceptor is not None:
             self._interceptor.reported(event)
         if self._dispatcher.running:
+            if isinstance(event, PlaybackAdvanced):
+                self._dispatcher.heard_after_all(event)
             self._replies.report(event)
 
     @property

@@ -16,8 +16,8 @@
 `rehearse` (or, in async tests, `converse`) holds a call and gives its `Conversation`, whose assertions show all that
 was said when one fails. The script of a `Caller` is told in `turnkit.testing.caller_script`. `ScriptedLLM`,
 `ScriptedVoice` and `ScriptedTool` go at a `Pace`, and fail when told to. `run` runs any async function on
-`virtual_time`. With Hypothesis: `BotRules` for a bot, `MachineRules` for a policy, and `strategies` for tests of your
-own.
+`virtual_time`. A `FakePhone` calls a bot behind a telephone service. With Hypothesis: `BotRules` for a bot,
+`MachineRules` for a policy, and `strategies` for tests of your own.
 
 `pip install 'turnkit[testing]'` brings hypothesis and trio, for the parts that need them; the rest needs only turnkit.
 """
@@ -31,6 +31,7 @@ from .caller import Caller
 from .conversation import Conversation
 from .conversation_record import Effect
 from .failure import RehearsalFailed
+from .fake_phone import FakePhone
 from .pace import Pace
 from .rehearsal import converse, rehearse
 from .requirements import NotInstalled
@@ -47,6 +48,7 @@ __all__ = [
     "Caller",
     "Conversation",
     "Effect",
+    "FakePhone",
     "MachineRules",
     "NotInstalled",
     "Pace",

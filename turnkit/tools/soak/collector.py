@@ -10,7 +10,7 @@ from time import perf_counter
 import msgspec
 
 THRESHOLDS = (10_000, 10, 10)
-"""What `tuned` sets. A call leaves some 200 objects to the collector; by Python's own (700, 10, 10), it comes for less."""
+"""What `tuned` sets. A call leaves some 200 objects to the collector; by Python's own, it comes for 700."""
 _OLDEST = 2  # the generation that is everything
 
 

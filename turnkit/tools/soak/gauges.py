@@ -52,6 +52,13 @@ def descriptors() -> int:
     return 0
 
 
+def loop_name() -> str:
+    """The running event loop: `asyncio`, `uvloop` or `trio`."""
+    if on_trio():
+        return "trio"
+    return "uvloop" if type(asyncio.get_running_loop()).__module__.startswith("uvloop") else "asyncio"
+
+
 def tasks() -> int:
     """Tasks that the running event loop has."""
     if on_trio():

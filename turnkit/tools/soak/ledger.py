@@ -19,12 +19,14 @@ WITHHOLDING = {
     "empty_start": "the message with the words was emptied",
     "empty_eager": "the message with the words was emptied",
     "empty_end": "the message with the words was emptied",
+    "false_start": "the end of its turn covered the words before the message with them came",
     "other_words": "the words were replaced by others",
     "chatty_stall": "from then on Flux sent empty Updates: audio counts as covered, and nothing is said of it",
 }
 """Faults after which Flux itself has not said, or has taken back, what was said to it; and why that is so."""
 _FOR_GOOD = ("chatty_stall",)  # until the connection ends; the others take one message
 _BEFORE, _AFTER = 1.5, 0.4  # seconds of speech around a fault that one message may be about
+_LASTS = {"false_start": 1.0}  # seconds from a fault to the message that withholds, where it is not the same
 _EDGE = 1.0  # seconds around dropped audio: words are cut, and silence of the client's own shifts its time
 _NEAR = 15.0  # seconds in which a fault may be to blame for a lost word
 
@@ -243,7 +245,7 @@ class Ledger:
             if name in _FOR_GOOD:
                 gaps.append((second - _BEFORE, end, name))
             elif name in WITHHOLDING:
-                gaps.append((second - _BEFORE, second + _AFTER, name))
+                gaps.append((second - _BEFORE, second + _LASTS.get(name, 0.0) + _AFTER, name))
         return gaps
 
     def _strikes(self) -> list[tuple[str, float, float]]:

@@ -32,8 +32,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         processes: Number of processes for the simulator; 0 for none of its own, 1 by default.
         call_seconds: Seconds that a call lasts; by default (None) a sixth of the whole, 20 to 120.
         slices: Number of parts that the report tells apart; 10 by default.
-        growth: Growth an hour that memory, tasks and descriptors may show, as a share of what they are; 0.02 by
-            default.
+        growth: Growth an hour that memory and objects may show, as a share of what they are; 0.02 by default. Tasks
+            and descriptors may show 0.1, if that is more.
         tuned: Whether Python's collector is set as suits many calls (`collector.tuned`). False by default.
         transport: Library that carries the sessions' connections, as `turnkit.connect` takes it; None is the fastest.
     """
