@@ -18,7 +18,7 @@ from turnkit import BargeIn, Commit, PlaybackStarted, TurnMachine
 from turnkit.wire import decode, to_event
 
 COUNT = 3000
-SAID = "sorry I meant a table for three".split()
+SAID = ["sorry", "I", "meant", "a", "table", "for", "three"]
 
 
 def frame(event: str, turn: int) -> str:

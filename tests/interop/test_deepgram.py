@@ -353,6 +353,21 @@ def garbage(frame: str | bytes) -> Any:
     return listening()
 
 
+def test_on_trio_it_says_that_the_sdk_cannot() -> None:
+    """And what can."""
+    import trio
+
+    from turnkit.interop.deepgram import flux
+
+    async def enter() -> None:
+        async with serve(QUIET) as simulator:
+            with pytest.raises(ConfigError, match=r"trio: .* asyncio only; turnkit.connect runs on both"):
+                async with flux(async_client(simulator)):
+                    pass
+
+    trio.run(enter)
+
+
 async def test_what_cannot_work_is_refused_at_once() -> None:
     """Before the network is touched, and with the way out."""
     from tests.support.deepgram_clients import sync_client

@@ -330,6 +330,20 @@ def test_a_host_that_does_not_close_is_not_waited_for() -> None:
     connection_context.__exit__(None, None, None)
 
 
+def test_a_connection_that_was_listened_to_is_over() -> None:
+    """Another session on it ends at once, and has heard nothing."""
+    from turnkit.interop.deepgram import listen
+
+    first, said = count_session()
+    second, nothing = count_session()
+    with simulated() as flux, connected(flux) as connection:
+        start_sending(connection)
+        listen(first, connection)
+        listen(second, connection)
+    assert said
+    assert nothing == []
+
+
 def test_a_bad_bound_is_refused() -> None:
     """Before anything is started."""
     from turnkit.interop.deepgram import listen
