@@ -104,8 +104,8 @@ class FakeLLM(LLMService):
 
     Args:
         call: where its runs are noted.
-        answer: what it says to what the user has said since the bot spoke, or the tool it calls, as `@name`; it may
-            raise.
+        answer: what it says to what the user has said since the bot spoke, and after it the tool it calls, as
+            `@name`; it may raise.
         delay: seconds to its first word.
     """
 
@@ -126,16 +126,15 @@ class FakeLLM(LLMService):
         try:
             await self.push_frame(LLMFullResponseStartFrame())
             await asyncio.sleep(self._delay)
-            answer = self._answer(run.asked)
-            if answer.startswith("@"):
-                call = FunctionCallFromLLM(
-                    function_name=answer[1:], tool_call_id=str(run.at), arguments={}, context=frame.context
-                )
-                await self.run_function_calls([call])
-                answer = ""
-            for word in answer.split():
+            said, _, tool = self._answer(run.asked).partition("@")
+            for word in said.split():
                 await self.push_frame(LLMTextFrame(f"{word} "))
                 await asyncio.sleep(0.01)
+            if tool:
+                call = FunctionCallFromLLM(
+                    function_name=tool, tool_call_id=str(run.at), arguments={}, context=frame.context
+                )
+                await self.run_function_calls([call])
             run.finished = True
         except ValueError as error:
             await self.push_error("the LLM failed", error)

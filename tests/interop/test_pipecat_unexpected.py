@@ -27,9 +27,7 @@ from pipecat.frames.frames import (
     TTSSpeakFrame,
 )
 from pipecat.pipeline.worker import PipelineWorker
-from pipecat.processors.aggregators.llm_response_universal import LLMUserAggregatorParams
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
-from pipecat.turns.user_mute import MuteUntilFirstBotCompleteUserMuteStrategy
 
 from benchmarks.interop_pipecat_call import Call, Setting, converse
 from turnkit.interop.pipecat import TurnkitSTTService
@@ -149,25 +147,6 @@ async def test_speech_of_somebody_elses_in_the_users_turn_is_not_taken_for_the_a
     call = await talk(flux, Setting("", events=interject), session=session, seconds=9)
     assert texts(call) == ["One moment", f"You said Hello {FINE}"]
     assert [one.outcome for one in ended] == [Outcome.FINISHED]
-
-
-async def test_words_of_a_muted_user_leave_no_answer_pending() -> None:
-    """Pipecat drops them, and turnkit must not wait for an answer."""
-    ended: list[ReplyEnded] = []
-    session = Session()
-    session.on(ReplyEnded, ended.append)
-
-    async def flux(link: Link) -> None:
-        for turn, at in enumerate((0.5, 4.0)):
-            await anyio.sleep(at)
-            await link.turn("StartOfTurn", "Hello", turn_index=turn)
-            await link.turn("EndOfTurn", "Hello", turn_index=turn)
-
-    params = LLMUserAggregatorParams(user_mute_strategies=[MuteUntilFirstBotCompleteUserMuteStrategy()])
-    setting = Setting("", greeting="Good morning to you", user_params=params)
-    call = await talk(flux, setting, session=session)
-    assert texts(call) == ["Good morning to you", f"You said Hello {FINE}"]
-    assert [one.outcome for one in ended if one.turn is not None][-1] is Outcome.FINISHED
 
 
 async def test_garbage_from_flux_does_not_end_the_call() -> None:

@@ -41,7 +41,7 @@ def source(file: str) -> str:
 
 
 def _mutants() -> Iterator[Mutant]:
-    """Those of `protocol_mutants.diff`: `@ rule`, then the lines, as in a diff, that the rule loses and gets instead."""
+    """Those of `protocol_mutants.diff`: `@ rule`, then the lines, as in a diff, that are lost and come instead."""
     for block in re.split(r"^@ ", Path(__file__).with_suffix(".diff").read_text("utf-8"), flags=re.MULTILINE)[1:]:
         rule, _, body = block.partition("\n")
         lines = body.strip("\n").split("\n")

@@ -170,10 +170,18 @@ def configurations(level: int) -> tuple[Configuration, ...]:
         ),
         Configuration(
             "no second connection",
-            World(bounds(reconnect_timeout=0.0), most=1.5 + level),
-            (*SPEECH, *COVERS, *TIME, *BREAKS, ("drop",), *ERRORS, *ENDS, ("force",)),
+            World(bounds(reconnect_timeout=0.0), most=0.5 + level),
+            (
+                *(*SPEECH[1:], COVERS[1], *TIME, *BREAKS, ("drop",), *ERRORS, *ENDS),
+                *(("force",), ("read", True), *told("StartOfTurn")),
+            ),
         ),
         Configuration("two forced ends", World(bounds(answer_timeout=2.0), forced=2), (*FORCED, *TIME, ("wait", 1.0))),
+        Configuration(
+            "short of patience",
+            World(bounds(message_timeout=0.4), most=3.5 + level),
+            (*SPEECH[:3], COVERS[1], *READING, ("drop",), *TIME, ("wait", "late"), ("wait", 0.12), ("close",)),
+        ),
         Configuration(
             "a silent Flux",
             World(bounds(**WATCHED), most=1.0 + level),
@@ -195,7 +203,7 @@ def configurations(level: int) -> tuple[Configuration, ...]:
         ),
         Configuration(
             "silence",
-            World(bounds(silence_after=0.2), most=1.0 + level),
+            World(bounds(silence_after=0.1), most=1.0 + level),
             (
                 *SPEECH[:3],
                 *told("StartOfTurn", "EndOfTurn"),

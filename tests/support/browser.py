@@ -50,11 +50,12 @@ class Page:
             self._events.append(message)
         return message
 
-    def open(self, path: Path) -> None:
+    def open(self, page: Path | str) -> None:
+        """Open a file, or an address."""
         for domain in ("Page", "Runtime", "Log"):
             self.call(f"{domain}.enable")
         self._events.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         while not any(event["method"] == "Page.loadEventFired" for event in self._events):
             self._receive()
         self.drawn()
@@ -63,9 +64,11 @@ class Page:
         """Wait until what was asked for has been drawn: two frames later it has."""
         self.ask("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
-    def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression."""
-        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+    def ask(self, expression: str, *, clicked: bool = False) -> Any:
+        """The value of a JavaScript expression; it may do what takes a click if the user is to have `clicked`."""
+        answer = self.call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=clicked
+        )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
@@ -97,11 +100,11 @@ class Page:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Page]:
+def browser(profile: Path, *flags: str) -> Iterator[Page]:
     """A fresh browser with one tab, 1280 by 900 pixels."""
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--disable-gpu", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
-    command += ["--window-size=1280,900", "--no-first-run", "--disable-background-networking", "about:blank"]
+    command += ["--window-size=1280,900", "--no-first-run", "--disable-background-networking", *flags, "about:blank"]
     if os.geteuid() == 0:
         command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses to run as root
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

@@ -15,7 +15,7 @@ from tests.support.protocol_forms import CONTENT, NUMBER, Forms
 from turnkit.errors import ConnectionFailed, FluxError, LocalProtocolError
 from turnkit.flux import protocol as real
 from turnkit.flux.bounds import Bounds
-from turnkit.wire import Configure, Connected, FluxOptions, Thresholds
+from turnkit.wire import Configure, Connected, FluxOptions, Thresholds, encode
 
 COMMANDS = (Configure(thresholds=Thresholds(eot_timeout_ms=1000)), Configure(keyterms=("a",)))
 NO_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
@@ -251,7 +251,7 @@ class JudgedProtocol:
         b = self.books
         self.p.close(self.now)
         if b.closing:
-            return False
+            return True  # done twice, it does nothing
         b.closing = True
         if b.line == "lost":
             b.over(self.now)
@@ -362,7 +362,7 @@ class JudgedProtocol:
         cause = ConnectionFailed("stuck" if stuck else "gone")
         self.p.send_failed(cause, self.now, stuck=stuck)
         if b.line != "open":
-            return False
+            return True  # it has failed already
         b.failed = not (b.reconnects or b.closing)
         insist((self.p.failure is cause) == b.failed, "who sends learns why, if there is no other connection to come")
         b.broke(self.now, "stuck" if stuck else "")
@@ -516,6 +516,8 @@ class JudgedProtocol:
             self._misuse()
         if b.line == "lost":
             self._too_late()
+        else:
+            p.attempts_timed_out(0.0)  # as the attempt succeeded
         if b.line != "open":
             insist(p.next_audio(0.0) == b"" and p.next_audio(0.0, short=True) == b"", "only what stands takes audio")
         insist(self.save() == here, "what is refused, or comes too late, changes nothing")
@@ -589,7 +591,7 @@ _plain = attrgetter(*PLAIN)
 
 @cache
 def _encoded(command: Configure) -> str:
-    return real.encode(command)
+    return encode(command)
 
 
 @cache

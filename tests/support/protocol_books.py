@@ -163,7 +163,9 @@ class Books:
         self._owe_nothing()
 
     def _owe_nothing(self) -> None:
-        self.owes, self.due, self.suspected, self.owed_since, self.audio_at = False, inf, False, inf, -inf
+        self.owes = self.suspected = False
+        self.due = self.owed_since = inf
+        self.audio_at = -inf
 
     def numbered(self, missed: int, skipped: int) -> None:
         """It carried the next number, after so many that were left out; the protocol missed so many."""

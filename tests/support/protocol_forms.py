@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import inf
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from turnkit.errors import ConnectionFailed
 
@@ -31,6 +31,9 @@ SLOTS = {
 """How many attributes each class of the protocol has: one more must find its place here."""
 CONTENT = Random(1).randbytes(4 * FRAMES * 1280)
 """What the audio is, by its place."""
+
+
+Outage: TypeAlias = tuple[int, float, float, float]
 
 
 class Forms:

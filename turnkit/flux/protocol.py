@@ -424,9 +424,7 @@ class FluxProtocol:
 
     def wake(self, now: float) -> None:
         """Let time pass; harmless when nothing is due. Afterwards see what is to be sent, and `given_up`."""
-        unended = False
-        for request in self.requests.expire(now):
-            unended = unended or request.progress == self.heard.steps
+        unended = any(request.progress == self.heard.steps for request in self.requests.expire(now))
         if self._close_at <= now:
             self._close_at = inf
             what = f"{self._host} did not close within {self._bounds.close_timeout} s (close_timeout)"

@@ -11,4 +11,5 @@ Foreign packages are imported in the file of their world only, each needs what i
 - `websocket`: any server's websocket as one; `eager_send`: a frame written in the step that decides on it.
 - `network_sink`: an `AudioSink` whose loudspeaker is at the far end of a network, whatever is spoken there.
 - `network_playback`: what such a sink has sent, what of it was heard and what to send next, decided without a socket.
+- `browser`: a page as the telephone: its script, and calls with it over any server's websocket.
 """

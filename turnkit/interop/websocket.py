@@ -24,8 +24,8 @@ class Websocket(Protocol):
     async def send(self, message: str | bytes, /) -> object:
         """Send a message; whatever this raises means that the peer is gone."""
 
-    async def close(self) -> object:
-        """Close it; the peer may be gone."""
+    async def close(self, code: int = 1000, /) -> object:
+        """Close it with this code, if it has codes; the peer may be gone."""
 
 
 def adapted(websocket: Any) -> Adapted:
@@ -88,13 +88,13 @@ class Adapted:
         """
         return begun(self.send(message))
 
-    async def close(self) -> None:
-        """Close it, be the peer there or not; once more does nothing."""
+    async def close(self, code: int = 1000, /) -> None:
+        """Close it with this code, be the peer there or not; once more does nothing."""
         if self._closed:
             return
         self._closed = True
         try:
-            await self._close()
+            await self._close(code)
         except Exception as error:  # closed already, by the peer or by the server
             logger().debug("websocket_was_closed", error=type(error).__name__)
 
@@ -105,8 +105,8 @@ class Adapted:
     async def _send(self, message: str | bytes) -> None:
         await self._websocket.send(message)
 
-    async def _close(self) -> None:
-        await self._websocket.close()
+    async def _close(self, code: int) -> None:
+        await (self._websocket.close() if code == 1000 else self._websocket.close(code))
 
 
 class _Starlette(Adapted):
@@ -134,8 +134,8 @@ class _Websockets(Adapted):
 class _TrioWebsockets(_Websockets):
     """The same on trio, where closing has another name."""
 
-    async def _close(self) -> None:
-        await self._websocket.aclose()
+    async def _close(self, code: int) -> None:
+        await self._websocket.aclose(code)
 
 
 class _Aiohttp(Adapted):
@@ -152,6 +152,9 @@ class _Aiohttp(Adapted):
 
     async def _send(self, message: str | bytes) -> None:
         await (self._websocket.send_str if isinstance(message, str) else self._websocket.send_bytes)(message)
+
+    async def _close(self, code: int) -> None:
+        await self._websocket.close(code=code)
 
 
 _ADAPTERS: dict[tuple[str, ...], type[Adapted]] = {
