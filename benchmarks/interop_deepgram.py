@@ -18,6 +18,7 @@ from turnkit import BargeIn, Commit, PlaybackStarted, TurnMachine
 from turnkit.wire import decode, to_event
 
 COUNT = 3000
+RESPONSE: Any = V2SocketClientResponse  # a union, where the SDK asks for a type
 SAID = ["sorry", "I", "meant", "a", "table", "for", "three"]
 
 
@@ -63,7 +64,7 @@ def microseconds(prepare: Callable[[], Any], work: Callable[[Any], object]) -> f
 
 def sdk_reads(text: str) -> Any:
     """The SDK's own reading, as its `recv` does it."""
-    return construct_type(type_=V2SocketClientResponse, object_=json.loads(text))
+    return construct_type(type_=RESPONSE, object_=json.loads(text))
 
 
 def interrupts(prepared: tuple[Any, TurnMachine]) -> None:

@@ -348,5 +348,6 @@ def test_a_bad_bound_is_refused() -> None:
     """Before anything is started."""
     from turnkit.interop.deepgram import listen
 
+    nothing: Any = None
     with pytest.raises(ConfigError, match="close_timeout=0"):
-        listen(Session(), None, close_timeout=0)
+        listen(Session(), nothing, close_timeout=0)
