@@ -5,7 +5,7 @@
 - `trace`: a call as a file, and that call replayed; `metrics`: a call in figures.
 - `timers`, `logs`: how everything live waits, and how it logs.
 - `flux`: the connection to Flux; `session`: your bot in a call; `speaking`: its voice.
-- `interop`: turnkit inside other frameworks and telephone lines (to come).
+- `interop`: turnkit inside Pipecat, LiveKit and the Deepgram SDK, on the phone and in a page; imported by name.
 - `telemetry`: log lines, metrics and spans of every call, for your dashboards.
 - `simulator`: a Flux on your own machine, with every fault on demand.
 - `testing`: tests of your bot, against scripted callers and in virtual time.

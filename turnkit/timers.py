@@ -86,6 +86,15 @@ def callback_context() -> Context:
     return context
 
 
+def announce_asyncio() -> None:
+    """Tell anyio, where it asks sniffio, that a plain callback of asyncio is on asyncio: it has no task to show."""
+    if asyncio.current_task() is None:
+        with suppress(ImportError):
+            from sniffio import current_async_library_cvar
+
+            current_async_library_cvar.set("asyncio")
+
+
 class Alarm:
     """An alarm that calls `ring` once, at the time it is set to; made and used where the library runs."""
 

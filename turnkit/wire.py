@@ -280,11 +280,12 @@ def _nested_fields(value: object) -> Mapping[str, Any]:
 _encode_nested = msgspec.json.Encoder(enc_hook=_nested_fields).encode
 
 
-_EVENTS: dict[str, type[StartOfTurn | Update | TurnResumed]] = {
+WORDLESS_EVENTS: dict[str, type[StartOfTurn | Update | TurnResumed]] = {
     "Update": Update,
     "StartOfTurn": StartOfTurn,
     "TurnResumed": TurnResumed,
 }
+"""The events that are told without the times of their words, by the names that Flux has for them."""
 
 
 def to_event(message: Message) -> TurnEvent | None:
@@ -294,7 +295,7 @@ def to_event(message: Message) -> TurnEvent | None:
     """
     if type(message) is not TurnInfo:
         return None
-    event = _EVENTS.get(message.event)
+    event = WORDLESS_EVENTS.get(message.event)
     if event is not None:
         return event(message.turn_index, message.transcript, message.end_of_turn_confidence, message.audio_window_end)
     if message.event == "EndOfTurn":

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect as dial
 
 from tests.support.simulator_client import RAW
 from tests.support.wav_file import write_wav
@@ -273,3 +274,19 @@ def test_a_key_never_shows(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "INVALID_AUTH" in result.stderr
     assert "secret" not in result.stdout + result.stderr
+
+
+def test_a_token_is_asked_for() -> None:
+    """`simulate --token` takes that one, as Bearer, and no other."""
+    with subprocess.Popen(
+        [*COMMAND, "simulate", "--port", "0", "--token", "the.good.token", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = f"{json.loads(process.stdout.readline())['listening']}/v2/listen?model=flux-general-en"
+        with dial(url, additional_headers={"Authorization": "Bearer the.good.token"}, proxy=None) as socket:
+            assert json.loads(socket.recv(BOUND))["type"] == "Connected"
+        with pytest.raises(InvalidStatus, match="401"):
+            dial(url, additional_headers={"Authorization": "Token the.good.token"}, proxy=None)
+        process.kill()

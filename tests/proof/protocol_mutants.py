@@ -53,7 +53,7 @@ def _mutants() -> Iterator[Mutant]:
 
 MUTANTS = tuple(_mutants())
 
-MOST = 8000
+MOST = 20_000
 """States of a mutant that are enough: some have no end of them."""
 
 EQUIVALENT: dict[str, str] = {}

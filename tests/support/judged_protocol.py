@@ -20,6 +20,7 @@ from turnkit.wire import Configure, Connected, FluxOptions, Thresholds, encode
 COMMANDS = (Configure(thresholds=Thresholds(eot_timeout_ms=1000)), Configure(keyterms=("a",)))
 NO_TURN = "FORCE_END_TURN_NO_ACTIVE_TURN"
 UNPARSABLE = "UNPARSABLE_CLIENT_MESSAGE"
+_WHY = {"": "None", "stuck": "stuck", "silent": "message_timeout", "unended": "answer_timeout", "unclosed": "close_t"}
 _UNREADABLE = {"Garbage": b"\xff", "Strange": b'{"type":"Strange"}'}
 TICK = 2.0**-10
 LATE = 0.2
@@ -106,7 +107,7 @@ class JudgedProtocol:
             0 if lost else max(b.word - base, b.start - base, -b.slow),
             round(b.close_at - now, 9),
             round(max(b.silence_at - now, -0.08), 9) + 0.0,
-            round(b.due - now, 9) + 0.0,
+            round(max(b.due - now, -1.0), 9) + 0.0,
             round(max(b.owed_since - now, -b.bounds.message_timeout), 9) + 0.0,
             -inf if b.audio_at - now < -self.longest_pause else round(b.audio_at - now, 9) + 0.0,
             self.forms.outage((b.tries, b.until, b.next_at, b.held_since), now, lost=lost),
@@ -514,6 +515,8 @@ class JudgedProtocol:
         insist([one.request for one in b.forced] == r.forced_ends, "each ForceEndTurn waits for its answer")
         insist((b.pending and b.pending.request) is r.pending, "one Configure waits for its answer")
         insist(p.options == b.options, "the options are those that Flux took")
+        insist((r.queued is None) == (b.queued is None), "what was sent is not to come any more")
+        insist(_WHY[b.given_up] in str(p.given_up), "it was given up for the first of its reasons")
         if b.line == "broken":
             insist(p._stuck == (b.given_up == "unended"), "only who hears nobody is sent again what brought nothing")
         self._check_kept()

@@ -75,6 +75,9 @@ class Books:
         *("bounds", "forced", "frame", "limit", "out", "pending", "queued", "rate", "sample"),
     )
 
+    owes: bool
+    suspected: bool
+
     def __init__(self, bounds: Bounds, options: FluxOptions, rate: int, sample: int, slow: int) -> None:
         self.bounds = bounds
         self.rate, self.sample = rate, sample
@@ -84,7 +87,6 @@ class Books:
         self.options = options
         self.line = "open"
         self.closing = self.said_close = self.forced_last = self.failed = self.being_read = False
-        self.owes = self.suspected = False
         self.given_up = ""
         self.close_at = self.silence_at = inf
         self.start = self.sent = self.end = self.lost = 0

@@ -86,7 +86,6 @@ class Forms:
         forced = r.forced_ends
         pending, queued = r.pending, r.queued
         sent_at = w._sent_at - now
-        owed = self._watched and w._mark == h.messages
         return (
             line,
             p.closing,
@@ -119,9 +118,9 @@ class Forms:
             tuple(map(len, a._frames)),
             a._next,
             w._pause,
-            -inf if not owed or sent_at < -self._pause else _round(sent_at),
-            owed,
-            owed and w._suspected,
+            -inf if not self._watched or sent_at < -self._pause else _round(sent_at),
+            self._watched and w._mark == h.messages,
+            w._suspected,
             _round(max(w.due_at - now, -_AGO)),
             *self.outage((t._tries, t.deadline, t.next_at, t.connected_at), now, lost=lost),
         )
@@ -132,8 +131,10 @@ class Forms:
         """What matters of an outage: how many attempts there were, until when and when next, and since when it held."""
         tries, until, at, since = told
         held = -inf if now - since >= self._held else _round(since - now)
-        if not lost and (held == -inf or not self._flapping):
-            return (0, inf, -inf, -inf)  # the next loss begins another outage
+        if not lost and not self._flapping:
+            return (0, inf, -inf, -inf)
+        if not lost and held == -inf:  # the next loss begins another outage
+            return (min(tries, 2), inf if until == inf else 0.0, -inf, -inf)
         tries, until, at = min(tries, self._tries), until - now, at - now
         if not lost:
             # When to try next is decided by the next loss; until when, from then on at the earliest.

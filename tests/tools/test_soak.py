@@ -225,6 +225,7 @@ def test_what_flux_said_last_of_a_turn_is_what_it_said(speech: Speech) -> None:
         ((), False),
         (("EagerEndOfTurn",), False),
         (("TurnResumed",), False),
+        (("TurnPaused",), False),
         (("StartOfTurn",), True),
     ],
 )
@@ -236,7 +237,7 @@ def test_an_end_without_words_takes_back_those_of_a_turn_that_never_began(
     word = speech.words[0].text
     ledger.take_message(told(0, "Update", 1.2, word))
     for event in events:
-        ledger.take_message(told(0, event, 1.3))
+        ledger.take_message(told(0, event, 1.3, *([f"{word}."] if event == "TurnPaused" else [])))
     ledger.take_message(told(0, "Update", 1.4, word))
     ledger.take_message(told(0, "EndOfTurn", 1.5))
     judgement = ledger.account(speech.words[0].end)
@@ -263,6 +264,8 @@ def test_a_fault_excuses_only_what_was_never_heard_near_it(speech: Speech) -> No
     # Emptied, and the connection lost before another message could say the word again.
     assert first.text not in lost("empty_start")
     assert first.text not in lost("empty_eager")
+    # In an event that nobody knows.
+    assert first.text not in lost("unknown_event")
     # Covered by the end of a turn that nobody spoke, and the connection lost before the word's own message.
     assert first.text not in lost("false_start")
     assert first.text in lost("empty_start", first.text)

@@ -28,6 +28,9 @@ def simulate(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
     api_key: Annotated[str | None, typer.Option(help="Accept only this key; otherwise any, or none.")] = None,
+    token: Annotated[
+        str | None, typer.Option(help="Accept only this temporary token, beside the key if there is one.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of what is left to chance, in a script and in faults.")] = None,
     fault: Annotated[
         list[str] | None,
@@ -71,7 +74,14 @@ def simulate(
 
     async def listen() -> None:
         async with serve(
-            play, host=host, port=port, api_key=api_key, seed=seed, faults=faults, continues=continues
+            play,
+            host=host,
+            port=port,
+            api_key=api_key,
+            token=token,
+            seed=seed,
+            faults=faults,
+            continues=continues,
         ) as flux:
             _announce(flux, as_json)
             await _report_connections(flux, as_json)

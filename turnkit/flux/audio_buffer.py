@@ -128,13 +128,10 @@ class AudioBuffer:
         """Let go what Flux has covered, `covered` seconds into this connection."""
         self._drop_before(self._place(covered))
 
-    def rewind(self, covered: float) -> float:
-        """Begin again after what was covered; returns the seconds after it that are not here any more."""
-        place = self._place(covered)
-        self._drop_before(place)
-        self.sent = max(place, self.first)
-        self.lost += self.sent - place
-        return (self.sent - place) / self.rate
+    def rewind(self, covered: float) -> None:
+        """Begin again after what was covered; what of it is not here any more is in excess."""
+        self.sent = self._place(covered)
+        self._drop_before(self.sent)
 
     def begin_connection(self) -> None:
         """A connection begins with what has not been sent, in whole frames."""
@@ -147,7 +144,7 @@ class AudioBuffer:
 
     def bound(self) -> None:
         """While a connection takes nothing, let the oldest go beyond the limit; whether it is lost shows later."""
-        self._drop_before(self.end - self._limit, unsent=True)
+        self._drop_before(self.end - self._limit)
 
     def drop_excess(self) -> float:
         """While there is no connection, drop the oldest audio beyond the limit; returns the seconds dropped."""
@@ -157,7 +154,7 @@ class AudioBuffer:
             return 0.0
         self.sent += excess
         self.lost += excess
-        self._drop_before(self.sent, unsent=True)
+        self._drop_before(self.sent)
         if self.first < self.sent and not self._frames:
             del self._rest[: self.sent - self.first]
             self.first = self.sent
@@ -187,9 +184,9 @@ class AudioBuffer:
             return self.sent
         return self.connection_start + max(0, round(covered * self.rate / self._sample)) * self._sample
 
-    def _drop_before(self, place: int, *, unsent: bool = False) -> None:
-        """Let go the frames that end at or before `place`, and of those that were not sent yet none, unless told."""
-        gone, end = 0, len(self._frames) if unsent else self._next
+    def _drop_before(self, place: int) -> None:
+        """Let go the frames that end at or before `place`."""
+        gone, end = 0, len(self._frames)
         while gone < end and self.first + len(self._frames[gone]) <= place:
             self.first += len(self._frames[gone])
             gone += 1
@@ -242,9 +239,8 @@ class PassingAudio:
     def cover(self, covered: float) -> None:
         """Let go nothing."""
 
-    def rewind(self, covered: float) -> float:
+    def rewind(self, covered: float) -> None:
         """Begin again with what comes then."""
-        return self.drop_excess()
 
     def begin_connection(self) -> None:
         """A connection begins."""

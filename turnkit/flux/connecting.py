@@ -91,7 +91,7 @@ class Connector:
         except Exception as error:
             raise self.failure(error) from error
         try:
-            connected = await self._wait_connected(socket)
+            connected = await self.wait_connected(socket, header(socket.response, "dg-request-id"))
         except BaseException:
             await drop(socket)
             raise
@@ -119,8 +119,8 @@ class Connector:
             raise ConnectionFailed(what, (error,)) from error
         return Credential("Bearer", checked_secret("token", given))
 
-    async def _wait_connected(self, socket: Any) -> Connected:
-        """Wait for Connected, Flux's first message."""
+    async def wait_connected(self, socket: Any, request_id: str = "") -> Connected:
+        """Wait for Connected, Flux's first message; `request_id`: what it gets if it has none of its own."""
         bound = self._bounds.connect_timeout
         try:
             with anyio.fail_after(bound):
@@ -140,7 +140,7 @@ class Connector:
             raise RemoteProtocolError(f"{self.host} does not speak Flux: {error}") from error
         finally:
             del frame  # which may quote the credential, and would be seen in a traceback
-        request_id = self.credential.hide(header(socket.response, "dg-request-id"))
+        request_id = self.credential.hide(request_id)
         if isinstance(message, ErrorMessage):
             raise flux_error(message, request_id)
         if not isinstance(message, Connected):

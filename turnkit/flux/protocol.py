@@ -285,7 +285,8 @@ class FluxProtocol:
         self._retries.lost(failure, now)
         self.lost_meanwhile = 0.0
         self._time_offset += covered
-        self._lose(self.audio.rewind(covered) + self.audio.drop_excess())
+        self.audio.rewind(covered)
+        self._lose(self.audio.drop_excess())
         self._commands.clear()
         self.requests.connection_lost(now + self._bounds.reconnect_timeout + self._bounds.answer_timeout)
         return StreamLost(str(failure))
@@ -512,13 +513,12 @@ class FluxProtocol:
 
     def _break(self, cause: TurnkitError | None, now: float) -> None:
         """The connection takes nothing more; it is to be dropped if there is a cause."""
-        if self.readable:
-            self.line = _BROKEN
-            self.given_up = self.given_up or cause
-            self._commands.clear()
-            self.audio.bound()
-            if self.closing and cause is None:
-                self._close_by(now)
+        self.line = _BROKEN
+        self.given_up = self.given_up or cause
+        self._commands.clear()
+        self.audio.bound()
+        if self.closing and cause is None:
+            self._close_by(now)
 
     def _close_by(self, now: float) -> None:
         self._close_at = now + self._bounds.close_timeout

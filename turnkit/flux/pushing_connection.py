@@ -36,13 +36,18 @@ class PushingConnection(ClientConnection, asyncio.BufferedProtocol):
     # To a protocol without a buffer asyncio gives what it reads in objects that it makes 256 kB large and then cuts to
     # their size. What stays alive among them leaves holes too small for the next, and the process grows for hours.
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Told in the loop, and so in the thread, that will read."""
+        self._view = _buffer.view
+        super().connection_made(transport)
+
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what is read next."""
-        return _buffer.view
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many bytes were read."""
-        self.data_received(bytes(_buffer.view[:nbytes]))
+        """So many bytes were read, which websockets copies at once."""
+        self.data_received(self._view[:nbytes])  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Told in the loop, also where TLS fails inside a proxy's tunnel, before there was a connection."""

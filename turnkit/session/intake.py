@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias, final, get_args
 from ..errors import FluxError, RemoteProtocolError
 from ..turns.events import Event, NoteKind, StreamLost, StreamRestored, TurnEvent
 from ..wire import (
+    WORDLESS_EVENTS,
     ConfigureFailure,
     Connected,
     ErrorMessage,
@@ -83,8 +84,17 @@ class Intake:
 
     def take_due(self, message: TurnInfo) -> Event | None:
         """The event of the message that is due, which is nearly every one; None if it is another, and not taken."""
-        if message.sequence_id != self._sequence_id + 1 or (event := to_event(message)) is None:
+        if message.sequence_id != self._sequence_id + 1:
             return None
+        event: Event | None
+        kind = WORDLESS_EVENTS.get(message.event)
+        if kind is None:
+            event = to_event(message)
+            if event is None:
+                return None
+        else:  # `to_event`, without the call: this is nearly every message
+            confidence, end = message.end_of_turn_confidence, message.audio_window_end
+            event = kind(message.turn_index, message.transcript, confidence, end)
         self._sequence_id += 1
         self._lost = False
         return event

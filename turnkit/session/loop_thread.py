@@ -13,7 +13,7 @@ from threading import Lock, get_ident
 from typing import Any, TypeVar, TypeVarTuple
 
 from ..errors import ConfigError, LocalProtocolError
-from ..timers import call_in_loop, loop_token
+from ..timers import announce_asyncio, call_in_loop, loop_token, on_trio
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -29,22 +29,25 @@ class LoopThread:
         deciding: whether a policy is being asked or an observer told, from which nothing may be changed.
     """
 
-    __slots__ = ("_calls", "_thread", "_token", "deciding")
+    __slots__ = ("_calls", "_on_asyncio", "_thread", "_token", "deciding")
 
     def __init__(self) -> None:
         self._token: object = None
         self._thread: int | None = None
+        self._on_asyncio = False  # and the conversation runs
         self._calls: set[Future[Any]] | None = None
         self.deciding = False
 
     def begin(self) -> None:
         """The conversation begins in this thread."""
         self._token, self._thread = loop_token(), get_ident()
+        self._on_asyncio = not on_trio()
 
     def end(self) -> None:
         """The conversation is over; who still waits to be passed on is refused."""
         with _LOCK:
             self._token = self._thread = None
+            self._on_asyncio = False
             calls, self._calls = self._calls, None
         for call in calls or ():
             call.cancel()
@@ -64,6 +67,8 @@ class LoopThread:
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
                 "Give it to session.call_from_thread"
             )
+        if self._on_asyncio:
+            announce_asyncio()
         if self.deciding and changes:
             raise LocalProtocolError(
                 f"{what}(): called from a policy or an observer, which only judge and watch; nothing was changed. "

@@ -11,8 +11,9 @@
         ...  # and anything that can go wrong, at any moment (`FAULTS`, `MOMENTS`); `flux.faults_injected` is the record
 
 It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times and
-detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. It shares
-no turn logic with the rest of turnkit, and so cannot share its mistakes.
+detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. Beside
+`/v2/listen` there are `GET /v1/projects` and `POST /v1/auth/grant`, whose tokens are accepted until they expire. It
+shares no turn logic with the rest of turnkit, and so cannot share its mistakes.
 
 What it does not do: listen to the audio (only its length counts, so Opus and containers other than WAV are refused);
 apply keyterms, numerals, profanity filter or redaction to the words; close a connection for being idle; report too

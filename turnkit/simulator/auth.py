@@ -1,4 +1,4 @@
-"""Who may connect: the three ways in which Flux takes credentials.
+"""Who may connect: the three ways in which Flux takes credentials, and the temporary tokens that it grants.
 
 Sources: https://developers.deepgram.com/guides/fundamentals/token-based-authentication and
 /docs/using-the-sec-websocket-protocol.
@@ -6,6 +6,7 @@ Sources: https://developers.deepgram.com/guides/fundamentals/token-based-authent
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 
@@ -21,8 +22,15 @@ class Credentials:
         self._accepted = {
             scheme: secret.encode() for scheme, secret in zip(_SCHEMES, (api_key, token), strict=True) if secret
         }
+        self._granted: dict[str, float] = {}
 
-    def check(self, headers: Mapping[str, str]) -> None:
+    def grant(self, until: float) -> str:
+        """A temporary token that is accepted until then; it matters for the upgrade only, as Flux's do."""
+        token = secrets.token_urlsafe(24)
+        self._granted[token] = until
+        return token
+
+    def check(self, headers: Mapping[str, str], now: float = 0.0) -> None:
         """Refuse a request without an accepted credential; the header goes before the subprotocol.
 
         Raises:
@@ -33,6 +41,8 @@ class Credentials:
         scheme, secret = _given(headers)
         good = self._accepted.get(scheme)
         # An API key behind Bearer is refused, as Flux does: the two are not interchangeable.
+        if scheme == "bearer" and self._granted.get(secret, now) > now:
+            return
         if good is None or not compare_digest(secret.encode(), good):
             raise Refused(401, {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials."})
 

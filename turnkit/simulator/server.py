@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import struct
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from math import inf
@@ -32,6 +32,7 @@ from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
 from .parameters import Refused, Settings, read_query
 from .player import open_player
 from .recorded_session import Recording
+from .rest import GRANT, PROJECTS, PostReader, answer
 from .script import Script
 
 if TYPE_CHECKING:
@@ -118,9 +119,12 @@ class Simulator:
         """Refuse an upgrade as Flux would, or let it pass (None)."""
         path, _, query = request.path.partition("?")
         try:
+            if path in (PROJECTS, GRANT):
+                told = answer(path, request.headers, self._credentials, anyio.current_time())
+                return _with_json(socket.respond(200, msgspec.json.encode(told).decode()))
             if path != PATH:
                 raise Refused(404, {"err_code": "NOT_FOUND", "err_msg": f"Not found; Flux is at {PATH}."})
-            self._credentials.check(request.headers)
+            self._credentials.check(request.headers, anyio.current_time())
             read_query(query)
             if (self._faults or self._continues) and not await self._apply_upgrade_faults(socket, query):
                 return socket.respond(503, "")  # to nobody: the connection is gone
@@ -132,9 +136,7 @@ class Simulator:
         self.refusals.append(Refusal(refused.status, refused.code))
         request_id = str(uuid.uuid4())
         body = {**refused.body, "request_id": request_id} if "err_code" in refused.body else refused.body
-        response = socket.respond(refused.status, msgspec.json.encode(body).decode())
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json"
+        response = _with_json(socket.respond(refused.status, msgspec.json.encode(body).decode()))
         response.headers["dg-request-id"] = request_id
         response.headers["dg-error"] = "".join(c if " " <= c <= "~" else "?" for c in refused.reason)
         return response
@@ -314,6 +316,13 @@ async def serve(
         yield simulator
 
 
+def _with_json(response: Response) -> Response:
+    """The response, whose body is JSON."""
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json"
+    return response
+
+
 async def _cut(socket: Any) -> None:
     """End the TCP connection, without a closing handshake."""
     # trio's sockets have a stream, asyncio's a transport.
@@ -342,9 +351,16 @@ async def _close(socket: Socket, code: int | None, reason: str) -> None:
                 await socket.recv()
 
 
-def _options(simulator: Simulator) -> dict[str, Any]:
-    """The options that the servers of both libraries take."""
+def _options(simulator: Simulator, connection: Callable[..., Any]) -> dict[str, Any]:
+    """The options that the servers of both libraries take; `connection` makes a library's own connections."""
+
+    def create_connection(*given: Any, **named: Any) -> Any:
+        # The protocol comes first on asyncio, and after the stream on trio.
+        PostReader(next(one for one in given if hasattr(one, "receive_data")))
+        return connection(*given, **named)
+
     return {
+        "create_connection": create_connection,
         "process_request": simulator.check_upgrade,
         "process_response": simulator.add_request_id,
         "select_subprotocol": _select_subprotocol,
@@ -364,10 +380,12 @@ def _select_subprotocol(_socket: Socket, offered: Sequence[Subprotocol]) -> Subp
 
 @asynccontextmanager
 async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[None]:
+    from websockets.asyncio.server import ServerConnection
     from websockets.asyncio.server import serve as serve_asyncio
 
+    options = _options(simulator, ServerConnection)
     try:
-        server = await serve_asyncio(simulator.serve_connection, simulator.host, port, **_options(simulator))
+        server = await serve_asyncio(simulator.serve_connection, simulator.host, port, **options)
     except (OSError, OverflowError) as error:
         raise _cannot_listen(simulator.host, port, error) from error
     simulator.port = server.sockets[0].getsockname()[1]
@@ -391,6 +409,7 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
     import trio
 
     try:
+        from websockets.trio.server import ServerConnection
         from websockets.trio.server import serve as serve_trio
     except ImportError:
         raise ConfigError("trio: needs websockets 17 or newer; pip install 'turnkit[trio]' brings it") from None
@@ -402,7 +421,9 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
     failure: BaseException | None = None
     async with anyio.create_task_group() as group:
         server = await group.start(
-            partial(serve_trio, simulator.serve_connection, listeners=listeners, **_options(simulator))
+            partial(
+                serve_trio, simulator.serve_connection, listeners=listeners, **_options(simulator, ServerConnection)
+            )
         )
         try:
             yield

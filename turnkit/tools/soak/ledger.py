@@ -19,11 +19,13 @@ WITHHOLDING = {
     "empty_start": "the message with the words was emptied",
     "empty_eager": "the message with the words was emptied",
     "empty_end": "the message with the words was emptied",
+    "unknown_event": "the message with the words was of an event that nobody knows",
     "false_start": "the end of its turn covered the words before the message with them came",
     "other_words": "the words were replaced by others",
     "chatty_stall": "from then on Flux sent empty Updates: audio counts as covered, and nothing is said of it",
 }
 """Faults after which Flux itself has not said, or has taken back, what was said to it; and why that is so."""
+_BEGINNINGS = ("StartOfTurn", "EagerEndOfTurn", "TurnResumed", "EndOfTurn")  # all events but Update that are known
 _FOR_GOOD = ("chatty_stall",)  # until the connection ends; the others take one message
 _BEFORE, _AFTER = 1.5, 0.4  # seconds of speech around a fault that one message may be about
 _LASTS = {"false_start": 1.0}  # seconds from a fault to the message that withholds, where it is not the same
@@ -130,12 +132,12 @@ class Ledger:
     def take_message(self, message: TurnInfo, shift: float = 0.0) -> None:
         """Take a message from the client; its times are `shift` seconds before those of the speech."""
         self.covered = max(self.covered, message.audio_window_end + shift)
-        index = message.turn_index
-        if index <= self._ended_index:
-            return  # it is of a turn that is over, and turnkit drops it, as documented
+        index, event = message.turn_index, message.event
+        if index <= self._ended_index or (event != "Update" and event not in _BEGINNINGS):
+            return  # it is of a turn that is over, or not known, and turnkit drops it, as documented
         if index > self._turn_index:
             self._turn_index, self._turn_words, self._transcript, self._flux_began_turn = index, set(), "", False
-        ends = message.event == "EndOfTurn"
+        ends = event == "EndOfTurn"
         if not ends and message.transcript == self._transcript:
             return
         self._transcript = message.transcript
@@ -143,8 +145,8 @@ class Ledger:
         for place in places - self._turn_words:
             self._words[place] = self._words[place] & ~_TAKEN_BACK | _HEARD
         blank = not message.transcript.strip()
-        self._flux_began_turn |= message.event == "StartOfTurn" or not (blank or message.event == "Update")
-        if blank and not self._flux_began_turn and (ends or message.event == "Update"):
+        self._flux_began_turn |= event == "StartOfTurn" or not (blank or event == "Update")
+        if blank and not self._flux_began_turn and (ends or event == "Update"):
             # Words without a turn, and then none: Flux thought better of it.
             self._take_back(self._turn_words)
             self._turn_words = set()
