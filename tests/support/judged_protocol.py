@@ -614,7 +614,7 @@ def _encoded(command: Configure) -> str:
 @cache
 def _turn(event: str, text: str, trigger: str, window: float, number: int, end: float | str | None = None) -> bytes:
     fields = {"type": "TurnInfo", "event": event, "turn_index": 0, "transcript": text, "audio_window_end": window}
-    words = [{"word": word, "end": end} for word in text.split()]
+    words = [{"word": "so", "end": 0.0}, {"word": text, "end": end}] if text else []
     return json.dumps({**fields, "words": words, "trigger": trigger, "sequence_id": number}).encode()
 
 

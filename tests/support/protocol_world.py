@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from math import inf
+from math import inf, isfinite
 from random import Random
 from time import perf_counter
+from typing import Any
 
 from turnkit.errors import ConfigError, ConnectionFailed, FluxError, LocalProtocolError
 from turnkit.flux.audio_buffer import AudioBuffer
@@ -23,6 +24,7 @@ from turnkit.wire import Configure, Connected, FluxOptions, Thresholds, TurnInfo
 
 RATE = 16000  # bytes a second of 8 kHz linear16
 FRAME = 1280
+SLOW = RATE  # bytes after which Flux has told a word at the latest
 EVENTS = ("StartOfTurn", "Update", "EagerEndOfTurn", "TurnResumed", "EndOfTurn", "Novelty")
 TEXTS = ("", "well", "well, yes")
 LIES = (1.7e308, 2.0**60, 1e6, -1.0, "NaN", "12.5", -1e308, 1e-300)
@@ -57,6 +59,8 @@ class World:
         self.covered = 0  # bytes that ended connections covered
         self.start = self.heard = 0  # where this connection began, and how many bytes it heard
         self.window = self.progress = 0  # bytes that it covered, and had when its turn last got anywhere
+        self.word = -inf  # where the last word ends that it told; `inf` if it did not say
+        self.reached = 0.0  # the second up to which it heard, by its own account
         self.turn_open, self.text = False, ""
         self.said = 1
         self.time = 0.0
@@ -251,6 +255,7 @@ class World:
             self.items += self.p.connection_made(Connected(sequence_id=0), self.now)
         self.start, self.heard = self.audio.connection_start, 0
         self.window = self.progress = 0
+        self.word, self.reached = -inf, 0.0
         self.turn_open, self.text, self.said = False, "", 1
         self.configuring = False
         self.honest = True
@@ -273,12 +278,20 @@ class World:
 
     def _turn(self, event: str, text: str, window: object, **fields: object) -> None:
         fields = {"event": event, "turn_index": 0, "transcript": text, "audio_window_end": window, **fields}
+        if self.random.random() < 0.8:
+            fields["words"] = [{"word": word, "end": self._end()} for word in text.split()]
         item = self._say(type="TurnInfo", **fields)
         if isinstance(item, TurnInfo) and self.honest:
             assert isinstance(window, float)
             assert abs(item.audio_window_end - window - self.start / RATE) < 1e-6, "the stream's time is the audio's"
             assert item.audio_window_end >= self.time - 1e-6, "time never goes back"
             self.time = item.audio_window_end
+
+    def _end(self) -> object:
+        """Where a word ends: in what was covered last, or anywhere, or nowhere."""
+        if self.random.random() < 0.1:
+            return self.random.choice((*LIES, None))
+        return max(0, self.window - self.random.randrange(0, 2 * SLOW, 2)) / RATE
 
     def _say(self, **fields: object) -> StreamItem | None:
         fields = {"sequence_id": self.said, **fields}
@@ -297,11 +310,15 @@ class World:
             self._lost(item, lost)
         return item
 
-    def _follow(self, said: dict[str, object]) -> None:
-        seconds = max(0.0, float(said.get("audio_window_end", 0.0)))  # type: ignore[arg-type]
+    def _follow(self, said: dict[str, Any]) -> None:
+        told = float(said.get("audio_window_end", 0.0))
+        seconds = max(0.0, told)
         size = self.heard if seconds >= self.heard / RATE else round(seconds * RATE / 2) * 2
-        self.window = max(self.window, size)
         event, text = said["event"], str(said.get("transcript", ""))
+        if text and told >= self.reached:
+            self.word = _last_end(said)
+        self.reached = max(self.reached, min(told, self.heard / RATE))
+        self.window = max(self.window, size)
         if event == "Update" and self.turn_open and text in ("", self.text):
             return
         if event != "Update" or self.turn_open:
@@ -324,8 +341,9 @@ class World:
         assert self.p.line is Line.LOST
         lost = self.audio.lost - lost_before
         covered = self.audio.sent - self.start - lost
-        expected = self.progress if "did not end a turn" in item.reason else self.window
-        assert covered == expected, "what was covered is not sent again, and nothing else is left out"
+        window = self.progress if "did not end a turn" in item.reason else self.window
+        expected = window if window <= self.word else max(0, self.word, window - SLOW)
+        assert abs(covered - expected) <= 2, "what was covered is not sent again, and nothing else is left out"
         self.covered += covered
         self.heard = self.window = 0
         self.configuring = False
@@ -339,6 +357,12 @@ class World:
             assert self.p.heard.turn_open
             at = len(self.whole) - len(partial)
             self.whole[at:at] = bytes(size)
+
+
+def _last_end(said: dict[str, Any]) -> float:
+    """The place where the last word of a message ends."""
+    end = said["words"][-1]["end"] if said.get("words") else None
+    return float(end) * RATE if end is not None and isfinite(float(end)) else inf
 
 
 def walk(random: Random, steps: int) -> int:
