@@ -32,7 +32,7 @@ async def test_a_window_beyond_all_seconds_covers_what_was_sent(window: float) -
     async def first(link: Link) -> None:
         await link.connected()
         await link.hear_audio(0.8)
-        await link.turn("Update", audio_window_end=window)
+        await link.turn("Update", "well", audio_window_end=window)
         await link.drop()
 
     async def second(link: Link) -> None:
@@ -101,7 +101,7 @@ async def test_what_lay_unread_when_a_connection_broke_is_read_first() -> None:
     async def first(link: Link) -> None:
         await link.connected()
         await link.hear_audio(0.8)
-        await link.turn("Update", audio_window_end=0.8)
+        await link.turn("Update", "well", audio_window_end=0.8)
         await link.drop()
 
     audio = spoken(2)

@@ -67,14 +67,14 @@ class Socket:
             self.drop()
 
     def cover(self, share: float) -> None:
-        """Say that this share of what is not covered yet is covered now."""
+        """Say that this share of what is not covered yet is covered now: a word ended there."""
         if self.gone:
             return
         samples = int((len(self.heard) / RATE - self.window) * share * 8000)
         self.window += samples / 8000
         self.says.append(
-            b'{"type": "TurnInfo", "event": "Update", "turn_index": 0, "audio_window_end": %f, "sequence_id": %d}'
-            % (self.window, self.said)
+            b'{"type": "TurnInfo", "event": "Update", "turn_index": 0, "audio_window_end": %f, "sequence_id": %d, '
+            b'"transcript": "well", "words": [{"word": "well", "end": %f}]}' % (self.window, self.said, self.window)
         )
         self.said += 1
         self._wake()

@@ -26,13 +26,18 @@ pytestmark = pytest.mark.anyio
 # Audio that Flux had not covered ------------------------------------------------------------------------------------
 
 
+def ending(second: float) -> dict[str, Any]:
+    """What a message tells: words, the last of which ends there."""
+    return {"transcript": "So well", "words": [{"word": "So", "end": 0.01}, {"word": "well", "end": second}]}
+
+
 def covering(heard: float, covered: float, *, after: Callable[[Link], Awaitable[None]] | None = None) -> Any:
-    """A connection that is lost once it has heard so many seconds, of which it has said to have covered some."""
+    """A connection that is lost once it has heard so many seconds, of which it has told the words of some."""
 
     async def play(link: Link) -> None:
         await link.connected()
         await link.hear_audio(heard)
-        await link.turn("Update", audio_window_end=covered)
+        await link.turn("Update", audio_window_end=covered, **ending(covered))
         await (after or Link.drop)(link)
 
     return play
@@ -66,11 +71,63 @@ async def test_what_flux_had_not_covered_is_sent_again(heard: float, covered: fl
     assert stream.audio_sent == pytest.approx(heard + 1)
 
 
+BARE: dict[str, Any] = {"transcript": "So well"}
+
+
+@pytest.mark.parametrize(
+    ("told", "covered"),
+    [
+        ([(1.2, ending(0.9))], 0.9),  # the next word may be on its way
+        ([(1.8, {})], 0.8),  # one that began before would have been told
+        ([(0.6, {})], 0.0),
+        ([(1.0, ending(0.5)), (1.9, {})], 0.9),
+        ([(1.0, ending(0.5)), (1.2, {})], 0.5),
+        ([(1.0, ending(0.8)), (1.2, ending(0.6))], 0.6),  # "well" was taken back
+        ([(1.2, ending(0.9)), (1.0, ending(0.6))], 0.9),  # the second one comes late
+        ([(1.2, ending(1.7))], 1.2),  # what was not heard was not said
+        ([(1.2, ending(-1e308))], 0.2),
+        ([(1.2, BARE)], 1.2),  # an older host does not say where words end
+        ([(1.2, {**BARE, "words": [{"word": "So", "end": 0.9}, {"word": "well"}]})], 1.2),
+        ([(1.2, {**BARE, "words": [{"word": "So", "end": "0.9"}]})], 0.9),
+        ([(1.2, {**BARE, "words": [{"word": "So", "end": "NaN"}]})], 1.2),
+        ([(1.2, {**BARE, "words": "odd"})], 1.2),
+    ],
+)
+@pytest.mark.parametrize("event", ["Update", "EndOfTurn"])
+async def test_what_flux_heard_and_had_not_told_is_sent_again(
+    event: str, told: list[tuple[float, dict[str, Any]]], covered: float
+) -> None:
+    """From the end of the last word it told, but no more than a second: a word is told within that time."""
+
+    async def first(link: Link) -> None:
+        await link.connected()
+        await link.hear_audio(2)
+        for window, fields in told:
+            await link.turn(event, audio_window_end=window, **fields)
+        await link.drop()
+
+    async def second(link: Link) -> None:
+        await link.connected()
+        await link.hear_audio(0.8)
+        await link.turn("Update", audio_window_end=0.24)
+        await link.hang_up()
+
+    audio = spoken(2.2)
+    async with opened(in_turn(first, second), reconnect_timeout=5) as (stream, peer):
+        await stream.send_audio(audio[: 2 * RATE])
+        await take(stream, 4 + len(told))
+        await stream.send_audio(audio[2 * RATE :])
+        update = cast(TurnInfo, await anext(stream))
+        assert update.audio_window_end == pytest.approx(covered + 0.24)
+    assert peer.links[1].audio == audio[round(covered * 16000) * 2 :]
+    assert stream.lost_audio_seconds == 0
+
+
 async def test_a_message_that_comes_late_uncovers_nothing() -> None:
     """What Flux has covered stays covered."""
 
     async def late(link: Link) -> None:
-        await link.turn("Update", audio_window_end=0.4)
+        await link.turn("Update", audio_window_end=0.4, **ending(0.4))
         await link.drop()
 
     audio = spoken(1.6)
@@ -147,7 +204,7 @@ async def test_audio_that_flux_never_covers_does_not_grow_without_bound() -> Non
 
 
 async def test_covered_audio_is_let_go() -> None:
-    """In an ordinary call, what is kept is the quarter of a second that Flux is behind."""
+    """In an ordinary call, what is kept is the second within which words are told, and what Flux is behind."""
 
     async def play(link: Link) -> None:
         await link.connected()
@@ -161,7 +218,7 @@ async def test_covered_audio_is_let_go() -> None:
         for _ in range(100):
             await stream.send_audio(bytes(FRAME))
             await anext(stream)
-        assert kept(stream) <= 2 * FRAME
+        assert RATE <= kept(stream) <= RATE + 2 * FRAME
 
 
 async def test_frames_keep_their_order_while_old_audio_is_sent_again() -> None:
