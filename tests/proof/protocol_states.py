@@ -153,7 +153,7 @@ ANY_TIME: tuple[Step, ...] = (*TIME, ("wait", "late"), ("wait", "asleep"))
 COVERS = told("Update", covers=("some", "all", "far", "back"))
 SEAMS: tuple[Step, ...] = (
     *words("Update", "a", "all", "now", "before", "long ago", "later", "untimed", "nowhere"),
-    *words("Update", "a", "some", "now"),
+    *words("Update", "a", "some", "now", "long ago"),
     *words("Update", "a", "back", "now"),
     *told("Update", covers=("all", "some")),
 )

@@ -18,17 +18,17 @@ def _texts(messages: Messages) -> list[str]:
 
 
 async def test_a_call_goes_on_where_its_last_connection_had_covered_it() -> None:
-    """A client that replays from the last window hears the rest; windows and indexes are of the new connection."""
+    """A client that replays from its last word hears the rest; windows and indexes are of the new connection."""
     async with serve(TALK, faults=["drop@turn1.after/1"], continues=True) as flux:
         first = await ring(flux, query=f"{QUERY}&tag=a")
-        covered = first.messages[-1]["audio_window_end"]
+        covered = first.messages[-1]["words"][-1]["end"]
         second = await ring(flux, query=f"{QUERY}&tag=a")
         again = await ring(flux, query=f"{QUERY}&tag=a")
     assert _texts(first.messages) == ["I'd like a table for two, please."]
     assert _texts(second.messages) == ["Under the name of Smith.", "That is all."]
     assert second.messages[1]["turn_index"] == 0
     assert second.messages[1]["audio_window_end"] <= 0.24
-    assert covered == 2.64
+    assert covered == 2.48
     assert [connection.start for connection in flux.connections] == [0.0, pytest.approx(covered), 0.0]
     assert _texts(again.messages) == _texts(first.messages)  # CloseStream ended the call; this is another, cut again
 

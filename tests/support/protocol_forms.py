@@ -24,7 +24,7 @@ _STEPS = 1000
 _FAILURE = ConnectionFailed("earlier")
 _AGO = 1.0  # seconds: what was due longer ago is overdue
 SLOTS = {
-    "FluxProtocol": 28,
+    "FluxProtocol": 26,
     "Heard": 11,
     "Watchdogs": 7,
     "Requests": 3,
@@ -107,7 +107,7 @@ class Forms:
             h.turn_open,
             round(h.window * rate) - progress,
             back,
-            -back if lost else max(word if word == inf else round(word), -back),
+            max(word if word == inf else round(word), -self._slow),
             h._last_id - number,
             h._unnumbered,
             h._transcript,

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from urllib.parse import parse_qsl
 
 Tags: TypeAlias = tuple[str, ...]
+_TELLING_SECONDS = 1.0  # within which a word that was heard is told
 
 
 class Call:
@@ -52,15 +53,22 @@ class Attempt:
         self.call = call
         self.number = call.attempts
         self.start = call.position
+        self._told = 0.0
 
     def random(self, seed: int) -> Random:
         """Random numbers of its own: the same for the same seed, call and number, whatever other calls do."""
         return Random(f"{seed} {self.call.tags} {self.call.number} {self.number}")
 
-    def cover_to(self, second: float) -> None:
-        """The client was told what it said up to this second of the connection's audio."""
+    def cover_to(self, second: float, told: float | None) -> None:
+        """The client was told that this second of the connection's audio is heard, and words that end at `told`.
+
+        Words are told a moment after they are heard, so it goes on after the last, or a little before what is heard.
+        """
+        if told is not None:
+            self._told = told
         if self.latest:
-            self.call.position = max(self.call.position, self.start + second)
+            covered = max(min(second, self._told), second - _TELLING_SECONDS)
+            self.call.position = max(self.call.position, self.start + covered)
 
     def begin_at(self, position: float) -> None:
         """The connection's audio begins at this second of the caller's speech."""

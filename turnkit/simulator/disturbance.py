@@ -33,10 +33,12 @@ class OutgoingFrame(msgspec.Struct, frozen=True):
     Attributes:
         data: the frame, or its fragments.
         covers: the second of audio up to which a client that can read it takes its audio for heard. Default 0.
+        tells: the second up to which its words tell of it. Default None: it has none.
     """
 
     data: str | bytes | list[str]
     covers: float = 0.0
+    tells: float | None = None
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -279,7 +281,7 @@ class Disturbance:
             if item.fields["sequence_id"] != self._sequence:
                 item = msgspec.structs.replace(item, fields={**item.fields, "sequence_id": self._sequence}, text="")
         self._messages += 1
-        self._out.append(OutgoingFrame(item.write(), item.covers))
+        self._out.append(OutgoingFrame(item.write(), item.covers, item.tells))
 
     # Time, by the audio -------------------------------------------------------------------------------------------
 

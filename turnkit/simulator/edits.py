@@ -49,6 +49,14 @@ class Outgoing(msgspec.Struct):
         end = self.fields.get("audio_window_end", 0.0)
         return float(end) if not self.malformed and isinstance(end, (int, float, str)) else 0.0
 
+    @property
+    def tells(self) -> float | None:
+        """The second at which the last of its words ends, at the latest where it covers; None if it has none."""
+        words = self.fields.get("words")
+        if self.malformed or not words:
+            return None
+        return min(self.covers, float(words[-1].get("end", self.covers)))
+
 
 def _malform(fields: Fields, text: str, how: str) -> str | bytes:
     if how == "text":

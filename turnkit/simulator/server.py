@@ -231,7 +231,7 @@ class Simulator:
             else:
                 await socket.send(delivery.data)
                 if fault_plan is not None:
-                    fault_plan.attempt.cover_to(delivery.covers)
+                    fault_plan.attempt.cover_to(delivery.covers, delivery.tells)
             exchange.connection.messages += 1
         return True
 
@@ -296,8 +296,9 @@ async def serve(
         seed: goes before the script's own, and is that of random faults. Default None: the script's own.
         faults: what goes wrong, as `Fault`, `RandomFaults` or their text forms; each connection has its own copy.
         continues: whether the connections of one call (with the same `tag`, or one after the other without) hear one
-            script: another connection hears it from where its audio begins, which is where the last one's messages had
-            covered it, or where the audio itself says so (`marked_silence`). Default False.
+            script: another connection hears it from where its audio begins, which is where the last one had told its
+            words, a second at most before it had heard it, or where the audio itself says so (`marked_silence`).
+            Default False.
 
     Yields:
         The simulator; point clients at its `url`, others than turnkit's at that with `/v2/listen` and a query.
