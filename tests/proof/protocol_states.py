@@ -177,20 +177,9 @@ def configurations(level: int) -> tuple[Configuration, ...]:
             ),
         ),
         Configuration(
-            "two forced ends", World(bounds(answer_timeout=2.0), forced=2), (*FORCED, *ANY_TIME, ("wait", 1.9))
-        ),
-        Configuration(
             "unknown commands",
             World(bounds(answer_timeout=2.0)),
             (*FORCED[:2], *CONFIGURING[::2], ("say", "Error", UNPARSABLE), ("fail", True), *LOSSES, *TIME, *ENDS[:1]),
-        ),
-        Configuration(
-            "short of patience",
-            World(bounds(message_timeout=0.4, replay_seconds=0.04), most=4.0 + level),
-            (
-                *(("speak", 1.0), ("speak", 3.0), ("send",), COVERS[1], *READING, *TIME, ("wait", 0.12), *ENDS[:1]),
-                *ANY_TIME[: 2 * level],
-            ),
         ),
         Configuration(
             "a silent Flux",
@@ -244,6 +233,17 @@ def configurations(level: int) -> tuple[Configuration, ...]:
             (
                 *(("speak", 0.5), ("send",), COVERS[1], *ENDS, *BREAKS, *ERRORS, *more, *FORCED[:6]),
                 *(("configure", 0), ("start",))[: 2 * level],
+            ),
+        ),
+        Configuration(
+            "two forced ends", World(bounds(answer_timeout=2.0), forced=2), (*FORCED, *ANY_TIME, ("wait", 1.9))
+        ),
+        Configuration(
+            "short of patience",
+            World(bounds(message_timeout=0.4, replay_seconds=0.04), most=4.0 + level),
+            (
+                *(("speak", 1.0), ("speak", 3.0), ("send",), COVERS[1], *READING, *TIME, ("wait", 0.12), *ENDS[:1]),
+                *ANY_TIME[: 2 * level],
             ),
         ),
         Configuration(
