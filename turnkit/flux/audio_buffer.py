@@ -179,10 +179,8 @@ class AudioBuffer:
             del rest[:whole]
 
     def _place(self, covered: float) -> int:
-        """The place that is `covered` seconds into this connection, if so much was sent."""
-        if covered >= self.connection_seconds:
-            return self.sent
-        return self.connection_start + max(0, round(covered * self.rate / self._sample)) * self._sample
+        """The place that is `covered` seconds into this connection, which was sent so much."""
+        return self.connection_start + round(covered * self.rate / self._sample) * self._sample
 
     def _drop_before(self, place: int) -> None:
         """Let go the frames that end at or before `place`."""

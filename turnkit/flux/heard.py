@@ -9,7 +9,7 @@ from ..wire import TurnInfo
 
 _OPENING = ("StartOfTurn", "EagerEndOfTurn", "TurnResumed")
 TOLD_WITHIN_SECONDS = 1.0
-"""The longest delay with which Flux tells a word that it has heard; 0.3 to 0.6 s are usual, the most at a turn's start."""
+"""The longest delay with which Flux tells a word that it has heard; 0.3 to 0.6 s are usual, most at a turn's start."""
 
 
 class Heard:
