@@ -13,7 +13,10 @@ from turnkit.turns.events import Commit, TurnDropped
 
 pytestmark = pytest.mark.anyio
 
-SHORT = ["a", "I", "to", "we", "go", "up", "in", "on", "at", "my", "so", "do", "it", "is", "he", "us", "an", "or", "if", "no", "by", "me", "of", "as", "am", "be", "oh", "hi", "ok", "ad"]
+SHORT = (
+    *("a", "I", "to", "we", "go", "up", "in", "on", "at", "my", "so", "do", "it", "is", "he"),
+    *("us", "an", "or", "if", "no", "by", "me", "of", "as", "am", "be", "oh", "hi", "ok", "ad"),
+)
 LOSSES = ("drop", "close:1011", "close:none", "error_then_close", "malformed:huge", "stall", "deaf:30")
 PATIENT = 14.0  # seconds after the last word: `message_timeout`, and what is then heard again
 
