@@ -16,7 +16,7 @@ from turnkit.errors import ConnectionFailed
 from turnkit.session import HostFailure, Reply, Session
 from turnkit.testing import virtual_time
 from turnkit.timers import on_trio
-from turnkit.turns.events import Commit, NoteKind, TurnStarted
+from turnkit.turns.events import Commit, EagerEndOfTurn, EndOfTurn, NoteKind, StartOfTurn, TurnResumed, TurnStarted
 
 pytestmark = pytest.mark.anyio
 
@@ -256,3 +256,35 @@ async def test_a_policy_fails_alone(setting: str, error: BaseException) -> None:
     assert [(reply, outcome) for reply, outcome, _ in ends] == [(0, "interrupted"), (1, "finished")]
     assert {failed.error for failed in failures} == {error}
     assert session.notes[NoteKind.POLICY_FAILED] == len(failures)
+
+
+@pytest.mark.parametrize("anyio_backend", [virtual_time("asyncio")], ids=["asyncio"])  # on trio only scopes make them
+async def test_one_that_comes_as_the_reply_is_cancelled_ends_nothing_else() -> None:
+    """The draft is cancelled, and before it learns that, its LLM client raises a cancellation of its own."""
+    voice = Voice()
+    go = anyio.Event()
+
+    async def respond(reply: Reply) -> None:
+        if reply.turn == 0 and not go.is_set():
+            await go.wait()
+            raise asyncio.CancelledError
+        await reply.say(f"answer to {reply.turn}")
+
+    async def source() -> AsyncIterator[object]:
+        yield StartOfTurn(0, "one")
+        yield EagerEndOfTurn(0, "one")
+        await anyio.sleep(0.5)
+        go.set()
+        yield TurnResumed(0, "one and")
+        yield EndOfTurn(0, "one and more")
+        await anyio.sleep(2)
+        for event in turn(1, "two"):
+            yield event
+        await anyio.sleep(2)
+
+    session = Session(respond=respond, speak=voice.speak)
+    ended = outcomes(session)
+    with anyio.fail_after(BOUND):
+        await session.run(source())
+    assert [outcome for _, outcome, _ in ended] == ["cancelled", "finished", "finished"]
+    assert "answer to 1" in voice.heard

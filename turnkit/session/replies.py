@@ -332,6 +332,14 @@ class Replies:
         try:
             await part(running)
             done = True
+        except (KeyboardInterrupt, SystemExit) as error:
+            # As it is, it would stop asyncio's loop under everybody's feet; `run` raises it as what it was.
+            raise BaseExceptionGroup("the program is to end", [error]) from None
+        except anyio.get_cancelled_exc_class():
+            # Of a cancelled reply also a foreign one, as of the host's own task that was cancelled with it: its scope
+            # would let that out, and it would end the call.
+            if not running.is_cancelled:
+                raise
         finally:
             if not (done or running.is_cancelled) and running.reply.id not in self.cut_off:
                 self.cut_off += (running.reply.id,)

@@ -119,6 +119,7 @@ class Silence:
         if self._alarm is not None:
             self._alarm.stop()
             self._alarm = None
+            del self._too_long  # it knows the reply: kept, that would be freed by nothing but a collection of garbage
 
     def restart(self) -> None:
         """Count from now."""
@@ -132,8 +133,9 @@ class Silence:
             return
         deadline = self._deadline()
         if now() + EARLY_SECONDS >= deadline:
+            too_long = self._too_long
             self.stop()
-            self._too_long()
+            too_long()
         else:
             self._alarm.bring_forward(deadline)
 
