@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import importlib
+import sys
 from typing import Any
 
 import pytest
@@ -13,23 +13,21 @@ from tests.support.streams import opened
 
 pytestmark = pytest.mark.anyio
 
-CONNECTIONS = ("websockets.asyncio.client", "websockets.trio.client")
-
 
 def client_connections() -> list[Any]:
     """The client's connections that there are in this process, whatever library they are of."""
-    kinds: list[type] = [importlib.import_module(name).ClientConnection for name in CONNECTIONS]
-    transports: tuple[type, ...] = ()
-    try:
-        picows = importlib.import_module("picows")
-    except ImportError:
-        pass
-    else:
-        transports = (picows.WSTransport,)
-        kinds.append(importlib.import_module("turnkit.flux.picows_socket").PicowsSocket)
+    names = ["websockets.asyncio.client.ClientConnection", "turnkit.flux.picows_socket.PicowsSocket"]
+    kinds = [loaded for name in [*names, "websockets.trio.client.ClientConnection"] if (loaded := loaded_class(name))]
     found: list[Any] = gc.get_objects()
     connections = [one for one in found if isinstance(one, tuple(kinds))]
-    return connections + [one for one in found if type(one) in transports and one.is_client_side]
+    transport = loaded_class("picows.WSTransport")
+    return connections + [one for one in found if type(one) is transport and one.is_client_side]
+
+
+def loaded_class(name: str) -> type | None:
+    """The class of this name, if its module is loaded: what is not has no connections."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None)
 
 
 async def test_the_headers_of_the_opening_are_let_go() -> None:
