@@ -24,7 +24,7 @@ def client_connections() -> list[Any]:
     return connections + [one for one in found if type(one) is transport and one.is_client_side]
 
 
-def loaded_class(name: str) -> type | None:
+def loaded_class(name: str) -> Any:
     """The class of this name, if its module is loaded: what is not has no connections."""
     module, _, attribute = name.rpartition(".")
     return getattr(sys.modules.get(module), attribute, None)
