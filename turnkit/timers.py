@@ -55,12 +55,20 @@ def now() -> float:
 
 
 def loop_token() -> object:
-    """What `call_in_loop` knows the running loop by."""
+    """What `in_loop` and `call_in_loop` know the running loop by."""
     if on_trio():
         import trio
 
         return trio.lowlevel.current_trio_token()
     return asyncio.get_running_loop()
+
+
+def in_loop(token: object) -> bool:
+    """Whether the caller runs in this loop; nobody does while it stands still."""
+    try:
+        return loop_token() is token
+    except RuntimeError:  # in no loop at all
+        return False
 
 
 def call_in_loop(token: Any, function: Callable[[], object]) -> None:

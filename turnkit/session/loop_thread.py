@@ -13,7 +13,7 @@ from threading import Lock, get_ident
 from typing import Any, TypeVar, TypeVarTuple
 
 from ..errors import ConfigError, LocalProtocolError
-from ..timers import announce_asyncio, call_in_loop, loop_token, on_trio
+from ..timers import announce_asyncio, call_in_loop, in_loop, loop_token, on_trio
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -53,7 +53,7 @@ class LoopThread:
             call.cancel()
 
     def check(self, what: str, *, changes: bool = True) -> None:
-        """Refuse a call that comes from another thread while the conversation runs, or from a policy or an observer.
+        """Refuse what comes from another thread or loop while the conversation runs, or from a policy or an observer.
 
         Args:
             what: the name of what was called.
@@ -66,6 +66,11 @@ class LoopThread:
             raise LocalProtocolError(
                 f"{what}(): called from another thread than the one that runs the session; nothing was changed. "
                 "Give it to session.call_from_thread"
+            )
+        if self._thread is not None and not in_loop(self._token):
+            raise LocalProtocolError(
+                f"{what}(): called outside of the event loop that runs the session; nothing was changed. "
+                "Call it from a task or a callback of that loop"
             )
         if self._on_asyncio:
             announce_asyncio()
