@@ -257,7 +257,11 @@ class _Telephone:
                 call.stream = stream
                 if greeting is not None and self._tasks is not None:
                     self._tasks.start_soon(self._greet, session, greeting)
-                await session.run(stream)
+                try:
+                    await session.run(stream)
+                except Exception as error:
+                    self._failure = error  # and not that there was no session any more to say the first words
+                    raise
                 await self._close()  # before the rest of Flux's stream is waited for
 
     async def _close(self) -> None:
@@ -277,7 +281,7 @@ class _Telephone:
             else:
                 greeting(session)
         except Exception as error:
-            self._failure = error
+            self._failure = self._failure or error
             session.hang_up()
 
     def _silence_at_once(self, session: Session) -> None:
