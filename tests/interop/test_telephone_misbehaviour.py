@@ -14,7 +14,8 @@ from tests.support.phone_calls import PhoneBot, ScriptedFlux, on_the_phone
 from tests.support.sessions import turn
 from turnkit.errors import ConfigError, ConnectionFailed, FluxError
 from turnkit.interop import twilio
-from turnkit.interop.telephone import CallEnd
+from turnkit.interop.telephone import Call, CallEnd
+from turnkit.session import Session
 from turnkit.testing import FakePhone
 from turnkit.testing.phone_lines import STREAM
 
@@ -210,12 +211,16 @@ async def test_what_flux_or_the_bot_raises_is_raised(error: Exception) -> None:
 async def test_what_keys_raise_is_raised() -> None:
     """As it is, once the websocket is closed."""
     phone, bot = FakePhone(), PhoneBot()
+
+    def make_session(call: Call) -> Session:
+        phone.press("1#")  # not before: what is pressed while there is no session says nothing
+        return bot.make_session(call)
+
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(phone.call)
-        phone.press("1#")
         with pytest.raises(KeyError):
             await twilio.hold_call(
-                phone.websocket, bot.make_session, connect=ScriptedFlux().connect, keys={}.__getitem__, key_pause=0
+                phone.websocket, make_session, connect=ScriptedFlux().connect, keys={}.__getitem__, key_pause=0
             )
     assert phone.ended == "bot"
 
