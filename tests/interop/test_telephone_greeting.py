@@ -66,7 +66,7 @@ def greet(session: Session) -> None:
 async def test_the_reason_is_told(greeting: Any) -> None:
     """What Flux did is raised, and not that nobody was there any more to be greeted."""
     phone = Phone()
-    with pytest.raises(ConnectionFailed, match="^Flux is gone$"):
+    with pytest.raises(ConnectionFailed, match=r"^Flux is gone$"):
         await twilio.hold_call(
             phone,
             lambda call: Session(respond=echo, speak=Voice().speak),
