@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .audio_clock import AudioClock, MarkFinder, NotAudio
+from .audio_clock import AudioClock, MarkFinder
 from .call_registry import Attempt
 from .disturbance import Delivery, Disturbance
 from .faults import Fault
+from .opus_time import NotAudio
 from .parameters import Settings, Unacceptable, Unparsable, configured, read_type
 from .player import Player
 
@@ -80,7 +81,7 @@ class Exchange:
         self.finished = False
         self.player = player
         self._settings = settings
-        self._clock = AudioClock(settings.bytes_per_second)
+        self._clock = AudioClock(settings.bytes_per_second, settings.encoding)
         self._disturbance: Disturbance | None = None
         self._attempt: Attempt | None = None
         self._marks: MarkFinder | None = None

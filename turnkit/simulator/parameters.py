@@ -16,7 +16,7 @@ import msgspec
 
 _MODELS = ("flux-general-en", "flux-general-multi")
 _WIDTHS = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
-_UNDECODED = ("opus", "ogg-opus")
+_OPUS = ("opus", "ogg-opus")
 _RATES = (8000, 16000, 24000, 44100, 48000)
 _LANGUAGES = frozenset(["en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"])
 _REPEATABLE = frozenset({"keyterm", "language_hint", "tag", "redact"})
@@ -28,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: the name of the Flux model.
-        bytes_per_second: of raw audio; None for a container that says so itself. Default 32000.
+        encoding: of raw audio; None for a container that says so itself. Default "linear16".
+        bytes_per_second: of raw audio; None for Opus, and for a container that says so itself. Default 32000.
         eot_threshold: 0.5 to 1.0. Default 0.7.
         eager_eot_threshold: 0.3 to 0.9. Default None: eager mode is off.
         eot_timeout_ms: milliseconds. Default 5000.
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     model: str = "flux-general-en"
+    encoding: str | None = "linear16"
     bytes_per_second: int | None = 32000
     eot_threshold: float = 0.7
     eager_eot_threshold: float | None = None
@@ -145,6 +147,7 @@ def read_query(query: str) -> Settings:
         raise _bad_query(f"eager_eot_threshold ({eager}) must not exceed eot_threshold ({eot})")
     return Settings(
         model=model,
+        encoding=_one(read, "encoding", None),
         bytes_per_second=_bytes_per_second(_one(read, "encoding", None), _one(read, "sample_rate", None)),
         eot_threshold=eot,
         eager_eot_threshold=eager,
@@ -166,9 +169,7 @@ def _bytes_per_second(encoding: str | None, rate: int | None) -> int | None:
     if encoding is None or rate is None:
         given, missing = ("encoding", "sample_rate") if rate is None else ("sample_rate", "encoding")
         raise _bad_query(f"`{given}` needs `{missing}`; a container needs neither")
-    if encoding in _UNDECODED:
-        raise _bad_query(f"encoding `{encoding}`: this simulator counts bytes and cannot tell how long Opus plays")
-    return rate * _WIDTHS[encoding]
+    return None if encoding in _OPUS else rate * _WIDTHS[encoding]
 
 
 def _bad_query(reason: str) -> Refused:
@@ -250,7 +251,7 @@ def _term(name: str, value: str) -> str:
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "model": _text,
-    "encoding": _choice(*_WIDTHS, *_UNDECODED),
+    "encoding": _choice(*_WIDTHS, *_OPUS),
     "sample_rate": _rate,
     "eot_threshold": _number(0.5, 1.0),
     "eager_eot_threshold": _number(0.3, 0.9),
