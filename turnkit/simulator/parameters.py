@@ -20,6 +20,9 @@ _OPUS = ("opus", "ogg-opus")
 _RATES = (8000, 16000, 24000, 44100, 48000)
 _LANGUAGES = frozenset(["en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"])
 _REPEATABLE = frozenset({"keyterm", "language_hint", "tag", "redact"})
+UNSETTLED = ("profanity_filter",)
+"""The fields that Flux reports after a Configure, and that no source says it takes in one."""
+
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -282,11 +285,16 @@ class _Configure(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", t
     numerals: bool | None = None
 
 
+class _WiderConfigure(_Configure, forbid_unknown_fields=True, tag_field="type", tag="Configure"):
+    profanity_filter: bool | None = None
+
+
 _COMMANDS = ("CloseStream", "Configure", "ForceEndTurn")
 _UNREAD = "Could not deserialize last text message: "
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_type = msgspec.json.Decoder(str).decode
 _decode_configure = msgspec.json.Decoder(_Configure).decode
+_decode_wider = msgspec.json.Decoder(_WiderConfigure).decode
 
 
 def read_type(text: str) -> str:
@@ -307,13 +315,14 @@ def read_type(text: str) -> str:
     return kind
 
 
-def configured(settings: Settings, text: str) -> Settings:
-    """The settings after a Configure: all it says is taken, or nothing.
+def configured(settings: Settings, text: str, configurable: frozenset[str] = frozenset()) -> Settings:
+    """The settings after a Configure: all it says is taken, or nothing; `configurable` are more fields it may have.
 
     Raises Unparsable for an unknown field or a wrong type, Unacceptable for a value that Flux refuses.
     """
     try:
-        command = _decode_configure(_unquoted(text))
+        decode = _decode_wider if "profanity_filter" in configurable else _decode_configure
+        command = decode(_unquoted(text))
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unparsable(f"{_UNREAD}{error}") from None
     changes: dict[str, Any] = _threshold_changes(command.thresholds or _Thresholds())
@@ -330,6 +339,8 @@ def configured(settings: Settings, text: str) -> Settings:
         changes["language_hints"] = tuple(command.language_hints)
     if command.numerals is not None:
         changes["numerals"] = command.numerals
+    if isinstance(command, _WiderConfigure) and command.profanity_filter is not None:
+        changes["profanity_filter"] = command.profanity_filter
     return msgspec.structs.replace(settings, **changes)
 
 

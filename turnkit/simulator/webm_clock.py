@@ -175,9 +175,11 @@ def _children(body: bytes) -> Iterator[tuple[bytes, bytes]]:
             element = _read_element(body, at)
         except ValueError:
             return
-        if element is None or element[1] is None:
+        if element is None:
             return
         name, size, at = element
+        if size is None:
+            return
         yield name, body[at : at + size]
         at += size
 
