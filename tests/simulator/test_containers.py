@@ -171,6 +171,18 @@ def test_a_timestamp_out_of_all_reason_moves_nothing(granule: int) -> None:
     assert _seconds(_webm(50) + _element("e7", granule.to_bytes(8, "big")) + _element("a3", _block(0))) <= 1.021
 
 
+@pytest.mark.parametrize("name", ["2ad7b1", "e7"])
+def test_a_number_longer_than_numbers_are_is_damage(name: str) -> None:
+    """It fits no time that there is, and is no failure of the simulator's."""
+    odd = _element(name, b"\x7f" * 3000)
+    assert _seconds(_webm(50) + odd + _element("a3", _block(0))) <= 1.021
+    track = _element("ae", _element("d7", b"\x01") + _element("86", b"A_OPUS") + _element("56aa", b"\x7f" * 3000))
+    start = _element("1a45dfa3", b"") + _element("1654ae6b", track) + _element("1f43b675", b"")
+    assert _seconds(start + _element("a3", _block(0))) == 0.0
+    group = _element("a0", _element("a1", _block(1000)) + _element("75a2", b"\x7f" * 3000))
+    assert _seconds(_webm(50) + group) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -47,9 +47,10 @@ class Timeline:
 
     def reach(self, end: float, held: float) -> None:
         """Come to the timestamp `end`, with packets that play for `held` seconds before it."""
-        if self._last is None:
-            self._origin = end - held - self.seconds + self._skipped
-        elif abs(end - self._last) > _LARGEST_JUMP:
-            self._origin = end - held - self.seconds
+        position = end - self._origin
+        if self._last is None or abs(end - self._last) > _LARGEST_JUMP:
+            # Not by way of the timestamp: where that is absurd, a float has no room left for what is held.
+            position = self.seconds + held - (self._skipped if self._last is None else 0.0)
+            self._origin = end - position
         self._last = end
-        self.seconds = max(self.seconds, end - self._origin)
+        self.seconds = max(self.seconds, position)

@@ -19,6 +19,7 @@ _NUMBER, _CODEC, _DELAY = b"\xd7", b"\x86", b"\x56\xaa"
 _ENTERED = frozenset({_SEGMENT, _CLUSTER, _INFO, _TRACKS})
 _READ = frozenset({_HEADER, _SCALE, _TRACK, _TIMESTAMP, _SIMPLE_BLOCK, _BLOCK_GROUP})
 _LARGEST_READ = 1 << 16  # bytes of an element; a block that is larger is not Opus
+_LARGEST_NUMBER = 8  # bytes; what is longer is damaged
 _USUAL_SCALE = 1_000_000  # nanoseconds
 _XIPH, _FIXED = 1, 2  # ways to lace several packets into a block; the third is EBML
 
@@ -97,9 +98,9 @@ class WebmClock:
         if name == _HEADER:
             self._scale, self._cluster, self._track = _USUAL_SCALE, 0, None
         elif name == _SCALE:
-            self._scale = int.from_bytes(body, "big") or _USUAL_SCALE
+            self._scale = _whole(body) or _USUAL_SCALE
         elif name == _TIMESTAMP:
-            self._cluster = int.from_bytes(body, "big")
+            self._cluster = _whole(body)
         elif name == _TRACK:
             self._read_track(dict(_children(body)))
         elif name == _SIMPLE_BLOCK:
@@ -110,7 +111,7 @@ class WebmClock:
 
     def _read_track(self, fields: dict[bytes, bytes]) -> None:
         if self._track is None and fields.get(_CODEC, b"").rstrip(b"\0") == b"A_OPUS":
-            self._track = int.from_bytes(fields.get(_NUMBER, b""), "big")
+            self._track = _whole(fields.get(_NUMBER, b""))
             self._timeline.restart(max(0.0, _nanoseconds(fields.get(_DELAY, b""))))
 
     def _read_block(self, body: bytes, discarded: float) -> None:
@@ -164,7 +165,12 @@ def _after_sizes(body: bytes, at: int, count: int, *, xiph: bool) -> int:
 
 def _nanoseconds(body: bytes) -> float:
     """A time as some elements give it, in seconds."""
-    return int.from_bytes(body, "big", signed=True) / 1e9
+    return int.from_bytes(body[:_LARGEST_NUMBER], "big", signed=True) / 1e9
+
+
+def _whole(body: bytes) -> int:
+    """A whole number, as most elements give it."""
+    return int.from_bytes(body[:_LARGEST_NUMBER], "big")
 
 
 def _children(body: bytes) -> Iterator[tuple[bytes, bytes]]:
