@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -14,6 +15,7 @@ _CLUSTER = b"\x1f\x43\xb6\x75"
 _HEADER, _SEGMENT, _INFO, _TRACKS = MAGIC, b"\x18\x53\x80\x67", b"\x15\x49\xa9\x66", b"\x16\x54\xae\x6b"
 _SCALE, _TRACK, _TIMESTAMP = b"\x2a\xd7\xb1", b"\xae", b"\xe7"
 _SIMPLE_BLOCK, _BLOCK_GROUP, _BLOCK, _DISCARDED = b"\xa3", b"\xa0", b"\xa1", b"\x75\xa2"
+_BEGINNING = re.compile(re.escape(_CLUSTER) + b"|" + re.escape(MAGIC))
 _NUMBER, _CODEC, _DELAY = b"\xd7", b"\x86", b"\x56\xaa"
 
 _ENTERED = frozenset({_SEGMENT, _CLUSTER, _INFO, _TRACKS})
@@ -65,10 +67,10 @@ class WebmClock:
         del self._waiting[:at]
 
     def _find_cluster(self, at: int) -> int:
-        found = min((place for name in (_CLUSTER, MAGIC) if (place := self._waiting.find(name, at)) >= 0), default=-1)
-        self._lost = found < 0
+        found = _BEGINNING.search(self._waiting, at)
+        self._lost = found is None
         # All but what may be the beginning of one.
-        return max(at, len(self._waiting) - len(_CLUSTER) + 1) if self._lost else found
+        return max(at, len(self._waiting) - len(_CLUSTER) + 1) if found is None else found.start()
 
     def _step(self, at: int) -> int:
         """Take the element at a place; where the next one begins, or the same place while it is incomplete."""
