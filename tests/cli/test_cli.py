@@ -276,6 +276,20 @@ def test_a_key_never_shows(tmp_path: Path) -> None:
     assert "secret" not in result.stdout + result.stderr
 
 
+def test_simulate_takes_an_unsettled_field_where_told_to() -> None:
+    """`simulate --configurable profanity_filter`; there is no other."""
+    assert "must be one of profanity_filter" in refused("simulate", "--configurable", "redact", "--port", "0")
+    command = [*COMMAND, "simulate", "--port", "0", "--configurable", "profanity_filter", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = f"{json.loads(process.stdout.readline())['listening']}/v2/listen?model=flux-general-en"
+        with dial(url, proxy=None) as socket:
+            socket.recv(BOUND)
+            socket.send('{"type":"Configure","profanity_filter":true}')
+            assert json.loads(socket.recv(BOUND))["profanity_filter"] is True
+        process.kill()
+
+
 def test_a_token_is_asked_for() -> None:
     """`simulate --token` takes that one, as Bearer, and no other."""
     with subprocess.Popen(

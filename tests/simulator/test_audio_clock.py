@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from turnkit.simulator import FRAME, marked_silence
-from turnkit.simulator.audio_clock import AudioClock, MarkFinder, NotAudio
+from turnkit.simulator.audio_clock import AudioClock, MarkFinder
+from turnkit.simulator.opus_time import NotAudio
 from turnkit.simulator.parameters import read_query
 
 
@@ -45,7 +46,9 @@ def test_the_wav_of_the_recorded_session_is_as_long_as_it_says(preamble_wav: Pat
     assert AudioClock(None).hear(preamble_wav.read_bytes()) == pytest.approx(19.1, abs=0.1)
 
 
-@pytest.mark.parametrize("data", [b"OggS" + bytes(20), bytes(64), _wav(2, 8000, channels=2), bytes(12)])
+@pytest.mark.parametrize(
+    "data", [b"fLaC" + bytes(20), bytes(64), b"RIFF\0\0\0\0AVI ", _wav(2, 8000, channels=2), bytes(12)]
+)
 def test_what_is_no_mono_wav_is_no_audio(data: bytes) -> None:
     """Other containers, raw audio without `encoding` and stereo are refused."""
     with pytest.raises(NotAudio):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.simulator_client import CLOSE, FORCE, HELLO, RAW, audio, call, events
+from turnkit.errors import ConfigError
 from turnkit.simulator import FRAME, Script, serve
 
 pytestmark = pytest.mark.anyio
@@ -26,6 +27,22 @@ async def test_configure_is_answered_with_the_whole_configuration_in_order_with_
         "numerals": True,
         "sequence_id": 2,
     }
+
+
+async def test_whether_configure_takes_the_profanity_filter_is_a_switch() -> None:
+    """No source settles it: an unknown field as a rule, and taken and reported where the simulator is told so."""
+    command = '{"type":"Configure","profanity_filter":true}'
+    async with serve(HELLO) as flux:
+        messages, _ = await call(flux, [command, CLOSE])
+    assert messages[-1]["code"] == "UNPARSABLE_CLIENT_MESSAGE"
+    assert "profanity_filter" in messages[-1]["description"]
+    async with serve(HELLO, configurable=["profanity_filter"]) as flux:
+        messages, _ = await call(flux, [command, '{"type":"Configure"}', '{"type":"Configure","redact":1}', CLOSE])
+    assert [message.get("profanity_filter") for message in messages] == [None, True, True, None]
+    assert messages[-1]["code"] == "UNPARSABLE_CLIENT_MESSAGE"
+    with pytest.raises(ConfigError, match="configurable='redact': must be one of profanity_filter"):
+        async with serve(HELLO, configurable="redact"):
+            pass
 
 
 async def test_a_configure_out_of_range_fails_whole_and_the_stream_goes_on() -> None:

@@ -117,7 +117,7 @@ async def test_a_recorded_answer_is_refused_too(preamble: Path) -> None:
 async def test_a_recording_is_verbatim_but_for_its_faults(preamble: Path) -> None:
     """A fault that never strikes changes nothing; one that does changes its message and the numbers after it."""
     recorded = lines_of(preamble)
-    frames: list[str | bytes] = [bytes(32000 * 8)] * 3
+    frames: list[str | bytes] = [CONFIGURE, *[bytes(32000 * 8)] * 3]
     async with serve(Recording.read(preamble), faults=["lose@start9", "random:0"]) as flux:
         assert (await ring(flux, frames)).frames == recorded
         assert flux.faults_injected == []

@@ -19,6 +19,8 @@ from turnkit.simulator.parameters import Refused, Unacceptable, Unparsable, conf
         "model=flux-general-en&eot_threshold=0.5&eager_eot_threshold=0.5&eot_timeout_ms=500",
         "model=flux-general-en&eot_timeout_ms=60000&keyterm=one&keyterm=two%20three&tag=a&tag=b&mip_opt_out=true",
         "model=flux-general-multi&language_hint=en&language_hint=pt-BR&profanity_filter=true&numerals=false",
+        "model=flux-general-en&encoding=opus&sample_rate=48000",
+        "model=flux-general-en&encoding=ogg-opus&sample_rate=16000",
         "model=flux-general-en&redact=numbers",
     ],
 )
@@ -50,7 +52,7 @@ def test_what_flux_takes_is_taken(query: str) -> None:
         ("model=flux-general-en&sample_rate=16000", 400, "INVALID_QUERY_PARAMETER"),
         ("model=flux-general-en&encoding=linear16&sample_rate=22050", 400, "INVALID_QUERY_PARAMETER"),
         ("model=flux-general-en&encoding=flac&sample_rate=16000", 400, "INVALID_QUERY_PARAMETER"),
-        ("model=flux-general-en&encoding=opus&sample_rate=48000", 400, "INVALID_QUERY_PARAMETER"),
+        ("model=flux-general-en&encoding=opus", 400, "INVALID_QUERY_PARAMETER"),
         ("model=flux-general-en&redact=pci", 400, "INVALID_QUERY_PARAMETER"),
         ("model=flux-general-en&numerals=yes", 400, "INVALID_QUERY_PARAMETER"),
         ("model=flux-general-en&keyterm=", 400, "INVALID_QUERY_PARAMETER"),

@@ -17,6 +17,8 @@ from turnkit.simulator import Recording, Simulator, serve
 
 pytestmark = pytest.mark.anyio
 
+CONFIGURE = '{"type":"Configure","thresholds":{"eot_threshold":0.8},"keyterms":["Deepgram"]}'
+
 
 def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
@@ -46,9 +48,8 @@ async def test_a_recorded_session_is_reproduced_in_step_with_its_audio(preamble:
     with wave.open(str(preamble_wav)) as file:
         sound = file.readframes(file.getnframes()) + bytes(32000 * 3)
     chunks = [sound[at : at + 2560] for at in range(0, len(sound), 2560)]
-    configure = '{"type":"Configure","thresholds":{"eot_threshold":0.8},"keyterms":["Deepgram"]}'
     async with serve(Recording.read(preamble)) as flux:
-        played = await _play(flux, [*chunks[:20], configure, *chunks[20:], CLOSE])
+        played = await _play(flux, [*chunks[:20], CONFIGURE, *chunks[20:], CLOSE])
     recorded = _lines(preamble)
     assert [text for text, _ in played] == recorded
     assert len(recorded) == 105
@@ -76,3 +77,20 @@ async def test_a_live_answer_in_a_recorded_session_leaves_no_gap(preamble: Path)
         {**message, "sequence_id": 0} for message in recorded if message.get("turn_index") == 1
     ]
     assert code == 1005
+
+
+async def test_an_answer_waits_for_its_command_anywhere_in_its_gap(preamble: Path) -> None:
+    """A client that repeats the session gets it verbatim; the same one without the Configure gets no answer to it."""
+    recorded = _lines(preamble)
+    answer = next(place for place, text in enumerate(recorded) if "ConfigureSuccess" in text)
+    before, after = (round(json.loads(recorded[answer + by])["audio_window_end"] / 0.08) for by in (-1, 1))
+    assert after - before == 3
+    for frames in range(before, after):
+        async with serve(Recording.read(preamble)) as flux:
+            sent: list[str | bytes] = [*audio(frames * 0.08), CONFIGURE, *audio(24.0 - frames * 0.08), CLOSE]
+            played = await _play(flux, sent)
+        assert [text for text, _ in played] == recorded
+    async with serve(Recording.read(preamble)) as flux:
+        messages, _ = await call(flux, [*audio(24.0), CLOSE])
+    assert [message["type"] for message in messages] == ["Connected", *["TurnInfo"] * 103]
+    assert [message["sequence_id"] for message in messages] == list(range(104))

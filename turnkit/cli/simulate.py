@@ -39,6 +39,10 @@ def simulate(
     continues: Annotated[
         bool, typer.Option("--continues", help="A call that connects again hears the script from where it was.")
     ] = False,
+    configurable: Annotated[
+        list[str] | None,
+        typer.Option(help="Take this field in a Configure, though no source settles it: profanity_filter."),
+    ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Show every fault and moment, and leave.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -82,6 +86,7 @@ def simulate(
             seed=seed,
             faults=faults,
             continues=continues,
+            configurable=configurable or (),
         ) as flux:
             _announce(flux, as_json)
             await _report_connections(flux, as_json)

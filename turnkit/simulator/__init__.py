@@ -15,9 +15,14 @@ detects turns by the thresholds asked for. Queries, credentials and commands are
 `/v2/listen` there are `GET /v1/projects` and `POST /v1/auth/grant`, whose tokens are accepted until they expire. It
 shares no turn logic with the rest of turnkit, and so cannot share its mistakes.
 
-What it does not do: listen to the audio (only its length counts, so Opus and containers other than WAV are refused);
-apply keyterms, numerals, profanity filter or redaction to the words; close a connection for being idle; report too
-many pending Configure messages (it answers each at once).
+Audio is raw, WAV, Ogg-Opus, WebM with Opus as a browser records it, or Opus packets, one a message. What begins as none
+of these ends the connection with 1008; what is damaged or cut off in a container is silence. The answers in a recording
+wait for their commands: a client that repeats the recorded session gets it verbatim, one that never asks gets none of
+them. No source says that Flux takes `profanity_filter` in a Configure: `configurable=["profanity_filter"]` takes it.
+
+What it does not do: listen to the audio (only its length counts, from what containers say of it); apply keyterms,
+numerals, profanity filter or redaction to the words; close a connection for being idle; report too many pending
+Configure messages (it answers each at once).
 """
 
 from .audio_clock import marked_silence
@@ -25,7 +30,7 @@ from .detector import FRAME, Detector
 from .exchange import Connection, InjectedFault
 from .fault_moments import MOMENTS, Moment
 from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
-from .parameters import Settings
+from .parameters import UNSETTLED, Settings
 from .recorded_session import RecordedFrame, Recording
 from .script import Pace, Script, SpokenWord, Utterance, say
 from .server import PATH, Refusal, Simulator, serve
@@ -35,6 +40,7 @@ __all__ = [
     "FRAME",
     "MOMENTS",
     "PATH",
+    "UNSETTLED",
     "Connection",
     "Detector",
     "Fault",

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import struct
 from math import isfinite
+from typing import Protocol
 
+from .ogg_clock import CAPTURE, OggClock
+from .opus_time import NotAudio, packet_seconds
+from .webm_clock import MAGIC, WebmClock
+
+_MAGIC_BYTES = 4
 _LARGEST_HEADER = 1 << 16
 _MARK = b"\x7fTK\x01\x7fkt\x02"  # 8 bytes, and then the position
 _MARK_BYTES = 16
@@ -12,46 +18,122 @@ _MARK_SECONDS = 0.02
 _SEARCHED_SECONDS = 0.06  # less than the first frame that anything is said about
 
 
-class NotAudio(Exception):
-    """A container that the simulator cannot tell the time by; the message says what it is."""
-
-
 class AudioClock:
     """Counts the seconds of audio received.
 
-    A container is read as WAV: rate and width come from its header, and what follows the header is sound, whatever
-    length it claims, as a live stream does not know its own.
+    A container is known by how it begins. In WAV, rate and width come from the header, and what follows the header is
+    sound, whatever length it claims, as a live stream does not know its own. Opus is timed by what its containers say:
+    Ogg by its granule positions, WebM by its timestamps. What is damaged in them, or never complete, is silence.
 
     Args:
-        bytes_per_second: of raw audio; None for a container.
+        bytes_per_second: of raw audio; None for Opus and containers.
+        encoding: "opus" for packets without a container, each in a message of its own, and "ogg-opus" for a container
+            that can be no other. Default None: what `bytes_per_second` says.
     """
 
-    def __init__(self, bytes_per_second: int | None) -> None:
-        self._bytes_per_second = bytes_per_second
-        self._header: bytearray | None = bytearray() if bytes_per_second is None else None
-        self._bytes = 0
+    def __init__(self, bytes_per_second: int | None, encoding: str | None = None) -> None:
+        self._encoding = encoding
+        self._clock: _Clock | None = None
+        if bytes_per_second is not None:
+            self._clock = _RawClock(bytes_per_second)
+        elif encoding == "opus":
+            self._clock = _PacketClock()
+        self._head = bytearray()
 
     @property
     def seconds(self) -> float:
         """Seconds received so far; 0 while the header of a container is incomplete."""
-        return self._bytes / self._bytes_per_second if self._bytes_per_second else 0.0
+        return self._clock.seconds if self._clock is not None else 0.0
 
     def hear(self, data: bytes) -> float:
-        """Take more bytes and give the seconds received so far. Raises NotAudio for a container that is not WAV."""
-        if self._header is None:
-            self._bytes += len(data)
-            return self.seconds
+        """Take more bytes and give the seconds received so far. Raises NotAudio for what is no container it knows."""
+        if self._clock is None:
+            self._head += data
+            if len(self._head) < _MAGIC_BYTES:
+                return 0.0
+            self._clock, data = self._container(), bytes(self._head)
+        self._clock.hear(data)
+        return self._clock.seconds
+
+    def _container(self) -> _Clock:
+        magic = bytes(self._head[:_MAGIC_BYTES])
+        if magic == CAPTURE:
+            return OggClock()
+        if self._encoding == "ogg-opus":
+            raise NotAudio("not an Ogg page, which `encoding=ogg-opus` says it is")
+        if magic == MAGIC:
+            return WebmClock()
+        if magic == b"RIFF":
+            return _WavClock()
+        raise NotAudio("neither WAV, Ogg nor WebM begins like that, and raw audio needs `encoding`")
+
+
+class _Clock(Protocol):
+    """Counts the seconds of audio in one format."""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds received so far."""
+
+    def hear(self, data: bytes) -> None:
+        """Take more bytes."""
+
+
+class _RawClock:
+    """Raw audio is as long as its bytes."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self._bytes_per_second = bytes_per_second
+        self._bytes = 0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds received so far."""
+        return self._bytes / self._bytes_per_second
+
+    def hear(self, data: bytes) -> None:
+        """Take more bytes."""
+        self._bytes += len(data)
+
+
+class _PacketClock:
+    """Opus packets, each in a message of its own: nothing else says where one ends."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def hear(self, data: bytes) -> None:
+        """Take a packet; one that no decoder would take is silence."""
+        self.seconds += packet_seconds(data[:2])
+
+
+class _WavClock:
+    """A WAV file: a header, then raw audio."""
+
+    def __init__(self) -> None:
+        self._header = bytearray()
+        self._sound: _RawClock | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds received so far."""
+        return self._sound.seconds if self._sound is not None else 0.0
+
+    def hear(self, data: bytes) -> None:
+        """Take more bytes."""
+        if self._sound is not None:
+            self._sound.hear(data)
+            return
         self._header += data
-        if len(self._header) >= 12 and (self._header[:4] != b"RIFF" or self._header[8:12] != b"WAVE"):
-            raise NotAudio("not a WAV header; this simulator reads no other container, and raw audio needs `encoding`")
+        if len(self._header) >= 12 and self._header[8:12] != b"WAVE":
+            raise NotAudio("a RIFF file that is not WAV")
         found = _read_wav(bytes(self._header))
         if found is not None:
-            self._bytes_per_second, start = found
-            self._bytes = len(self._header) - start
-            self._header = None
+            self._sound = _RawClock(found[0])
+            self._sound.hear(bytes(self._header[found[1] :]))
+            self._header.clear()
         elif len(self._header) > _LARGEST_HEADER:
             raise NotAudio(f"no audio in the first {_LARGEST_HEADER} bytes of the WAV file")
-        return self.seconds
 
 
 def _read_wav(header: bytes) -> tuple[int, int] | None:

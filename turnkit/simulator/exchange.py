@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .audio_clock import AudioClock, MarkFinder, NotAudio
+from .audio_clock import AudioClock, MarkFinder
 from .call_registry import Attempt
 from .disturbance import Delivery, Disturbance
 from .faults import Fault
+from .opus_time import NotAudio
 from .parameters import Settings, Unacceptable, Unparsable, configured, read_type
 from .player import Player
 
@@ -67,6 +68,12 @@ class Connection:
 class Exchange:
     """What is said on one connection.
 
+    Args:
+        player: what plays the script or recording.
+        settings: that the client asked for.
+        connection: the account of it.
+        configurable: the unsettled fields that a Configure may have. Default none.
+
     Attributes:
         connection: the account of it.
         player: what plays the script or recording.
@@ -74,13 +81,16 @@ class Exchange:
         finished: whether the client asked for the end and got it.
     """
 
-    def __init__(self, player: Player, settings: Settings, connection: Connection) -> None:
+    def __init__(
+        self, player: Player, settings: Settings, connection: Connection, configurable: frozenset[str] = frozenset()
+    ) -> None:
         self.connection = connection
         self.closing: tuple[int | None, str] | None = None
         self.finished = False
         self.player = player
         self._settings = settings
-        self._clock = AudioClock(settings.bytes_per_second)
+        self._configurable = configurable
+        self._clock = AudioClock(settings.bytes_per_second, settings.encoding)
         self._disturbance: Disturbance | None = None
         self._attempt: Attempt | None = None
         self._marks: MarkFinder | None = None
@@ -155,7 +165,7 @@ class Exchange:
                     return []
                 return self.player.force_end()
             if fault is None or fault.name != "configure_refused":
-                self._settings = configured(self._settings, text)
+                self._settings = configured(self._settings, text, self._configurable)
             return self.player.configure(self._settings)
         except Unparsable as error:
             self.closing = (None, "")
@@ -163,7 +173,7 @@ class Exchange:
             return [self.player.answer(failure)]
         except Unacceptable as error:
             refusal = {"type": "ConfigureFailure", "code": error.code, "description": error.description}
-            return [self.player.answer(refusal)]
+            return self.player.refuse(refusal)
 
     def _finish(self, *, received: bool = False) -> list[str]:
         if self._disturbance is not None and not received:

@@ -16,10 +16,13 @@ import msgspec
 
 _MODELS = ("flux-general-en", "flux-general-multi")
 _WIDTHS = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
-_UNDECODED = ("opus", "ogg-opus")
+_OPUS = ("opus", "ogg-opus")
 _RATES = (8000, 16000, 24000, 44100, 48000)
 _LANGUAGES = frozenset(["en", "es", "fr", "de", "hi", "ru", "pt", "ja", "it", "nl"])
 _REPEATABLE = frozenset({"keyterm", "language_hint", "tag", "redact"})
+UNSETTLED = ("profanity_filter",)
+"""The fields that Flux reports after a Configure, and that no source says it takes in one."""
+
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
 
 
@@ -28,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         model: the name of the Flux model.
-        bytes_per_second: of raw audio; None for a container that says so itself. Default 32000.
+        encoding: of raw audio; None for a container that says so itself. Default "linear16".
+        bytes_per_second: of raw audio; None for Opus, and for a container that says so itself. Default 32000.
         eot_threshold: 0.5 to 1.0. Default 0.7.
         eager_eot_threshold: 0.3 to 0.9. Default None: eager mode is off.
         eot_timeout_ms: milliseconds. Default 5000.
@@ -39,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     model: str = "flux-general-en"
+    encoding: str | None = "linear16"
     bytes_per_second: int | None = 32000
     eot_threshold: float = 0.7
     eager_eot_threshold: float | None = None
@@ -145,6 +150,7 @@ def read_query(query: str) -> Settings:
         raise _bad_query(f"eager_eot_threshold ({eager}) must not exceed eot_threshold ({eot})")
     return Settings(
         model=model,
+        encoding=_one(read, "encoding", None),
         bytes_per_second=_bytes_per_second(_one(read, "encoding", None), _one(read, "sample_rate", None)),
         eot_threshold=eot,
         eager_eot_threshold=eager,
@@ -166,9 +172,7 @@ def _bytes_per_second(encoding: str | None, rate: int | None) -> int | None:
     if encoding is None or rate is None:
         given, missing = ("encoding", "sample_rate") if rate is None else ("sample_rate", "encoding")
         raise _bad_query(f"`{given}` needs `{missing}`; a container needs neither")
-    if encoding in _UNDECODED:
-        raise _bad_query(f"encoding `{encoding}`: this simulator counts bytes and cannot tell how long Opus plays")
-    return rate * _WIDTHS[encoding]
+    return None if encoding in _OPUS else rate * _WIDTHS[encoding]
 
 
 def _bad_query(reason: str) -> Refused:
@@ -250,7 +254,7 @@ def _term(name: str, value: str) -> str:
 
 _READERS: dict[str, Callable[[str, str], Any]] = {
     "model": _text,
-    "encoding": _choice(*_WIDTHS, *_UNDECODED),
+    "encoding": _choice(*_WIDTHS, *_OPUS),
     "sample_rate": _rate,
     "eot_threshold": _number(0.5, 1.0),
     "eager_eot_threshold": _number(0.3, 0.9),
@@ -281,11 +285,16 @@ class _Configure(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", t
     numerals: bool | None = None
 
 
+class _WiderConfigure(_Configure, forbid_unknown_fields=True, tag_field="type", tag="Configure"):
+    profanity_filter: bool | None = None
+
+
 _COMMANDS = ("CloseStream", "Configure", "ForceEndTurn")
 _UNREAD = "Could not deserialize last text message: "
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_type = msgspec.json.Decoder(str).decode
 _decode_configure = msgspec.json.Decoder(_Configure).decode
+_decode_wider = msgspec.json.Decoder(_WiderConfigure).decode
 
 
 def read_type(text: str) -> str:
@@ -306,13 +315,14 @@ def read_type(text: str) -> str:
     return kind
 
 
-def configured(settings: Settings, text: str) -> Settings:
-    """The settings after a Configure: all it says is taken, or nothing.
+def configured(settings: Settings, text: str, configurable: frozenset[str] = frozenset()) -> Settings:
+    """The settings after a Configure: all it says is taken, or nothing; `configurable` are more fields it may have.
 
     Raises Unparsable for an unknown field or a wrong type, Unacceptable for a value that Flux refuses.
     """
     try:
-        command = _decode_configure(_unquoted(text))
+        decode = _decode_wider if "profanity_filter" in configurable else _decode_configure
+        command = decode(_unquoted(text))
     except (msgspec.DecodeError, RecursionError) as error:
         raise Unparsable(f"{_UNREAD}{error}") from None
     changes: dict[str, Any] = _threshold_changes(command.thresholds or _Thresholds())
@@ -329,6 +339,8 @@ def configured(settings: Settings, text: str) -> Settings:
         changes["language_hints"] = tuple(command.language_hints)
     if command.numerals is not None:
         changes["numerals"] = command.numerals
+    if isinstance(command, _WiderConfigure) and command.profanity_filter is not None:
+        changes["profanity_filter"] = command.profanity_filter
     return msgspec.structs.replace(settings, **changes)
 
 

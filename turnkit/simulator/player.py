@@ -40,6 +40,9 @@ class Player(Protocol):
     def configure(self, settings: Settings) -> list[str]:
         """The answer to a Configure that was taken; `settings` are in force from here on."""
 
+    def refuse(self, refusal: dict[str, Any]) -> list[str]:
+        """The answer to a Configure that was not taken."""
+
     def force_end(self) -> list[str]:
         """The answer to a ForceEndTurn."""
 
@@ -87,6 +90,10 @@ class ScriptPlayer:
         self._detector.settings = settings
         return [self.answer(settings.describe())]
 
+    def refuse(self, refusal: dict[str, Any]) -> list[str]:
+        """Report the refusal; nothing changes."""
+        return [self.answer(refusal)]
+
     def force_end(self) -> list[str]:
         """End the open turn, or warn that there is none."""
         return [self.answer(self._detector.force_end() or _NO_ACTIVE_TURN)]
@@ -108,9 +115,13 @@ class ScriptPlayer:
 class RecordingPlayer:
     """Plays a recording in step with the audio, verbatim.
 
-    A command whose answer is still to come in the recording gets that one, at its time; any other is answered at
-    once, and what follows is renumbered so that no `sequence_id` is missing. A turn that is ended by such a command
-    stays ended: the rest of it is skipped, up to the next `turn_index`.
+    A recorded answer waits for its command: it is sent when the command comes, if that is before the next frame that
+    is no answer is due, and otherwise never. A command that comes earlier gets the answer that is still to come, at its
+    time; one that the recording has no answer for is answered at once. What follows is renumbered so that no
+    `sequence_id` is missing.
+
+    A turn that is ended by such a command stays ended: the rest of it is skipped, up to the next `turn_index`. A turn
+    whose recorded end nobody asked for ends before the next frame all the same, as if by `timeout`.
     """
 
     def __init__(self, recording: Recording, request_id: str) -> None:
@@ -119,8 +130,9 @@ class RecordingPlayer:
         self._next = 0
         self._sequence_id = -1
         self._shift = 0  # how far the numbers are from the recorded ones
-        self._shifted = False  # something was put in or left out since the last recorded frame
+        self._following = 0  # the frame that comes next if nothing is put in or left out; -1 once something was
         self._claimed: Counter[_Answer] = Counter()
+        self._waiting: list[int] = []  # the answers of this gap that no command has asked for
         self._turn: RecordedFrame | None = None  # the latest frame of the open turn
         self._ended = -1  # turns up to this index were ended by command
 
@@ -134,27 +146,37 @@ class RecordingPlayer:
         """The recorded frames due by this second of audio."""
         texts: list[str] = []
         while self._next < len(self._frames) and self._frames[self._next].due <= seconds + _TOLERANCE:
-            frame = self._frames[self._next]
+            place = self._next
             self._next += 1
-            if isinstance(frame.message, wire.TurnInfo):
-                if frame.message.turn_index <= self._ended:
-                    self._shifted = True
-                    continue
-                self._follow(frame, frame.message)
-            answered = _answers(frame)
-            if answered is not None and self._claimed[answered]:
+            message = self._frames[place].message
+            if isinstance(message, wire.TurnInfo) and message.turn_index <= self._ended:
+                continue
+            answered = _answers(self._frames[place])
+            if answered is None:
+                texts += self._end_gap()
+            elif self._claimed[answered]:
                 self._claimed[answered] -= 1
-            texts.append(self._renumbered(frame))
+            else:
+                self._waiting.append(place)
+                continue
+            texts.append(self._send(place))
         return texts
 
     def configure(self, settings: Settings) -> list[str]:
-        """The settings, unless the recording itself will answer."""
-        return [] if self._claim("configure") else [self.answer(settings.describe())]
+        """The recorded answer, or the settings."""
+        recorded = self._claim("configure")
+        return [self.answer(settings.describe())] if recorded is None else recorded
+
+    def refuse(self, refusal: dict[str, Any]) -> list[str]:
+        """The recorded answer, or the refusal."""
+        recorded = self._claim("configure")
+        return [self.answer(refusal)] if recorded is None else recorded
 
     def force_end(self) -> list[str]:
-        """The end of the open turn, or a warning, unless the recording itself will answer."""
-        if self._claim("force_end"):
-            return []
+        """The recorded answer, or the end of the open turn, or a warning."""
+        recorded = self._claim("force_end")
+        if recorded is not None:
+            return recorded
         if self._turn is None or not isinstance(self._turn.message, wire.TurnInfo):
             return [self.answer(_NO_ACTIVE_TURN)]
         fields = msgspec.json.decode(self._turn.text, type=dict[str, Any])
@@ -170,39 +192,57 @@ class RecordingPlayer:
     def answer(self, fields: dict[str, Any]) -> str:
         """Number a message and write it."""
         self._sequence_id += 1
-        self._shifted = True
+        self._following = -1
         return _stamp(fields, self._request_id, self._sequence_id)
 
     def begin_at(self, second: float) -> None:
         """Raise ConfigError: a recording plays from its start."""
         raise ConfigError(f"second {second:g}: a recording plays from its start; only a script can go on elsewhere")
 
+    def _end_gap(self) -> list[str]:
+        """Give up the answers that nobody asked for; a turn's end among them is still its end."""
+        waiting, self._waiting = self._waiting, []
+        ends = [place for place in waiting if isinstance(self._frames[place].message, wire.TurnInfo)]
+        return [self._send(place, trigger="timeout") for place in ends]
+
+    def _claim(self, answer: _Answer) -> list[str] | None:
+        """What the recording itself answers, nothing if it does so later, None if never: each serves one command."""
+        for place in self._waiting:
+            if _answers(self._frames[place]) == answer:
+                self._waiting.remove(place)
+                return [self._send(place)]
+        to_come = sum(_answers(frame) == answer for frame in self._frames[self._next :])
+        if to_come <= self._claimed[answer]:
+            return None
+        self._claimed[answer] += 1
+        return []
+
+    def _send(self, place: int, **changes: str) -> str:
+        """The text of a recorded frame, with the number that it has here."""
+        frame = self._frames[place]
+        if isinstance(frame.message, wire.TurnInfo):
+            self._follow(frame, frame.message)
+        recorded: int = getattr(frame.message, "sequence_id", -1)
+        numbered: dict[str, Any] = {}
+        if recorded >= 0:
+            if place != self._following:
+                self._shift = self._sequence_id + 1 - recorded
+            self._sequence_id = recorded + self._shift
+            self._following = place + 1
+            if self._shift:
+                numbered = {"sequence_id": self._sequence_id}
+        elif place == self._following:
+            self._following += 1
+        if not numbered and not changes:
+            return frame.text
+        fields = msgspec.json.decode(frame.text, type=dict[str, Any])
+        return msgspec.json.encode({**fields, **changes, **numbered}).decode()
+
     def _follow(self, frame: RecordedFrame, message: wire.TurnInfo) -> None:
         if message.event == "EndOfTurn":
             self._turn = None
         elif message.event == "StartOfTurn" or self._turn is not None:
             self._turn = frame
-
-    def _claim(self, answer: _Answer) -> bool:
-        """Whether the recording itself will answer: each of its answers serves one command."""
-        to_come = sum(_answers(frame) == answer for frame in self._frames[self._next :])
-        if to_come <= self._claimed[answer]:
-            return False
-        self._claimed[answer] += 1
-        return True
-
-    def _renumbered(self, frame: RecordedFrame) -> str:
-        recorded: int = getattr(frame.message, "sequence_id", -1)
-        if recorded < 0:
-            return frame.text
-        if self._shifted:
-            self._shift = self._sequence_id + 1 - recorded
-            self._shifted = False
-        self._sequence_id = recorded + self._shift
-        if not self._shift:
-            return frame.text
-        fields = msgspec.json.decode(frame.text, type=dict[str, Any])
-        return msgspec.json.encode({**fields, "sequence_id": self._sequence_id}).decode()
 
 
 def _answers(frame: RecordedFrame) -> _Answer | None:

@@ -29,7 +29,7 @@ from .call_registry import Attempt, CallRegistry
 from .disturbance import Cut, Delivery, Disturbance, Wait
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
-from .parameters import Refused, Settings, read_query
+from .parameters import UNSETTLED, Refused, Settings, read_query
 from .player import open_player
 from .recorded_session import Recording
 from .rest import GRANT, PROJECTS, PostReader, answer
@@ -91,6 +91,7 @@ class Simulator:
         seed: int | None,
         faults: tuple[AnyFault, ...] = (),
         continues: bool = False,
+        configurable: frozenset[str] = frozenset(),
     ) -> None:
         self.host = host
         self.port = 0
@@ -102,6 +103,7 @@ class Simulator:
         self._seed = seed
         self._faults = faults
         self._continues = continues
+        self._configurable = configurable
         self._registry = CallRegistry()
         self._fault_plans: WeakKeyDictionary[Socket, _FaultPlan] = WeakKeyDictionary()
         self._ending = anyio.Event()
@@ -196,7 +198,7 @@ class Simulator:
     def _exchange(self, settings: Settings, request_id: str, fault_plan: _FaultPlan | None) -> Exchange:
         player = open_player(self._play, settings, request_id, self._seed)
         connection = Connection(request_id, fault_plan.attempt.number if fault_plan else 1)
-        exchange = Exchange(player, settings, connection)
+        exchange = Exchange(player, settings, connection, self._configurable)
         if fault_plan is not None:
 
             def report(fault: Fault, seconds: float, messages: int) -> None:
@@ -282,6 +284,7 @@ async def serve(
     seed: int | None = None,
     faults: Iterable[AnyFault | str] = (),
     continues: bool = False,
+    configurable: Iterable[str] = (),
 ) -> AsyncIterator[Simulator]:
     """Run a local Flux for as long as the context is open; every connection hears `play` from its start.
 
@@ -299,19 +302,24 @@ async def serve(
             script: another connection hears it from where its audio begins, which is where the last one had told its
             words, a second at most before it had heard it, or where the audio itself says so (`marked_silence`).
             Default False.
+        configurable: the fields of `UNSETTLED` that a Configure may have. Default none: like any field that is unknown
+            to Flux, they earn an Error, and the connection ends.
 
     Yields:
         The simulator; point clients at its `url`, others than turnkit's at that with `/v2/listen` and a query.
 
     Raises:
         ConfigError: if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not
-            exist, or if nothing can listen there.
+            exist, if a field is not one of `UNSETTLED`, or if nothing can listen there.
     """
     if not isinstance(play, (Script, Recording)):
         raise ConfigError(f"play={type(play).__name__}: must be a Script or a Recording")
     if continues and not isinstance(play, Script):
         raise ConfigError("continues=True: play must be a Script; a recording plays from its start")
-    simulator = Simulator(play, host, Credentials(api_key, token), seed, read_faults(faults), continues)
+    fields = frozenset((configurable,) if isinstance(configurable, str) else configurable)
+    for field in sorted(fields - set(UNSETTLED)):
+        raise ConfigError(f"configurable={shown(field)}: must be one of {', '.join(UNSETTLED)}")
+    simulator = Simulator(play, host, Credentials(api_key, token), seed, read_faults(faults), continues, fields)
     listening = _listen_on_trio if on_trio() else _listen_on_asyncio
     async with listening(simulator, port):
         yield simulator
