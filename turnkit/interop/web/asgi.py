@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -214,6 +215,7 @@ class _Door:
 
     def _figures(self) -> Mapping[str, object]:
         return {
+            "pid": os.getpid(),
             "calls": self.admission.calls,
             "max_calls": self.admission.max_calls,
             "lag": round(self.admission.lateness.seconds(anyio.current_time()), 3),
