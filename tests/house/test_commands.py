@@ -38,7 +38,9 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_is_one_for_each() -> None:
     """A command that is added is tried here, too."""
-    assert sorted(COMMANDS) == sorted(["chart", "check", "demo", "replay", "run", "simulate", "soak", "tune", "view"])
+    assert sorted(COMMANDS) == sorted(
+        ["chart", "check", "demo", "replay", "run", "serve", "simulate", "soak", "tune", "view"]
+    )
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -61,6 +63,13 @@ def test_chart() -> None:
 def test_simulate() -> None:
     """The faults that there are."""
     assert "stall" in done("simulate", "--list-faults")
+
+
+def test_serve() -> None:
+    """A bot that does not exist; or, without the extra, what to install."""
+    result = turnkit("serve", "nobody:session", "--simulate")
+    assert result.returncode == 1
+    assert "there is no module nobody here" in result.stderr or "pip install 'turnkit[web]'" in result.stderr
 
 
 def test_replay(recording: Path) -> None:

@@ -55,7 +55,7 @@ ROOMS: dict[str, set[str]] = {
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
-    | {"simulator", "turnkit", "printable"}
+    | {"simulator", "turnkit", "printable", "interop"}
     | {f"tools.{tool}" for tool in ("demo", "proof", "soak", "tuner", "viewer")},
     "__main__": {"cli"},
 }

@@ -12,4 +12,5 @@ Foreign packages are imported in the file of their world only, each needs what i
 - `network_sink`: an `AudioSink` whose loudspeaker is at the far end of a network, whatever is spoken there.
 - `network_playback`: what such a sink has sent, what of it was heard and what to send next, decided without a socket.
 - `browser`: a page as the telephone: its script, and calls with it over any server's websocket.
+- `web`: a server of calls with phones and pages that can be deployed; `turnkit serve` runs it.
 """

@@ -1,0 +1,132 @@
+"""The server in processes of its own: SIGTERM while calls go on, and a worker that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from tests.support.web_server import ServerProcess, comes_true, heard
+from turnkit.simulator import Script, serve
+from turnkit.testing import FakePhone
+
+pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
+pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
+
+CALLER = "0.3 Hello there, please."
+
+
+def run(recordings: Path, test: Callable[[ServerProcess], Awaitable[None]], **settings: Any) -> None:
+    async def bounded() -> None:
+        async with serve(Script.parse(CALLER)) as flux:
+            server = ServerProcess(recordings, url=flux.url, **settings)
+            try:
+                with anyio.fail_after(120):
+                    await server.until(calls=0)
+                    await test(server)
+            finally:
+                server.stop()
+
+    anyio.run(bounded)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm(tmp_path: Path, workers: int) -> None:
+    """Nobody is let in any more, who hangs up in time does so, the others are hung up on; all recordings are whole."""
+
+    async def test(server: ServerProcess) -> None:
+        phones = [FakePhone(parameters={"number": str(number)}) for number in range(6)]
+        async with anyio.create_task_group() as tasks:
+            for phone in phones:
+                tasks.start_soon(server.dial, phone)
+            await heard(phones)
+            began = anyio.current_time()
+            server.process.send_signal(signal.SIGTERM)
+            await server.until("/ready", reason="draining")
+            await server.until(status="draining")
+            assert await server.refused() == (503, '{"refused":"draining"}')
+            assert "All lines are busy" in (await server.get("/answer", post=""))[1]
+            before = [phone.heard_seconds for phone in phones]
+            phones[0].hang_up()
+            await heard(phones[1:], max(before[1:]) + 0.3)  # they go on
+            await server.ended(within=30)
+            assert 3.0 <= anyio.current_time() - began < 3.0 + 10
+        assert phones[0].ended == "caller"
+        assert {phone.ended for phone in phones[1:]} == {"bot"}
+        assert server.whole() == set("012345")
+        assert (await server.get("/health"))[0] == 0
+
+    run(tmp_path, test, workers=workers, drain=3.0)
+
+
+def test_sigterm_ends_as_soon_as_the_calls_do(tmp_path: Path) -> None:
+    """The bound is waited for only by calls that reach it; a second SIGTERM changes nothing, a SIGINT ends it."""
+
+    async def test(server: ServerProcess) -> None:
+        phone = FakePhone(parameters={"number": "0"})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.dial, phone)
+            await heard([phone])
+            server.process.send_signal(signal.SIGTERM)
+            await server.until(status="draining")
+            server.process.send_signal(signal.SIGTERM)
+            await heard([phone], phone.heard_seconds + 0.5)
+            phone.hang_up()
+            await server.ended(within=20)
+        assert server.whole() == {"0"}
+
+    run(tmp_path, test, drain=600.0)
+
+
+def test_ctrl_c_twice_waits_for_nobody(tmp_path: Path) -> None:
+    """And still leaves recordings that are whole."""
+
+    async def test(server: ServerProcess) -> None:
+        phone = FakePhone(parameters={"number": "0"})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.dial, phone)
+            await heard([phone])
+            server.process.send_signal(signal.SIGINT)
+            await server.until(status="draining")
+            server.process.send_signal(signal.SIGINT)
+            await server.ended(within=20)
+        assert server.whole() == {"0"}
+
+    run(tmp_path, test, drain=600.0)
+
+
+def test_a_worker_that_is_killed(tmp_path: Path) -> None:
+    """Its calls are lost, and no others; another takes its place."""
+
+    async def test(server: ServerProcess) -> None:
+        phones: dict[str, FakePhone] = {}
+        async with anyio.create_task_group() as tasks:
+
+            async def ring_until(processes: int, calls: int) -> None:
+                """One after the other: the system deals them out, and a burst may go to one process."""
+                while len(server.numbers()) < processes or min(map(len, server.numbers().values())) < calls:
+                    number = str(len(phones))
+                    phones[number] = FakePhone(parameters={"number": number})
+                    tasks.start_soon(server.dial, phones[number])
+                    await comes_true(lambda: sum(map(len, server.numbers().values())) == len(phones))
+
+            await ring_until(2, 3)
+            await heard(phones.values())
+            (victim, lost), (_, others) = sorted(server.numbers().items())
+            os.kill(victim, signal.SIGKILL)
+            await comes_true(lambda: all(phones[number].ended for number in lost))
+            at = max(phones[number].heard_seconds for number in others)
+            await heard([phones[number] for number in others], at + 1.0)  # those of the other go on
+            assert {phones[number].ended for number in others} == {None}
+            await ring_until(3, 1)
+            await heard(phones[number] for number in phones if number not in lost)
+            for phone in phones.values():
+                phone.hang_up()
+        await comes_true(lambda: server.whole() == set(phones) - lost)
+
+    run(tmp_path, test, workers=2, drain=3.0)

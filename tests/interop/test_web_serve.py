@@ -1,0 +1,104 @@
+"""`turnkit serve`, as it is called."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import anyio
+import pytest
+
+from tests.support.package_source import ROOT
+from tests.support.web_server import Address, heard
+from turnkit.testing import FakePhone
+
+pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
+pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
+
+BOT = "tests.support.web_bot:session"
+
+
+def turnkit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "DEEPGRAM_API_KEY"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "turnkit", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=cwd,
+        env={**kept, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_without_a_key(tmp_path: Path, workers: str) -> None:
+    """With the simulator: one line says where the page is, a phone is answered, and Ctrl-C ends it."""
+    arguments = ("serve", BOT, "--simulate", "--port", "0", "--workers", workers, "--drain", "2")
+    process = turnkit(*arguments, TURNKIT_TEST_RECORDINGS=str(tmp_path))
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.fullmatch(r"Talk to it at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
+    assert found, line
+
+    async def call() -> None:
+        address = Address(int(found[1]))
+        await address.until(calls=0)
+        assert "Talk to the bot" in (await address.get("/"))[1]
+        phone = FakePhone(parameters={"number": "0"})
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(address.dial, phone)
+                await heard([phone])
+                phone.hang_up()
+
+    try:
+        anyio.run(call)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (0, 130)
+    assert (out, err) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((BOT,), "DEEPGRAM_API_KEY: is not set; --simulate needs no key"),
+        (("nobody:session", "--simulate"), "bot='nobody:session': there is no module nobody here"),
+        ((BOT[:-8], "--simulate"), "must be MODULE:FUNCTION, such as mybot:session"),
+        ((f"{BOT}s", "--simulate"), "tests.support.web_bot has no function sessions"),
+        ((BOT, "--simulate", "--host", "256.0.0.1"), "host='256.0.0.1', port=8000: cannot listen there"),
+        ((BOT, "--simulate", "--public-url", "bot"), "public_url='bot': must be https://host"),
+    ],
+)
+def test_what_cannot_be_served(arguments: tuple[str, ...], said: str) -> None:
+    """One line, and exit code 1."""
+    _, err = turnkit("serve", *arguments).communicate(timeout=60)
+    assert err.startswith("error: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_the_key_is_never_said() -> None:
+    """Nor what Flux makes of it: here nobody answers."""
+    process = turnkit("--log-level", "debug", "serve", BOT, "--port", "0", DEEPGRAM_API_KEY="topsecret-key")
+    assert process.stdout is not None
+    found = re.search(r":(\d+)/", process.stdout.readline())
+    assert found
+
+    async def call() -> None:
+        address = Address(int(found[1]))
+        await address.until(calls=0)
+
+    try:
+        anyio.run(call)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert "topsecret" not in out + err

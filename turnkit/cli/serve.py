@@ -1,0 +1,88 @@
+"""`turnkit serve`: a bot for phones and pages, on a server that can be deployed."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from anyio.from_thread import start_blocking_portal
+
+from ..simulator import Script
+from ..simulator import serve as simulated
+from .app import app
+from .output import fail, guard, say
+
+
+@app.command()
+def serve(
+    bot: Annotated[
+        str, typer.Argument(help="MODULE:FUNCTION that makes the Session of a call, such as mybot:session.")
+    ],
+    host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; one a core.")] = 1,
+    max_calls: Annotated[int, typer.Option(min=1, help="Calls at once, of each worker; more are refused.")] = 100,
+    max_lag: Annotated[
+        float, typer.Option(min=0.01, help="Seconds that the event loop may be late; then calls are refused.")
+    ] = 0.2,
+    drain: Annotated[float, typer.Option(min=0, help="Seconds that calls may go on after SIGTERM.")] = 30.0,
+    sample_rate: Annotated[
+        int, typer.Option(min=8000, max=48000, help="Of the linear16 that the bot's voice gives to pages.")
+    ] = 16000,
+    public_url: Annotated[
+        str | None, typer.Option(help="Where the world sees this server: https://bot.example.com")
+    ] = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="A simulated Flux, which hears a simulated caller: no key is needed.")
+    ] = False,
+) -> None:
+    """Serve a bot to phones and pages.
+
+    The key of Flux is taken from DEEPGRAM_API_KEY, and the token with which Twilio signs, if there is one, from
+    TWILIO_AUTH_TOKEN. Point Twilio at /answer, other services at the websockets /telnyx and /plivo; pages call
+    /call, and / is one. Probes ask /health and /ready. At SIGTERM no call is let in any more, and those going on end
+    within --drain seconds. Each worker is a process of its own: if one dies, its calls are lost, and no others.
+    """
+    try:
+        from ..interop.web import serving
+    except ImportError as error:
+        fail(str(error))
+    if not simulate and not os.environ.get("DEEPGRAM_API_KEY"):
+        fail("DEEPGRAM_API_KEY: is not set; --simulate needs no key")
+    guard(lambda: serving.bot_named(bot))
+    settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
+    settings |= {"sample_rate": sample_rate, "public_url": public_url}
+    settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
+    listening = guard(partial(serving.listening_at, host, port))
+    with listening, _simulator(simulate) as flux:
+        say(f"Talk to it at {_address(listening)} (Ctrl-C ends it)")
+        try:
+            guard(partial(serving.serve, bot, listening, workers=workers, **settings, **flux))
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+@contextmanager
+def _simulator(wanted: bool) -> Iterator[dict[str, str]]:
+    """A Flux in a thread of this process, for all workers, and where it is."""
+    if not wanted:
+        yield {}
+        return
+    from ..tools.demo import CALLER, SEED
+
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(simulated(Script.parse(CALLER, seed=SEED))) as simulator,
+    ):
+        yield {"url": simulator.url}
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

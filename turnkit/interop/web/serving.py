@@ -1,0 +1,99 @@
+"""The application on uvicorn, in one process or several, as `turnkit serve` runs it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import sys
+from functools import partial
+from importlib import import_module
+from inspect import signature
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from ...checks import shown
+from ...errors import ConfigError
+from .asgi import application
+from .calls import MakeSession
+
+__all__ = ["bot_named", "listening_at", "serve"]
+
+_SHUTDOWN = 10  # seconds for uvicorn's own end, once the last call is over
+
+
+def bot_named(name: str) -> MakeSession:
+    """The function that makes the sessions, named as in `mybot:session`; modules of this directory are found.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise ConfigError(f"bot={name!r}: must be MODULE:FUNCTION, such as mybot:session")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise  # of the bot's own imports: its traceback says where
+        raise ConfigError(f"bot={name!r}: there is no module {module_name} here") from None
+    found = getattr(found, attribute, None)
+    if not callable(found):
+        raise ConfigError(f"bot={name!r}: {module_name} has no function {attribute}")
+    make_session: MakeSession = found
+    return make_session
+
+
+def listening_at(host: str, port: int) -> socket.socket:
+    """A socket that waits for who calls there; port 0 takes a free one.
+
+    Raises:
+        ConfigError: if nothing can listen there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}") from None
+
+
+def serve(bot: str, listening: socket.socket, *, workers: int = 1, **settings: Any) -> None:
+    """Serve a bot until SIGTERM or Ctrl-C; the key is that of DEEPGRAM_API_KEY, where no `url` says otherwise.
+
+    Args:
+        bot: its name, as `bot_named` takes it: each process imports it for itself.
+        listening: the socket; with several processes the system deals out who comes.
+        workers: how many processes; one that dies is started anew, and only its calls are lost. Default 1.
+        settings: those of `application`, which must be such as can be pickled.
+    """
+    config = uvicorn.Config(
+        partial(_in_this_process, bot, settings),
+        factory=True,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        ws_per_message_deflate=False,  # audio does not get smaller by it, and all gets slower
+        ws_max_size=1 << 20,
+        timeout_graceful_shutdown=_SHUTDOWN,
+    )
+    if workers > 1:
+        # Of older versions: what each process is to run.
+        older = "target" in signature(Multiprocess).parameters
+        target = {"target": uvicorn.Server(config).run} if older else {}
+        Multiprocess(config, sockets=[listening], **target).run()
+    else:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _in_this_process(bot: str, settings: dict[str, Any]) -> Starlette:
+    flux: dict[str, Any] = {} if "url" in settings else {"api_key": os.environ.get("DEEPGRAM_API_KEY") or None}
+    app = application(bot_named(bot), **settings, **flux)
+    gc.collect()
+    gc.freeze()  # what was imported is never looked at again
+    gc.set_threshold(10_000, 10, 10)
+    return app
