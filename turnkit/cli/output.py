@@ -118,6 +118,11 @@ def write_file(path: Path, data: bytes, option: str = "") -> None:
         fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
 
 
+def warn(message: str) -> None:
+    """Say on standard error what is odd, in a sentence; the command goes on."""
+    Screen(stderr=True).print(f"[bold yellow]warning:[/bold yellow] {escape(message)}", highlight=False, soft_wrap=True)
+
+
 def fail(message: str) -> NoReturn:
     """Say what went wrong, in a sentence on standard error; exit code 1."""
     Screen(stderr=True).print(f"[bold red]error:[/bold red] {escape(message)}", highlight=False, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -18,10 +19,10 @@ from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .app import app
 from .live_view import View
-from .output import JsonFlag, JsonLines, guard, run_async
+from .output import JsonFlag, JsonLines, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
 from .screen import Screen
-from .wav import Wav, read_wav
+from .wav import WavSource
 
 CHUNK_SECONDS = 0.08
 SETTLED_SECONDS = 1.5
@@ -30,7 +31,9 @@ SETTLED_SECONDS = 1.5
 
 @app.command()
 def run(
-    audio: Annotated[Path, typer.Argument(help="A WAV file: mono, 16 bits, 8 to 48 kHz.")],
+    audio: Annotated[
+        Path, typer.Argument(help="A WAV file: PCM of 8 to 32 bits, float, µ-law or A-law; - reads a pipe.")
+    ],
     url: Annotated[
         str, typer.Option(help="Where Flux is; a simulator's ws://127.0.0.1:PORT, say.")
     ] = "wss://api.deepgram.com",
@@ -45,6 +48,9 @@ def run(
     max_silence: Annotated[
         float, typer.Option(min=0, help="At most so many seconds of silence are sent after the audio.")
     ] = 15.0,
+    channel: Annotated[
+        int | None, typer.Option(min=1, help="Which channel of several is the caller's; 1 is the left one.")
+    ] = None,
     record: Annotated[
         Path | None, typer.Option(help="Record the call here, for `turnkit replay`: a new file, or a directory.")
     ] = None,
@@ -55,11 +61,17 @@ def run(
     The key is taken from DEEPGRAM_API_KEY; a simulator needs none. After the audio, silence follows until the last
     turn has ended. Nobody speaks for the agent: a reply is over as soon as it may begin. With --json, each signal
     has the second of the call (seconds) and of the audio (audio_end) it came at, beside the clock's own (at).
+
+    Other rates than 8, 16, 24, 44.1 and 48 kHz are resampled where turnkit[wav] is installed. Whatever ffmpeg can
+    read, a microphone too, comes through a pipe:
+
+        ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
-    wav = guard(lambda: read_wav(audio))
+    wav = guard(lambda: WavSource(audio, channel))
     options = guard(
         lambda: FluxOptions(
             model=model,
+            encoding=wav.encoding,
             sample_rate=wav.sample_rate,
             eot_threshold=eot_threshold,
             eager_eot_threshold=eager_eot_threshold or None,
@@ -76,14 +88,19 @@ def run(
     )
     call = _FileCall(session, wav, max_silence)
     view = JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}")
-    with view:
+    known = wav.cut_off
+    if known:
+        warn(known)
+    with wav, view:
         run_async(lambda: call.hold(options, url, view))
+    if wav.cut_off != known:  # of a pipe, at its end
+        warn(wav.cut_off)
 
 
 class _FileCall:
     """A call whose caller is one file; nobody speaks for the agent."""
 
-    def __init__(self, session: Session, wav: Wav, max_silence: float) -> None:
+    def __init__(self, session: Session, wav: WavSource, max_silence: float) -> None:
         self.audio_end = 0.0
         self._session = session
         self._wav = wav
@@ -106,26 +123,27 @@ class _FileCall:
         self._session.playback_finished(commit.reply)
 
     async def _speak(self, stream: FluxStream, view: View | JsonLines) -> None:
-        size = round(self._wav.sample_rate * CHUNK_SECONDS) * 2
-        began, seconds = anyio.current_time(), 0.0
-        try:
-            while self._goes_on(seconds):
-                start = round(seconds / CHUNK_SECONDS) * size
-                seconds += CHUNK_SECONDS
-                # A chunk is there when its last sample has been spoken.
-                await anyio.sleep_until(began + seconds)
+        size = round(self._wav.sample_rate * CHUNK_SECONDS) * self._wav.sample_bytes
+        began, seconds, silence = anyio.current_time(), 0.0, 0.0
+        while not self._wav.over or self._goes_on(silence):
+            audio = await self._wav.read(size)
+            seconds += CHUNK_SECONDS
+            silence += CHUNK_SECONDS * (1 - len(audio) / size)
+            # A chunk is there when its last sample has been spoken.
+            await anyio.sleep_until(began + seconds)
+            try:
                 # Where the audio is over, silence: Flux's clock runs on audio only.
-                await stream.send_audio(self._wav.audio[start : start + size].ljust(size, b"\0"))
-                view.tick(seconds)
+                await stream.send_audio(audio.ljust(size, self._wav.silence))
+            except TurnkitError:
+                # The reader meets the same end of the stream, and tells it better.
+                return
+            view.tick(seconds)
+        with suppress(TurnkitError):
             await stream.close()
-        except TurnkitError:
-            # The reader meets the same end of the stream, and tells it better.
-            return
 
-    def _goes_on(self, seconds: float) -> bool:
-        silence = seconds - self._wav.seconds
+    def _goes_on(self, silence: float) -> bool:
         settled = silence >= SETTLED_SECONDS and self._session.user is UserState.LISTENING
-        return not settled and silence < max(self._max_silence, 0.0)
+        return not settled and silence < self._max_silence
 
 
 class _TimedStream:
