@@ -24,7 +24,8 @@ def chunk(name: bytes, body: bytes, size: int | None = None) -> bytes:
 
 def header(code: int, bits: int, *, channels: int = 1, rate: int = 16000, more: bytes = b"") -> bytes:
     frame = channels * bits // 8
-    return chunk(b"fmt ", struct.pack("<HHIIHH", code, channels, rate, rate * frame, frame, bits) + more)
+    a_second = min(rate * frame, 2**32 - 1)
+    return chunk(b"fmt ", struct.pack("<HHIIHH", code, channels, rate, a_second, frame, bits) + more)
 
 
 def wav(*chunks: bytes) -> bytes:
@@ -184,7 +185,7 @@ HEADS = st.one_of(
         ),
         st.sampled_from([PCM, FLOAT, ALAW, MULAW, 0xFFFE, 2]),
         st.integers(0, 9),
-        st.sampled_from([0, 1, 8000, 11025, 16000, 2**32 - 1]) | st.integers(0, 2**32 // 72),
+        st.sampled_from([0, 1, 8000, 11025, 16000]) | st.integers(0, 2**32 - 1),
         st.integers(0, 64),
         st.binary(max_size=64),
     ),

@@ -67,34 +67,33 @@ def run(
 
         ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
-    wav = guard(lambda: WavSource(audio, channel))
-    options = guard(
-        lambda: FluxOptions(
-            model=model,
-            encoding=wav.encoding,
-            sample_rate=wav.sample_rate,
-            eot_threshold=eot_threshold,
-            eager_eot_threshold=eager_eot_threshold or None,
-            eot_timeout_ms=eot_timeout_ms,
-            keyterm=tuple(keyterm or ()),
+    with guard(lambda: WavSource(audio, channel)) as wav:
+        options = guard(
+            lambda: FluxOptions(
+                model=model,
+                encoding=wav.encoding,
+                sample_rate=wav.sample_rate,
+                eot_threshold=eot_threshold,
+                eager_eot_threshold=eager_eot_threshold or None,
+                eot_timeout_ms=eot_timeout_ms,
+                keyterm=tuple(keyterm or ()),
+            )
         )
-    )
-    session = guard(
-        lambda: Session(
-            speculation=speculation_policy(speculation),
-            stall_timeout=eot_timeout_ms / 1000 + 3,
-            record=None if record is None else Recorder(record, options=options),
+        session = guard(
+            lambda: Session(
+                speculation=speculation_policy(speculation),
+                stall_timeout=eot_timeout_ms / 1000 + 3,
+                record=None if record is None else Recorder(record, options=options),
+            )
         )
-    )
-    call = _FileCall(session, wav, max_silence)
-    view = JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}")
-    known = wav.cut_off
-    if known:
-        warn(known)
-    with wav, view:
-        run_async(lambda: call.hold(options, url, view))
-    if wav.cut_off != known:  # of a pipe, at its end
-        warn(wav.cut_off)
+        call = _FileCall(session, wav, max_silence)
+        known = wav.cut_off
+        if known:
+            warn(known)
+        with JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}") as view:
+            run_async(lambda: call.hold(options, url, view))
+        if wav.cut_off != known:  # of a pipe, at its end
+            warn(wav.cut_off)
 
 
 class _FileCall:
