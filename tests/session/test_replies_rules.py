@@ -10,19 +10,34 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from math import inf
 from typing import Any
 
 import anyio
 import pytest
 import structlog
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from trio.testing import MockClock
 
 from tests.support.session_judge import Judge
-from tests.support.session_plans import Plan, plans
+from tests.support.session_plans import Mind, Mouth, Plan, plans
 from tests.support.session_world import World
 from turnkit.testing import VirtualTimeLoop
+
+
+FAILS_BEHIND_THE_END = Plan(
+    settings={},
+    steps=[("turn", [], "same", [0.0] * 4, 0.75)],
+    minds=[Mind(0.0, 0.125, 4, fails_after=1, how="foreign", tool="", tool_after=0, tool_seconds=0.0, cleanup="late")],
+    mouths=[Mouth(latency=0.0, word=0.125, fails_after=-1, returns_after=1)],
+    meddling=[],
+    cut=inf,
+    drain=False,
+    breaks=False,
+    seed=0,
+)
+"""A mind that is cancelled by nobody while its words are heard, and cleans up until its reply has ended well."""
 
 
 def play(backend: str, plan: Plan) -> World:
@@ -55,6 +70,7 @@ def test_replies_keep_the_rules_whatever_happens(backend: str) -> None:
 
     @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(plan=plans)
+    @example(plan=FAILS_BEHIND_THE_END)
     def any_conversation(plan: Plan) -> None:
         Judge(play(backend, plan)).judge()
 

@@ -33,6 +33,10 @@ BOUNDS: dict[str, Any] = {"reply_timeout": 5.0, "silence_timeout": 3.0}  # secon
 PATIENCE = 600.0  # virtual seconds; no script lasts half as long
 
 
+class Foreign(asyncio.CancelledError):
+    """A cancellation that nobody has asked for."""
+
+
 @dataclass(frozen=True)
 class Seen:
     """One entry of the log beside the signals: `what` of `reply`, at its place in the order of things."""
@@ -218,8 +222,7 @@ class World:
             await anyio.sleep_forever()
         # On trio a cancellation reaches nobody but those whom it is for.
         if how == "foreign" and sniffio.current_async_library() == "asyncio":
-            self.see("foreign", reply.id)
-            raise asyncio.CancelledError
+            raise Foreign
         self.fail(reply)
 
     async def respond(self, reply: Reply) -> None:
@@ -251,8 +254,11 @@ class World:
                     await anyio.sleep(mind.pause)
             if mind.works >= 0:
                 await self.work_on(reply, mind)
-        except anyio.get_cancelled_exc_class():
-            await self.clean_up(reply, mind)
+        except anyio.get_cancelled_exc_class() as cancelled:
+            foreign = isinstance(cancelled, Foreign)
+            await self.clean_up(reply, mind, foreign)
+            if foreign:  # the session meets it only now, however long the clean-up took
+                self.see("foreign", reply.id)
             raise
 
     async def slip(self, reply: Reply, mind: Mind) -> None:
@@ -269,7 +275,7 @@ class World:
         await anyio.sleep(mind.works)
         self.see("has worked", reply.id)
 
-    async def clean_up(self, reply: Reply, mind: Mind) -> None:
+    async def clean_up(self, reply: Reply, mind: Mind, foreign: bool) -> None:
         if mind.cleanup == "late":
             with anyio.CancelScope(shield=True):
                 await anyio.sleep(mind.pause)
@@ -277,7 +283,7 @@ class World:
                     self.see("said", reply.id, "too late ")
                 try:
                     await reply.committed()
-                    assert reply.outcome is Outcome.FINISHED, (
+                    assert foreign or reply.outcome is Outcome.FINISHED, (
                         "heard to its end, and cut off with the call while it worked on"
                     )
                 except LocalProtocolError:
@@ -323,7 +329,11 @@ class World:
             given += 1
             for word in chunk.split():
                 if spoken == mouth.fails_after:
-                    await self.go_wrong(reply, mouth.how)
+                    try:
+                        await self.go_wrong(reply, mouth.how)
+                    except Foreign:
+                        self.see("foreign", reply.id)
+                        raise
                 await playback.wait_resumed()
                 self.see("sound", reply.id, f"{word} ")
                 if not spoken:
