@@ -25,7 +25,6 @@ from tests.support.session_plans import Mind, Mouth, Plan, plans
 from tests.support.session_world import World
 from turnkit.testing import VirtualTimeLoop
 
-
 FAILS_BEHIND_THE_END = Plan(
     settings={},
     steps=[("turn", [], "same", [0.0] * 4, 0.75)],
