@@ -32,9 +32,10 @@ CALLER = "0.3 Hello there, please."
 
 @asynccontextmanager
 async def server(make_session: Any = web_bot.session, **settings: Any) -> AsyncIterator[Address]:
+    """One that lets calls in however late a busy machine makes the loop, in which everybody is, callers too."""
     async with (
         serve(Script.parse(CALLER)) as flux,
-        served(application(make_session, url=flux.url, **settings)) as address,
+        served(application(make_session, url=flux.url, **{"max_lag": 60.0, **settings})) as address,
     ):
         yield address
 
@@ -98,8 +99,8 @@ def test_refused_while_the_loop_is_late() -> None:
                 assert await address.refused() == (503, '{"refused":"late"}')
                 assert '"reason":"late"' in (await address.get("/ready"))[1]
                 stop.set()
-            await address.until("/ready", ready=True)
-            assert (await address.refused())[0] == 101
+            while (await address.refused())[0] != 101:  # noqa: ASYNC110  # as soon as it is on time
+                await anyio.sleep(0.1)
 
     run(test)
 

@@ -24,7 +24,8 @@ CALLER = "0.3 Hello there, please."
 def run(recordings: Path, test: Callable[[ServerProcess], Awaitable[None]], **settings: Any) -> None:
     async def bounded() -> None:
         async with serve(Script.parse(CALLER)) as flux:
-            server = ServerProcess(recordings, url=flux.url, **settings)
+            # On a busy machine too, calls are let in.
+            server = ServerProcess(recordings, url=flux.url, max_lag=60.0, **settings)
             try:
                 with anyio.fail_after(120):
                     await server.until(calls=0)
@@ -54,8 +55,8 @@ def test_sigterm(tmp_path: Path, workers: int) -> None:
             before = [phone.heard_seconds for phone in phones]
             phones[0].hang_up()
             await heard(phones[1:], max(before[1:]) + 0.3)  # they go on
-            await server.ended(within=30)
-            assert 3.0 <= anyio.current_time() - began < 3.0 + 10
+            await server.ended(within=60)
+            assert 3.0 <= anyio.current_time() - began < 3.0 + 30
         assert phones[0].ended == "caller"
         assert {phone.ended for phone in phones[1:]} == {"bot"}
         assert server.whole() == set("012345")
@@ -77,7 +78,7 @@ def test_sigterm_ends_as_soon_as_the_calls_do(tmp_path: Path) -> None:
             server.process.send_signal(signal.SIGTERM)
             await heard([phone], phone.heard_seconds + 0.5)
             phone.hang_up()
-            await server.ended(within=20)
+            await server.ended(within=60)
         assert server.whole() == {"0"}
 
     run(tmp_path, test, drain=600.0)
@@ -94,7 +95,7 @@ def test_ctrl_c_twice_waits_for_nobody(tmp_path: Path) -> None:
             server.process.send_signal(signal.SIGINT)
             await server.until(status="draining")
             server.process.send_signal(signal.SIGINT)
-            await server.ended(within=20)
+            await server.ended(within=60)
         assert server.whole() == {"0"}
 
     run(tmp_path, test, drain=600.0)

@@ -8,9 +8,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import IO, Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
@@ -99,6 +100,26 @@ class Page:
         return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
 
+def address_told(stderr: IO[str], before: str) -> str:
+    """The address that a browser tells of itself as it starts; whatever it says later is read, and thrown away.
+
+    Unread it would fill the pipe, and the browser would stand still.
+    """
+    told = [""]
+    for line in stderr:
+        told.append(line)
+        if before in line:
+            Thread(target=_drain, args=(stderr,), daemon=True).start()
+            return line.split()[-1]
+    raise AssertionError("the browser has ended as it started: " + "".join(told)[-2000:])
+
+
+def _drain(pipe: IO[str]) -> None:
+    with suppress(ValueError):  # the pipe is closed under it
+        for _ in pipe:
+            pass
+
+
 @contextmanager
 def browser(profile: Path, *flags: str) -> Iterator[Page]:
     """A fresh browser with one tab, 1280 by 900 pixels."""
@@ -108,10 +129,10 @@ def browser(profile: Path, *flags: str) -> Iterator[Page]:
     if os.geteuid() == 0:
         command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses to run as root
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
         try:
-            assert process.stderr is not None
-            root = next(line.split()[-1] for line in process.stderr if "DevTools listening on" in line)
-            with connect(root, max_size=None) as top:
+            root = address_told(process.stderr, "DevTools listening on")
+            with connect(root, max_size=None, open_timeout=BOUND) as top:
                 target = Page(top).call("Target.getTargets")["targetInfos"]
             tab = next(info["targetId"] for info in target if info["type"] == "page")
             address = f"{root.split('/devtools/')[0]}/devtools/page/{tab}"

@@ -9,11 +9,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Thread
-from typing import IO, Any
+from typing import Any
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from tests.support.browser import address_told
 
 FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
 PULSEAUDIO = shutil.which("pulseaudio")  # without a loudspeaker, Firefox lets no AudioContext run
@@ -106,16 +107,8 @@ def firefox(folder: Path, **preferences: bool) -> Iterator[FirefoxPage]:
         ) as process:
             assert process.stderr is not None
             try:
-                root = next(line.split()[-1] for line in process.stderr if "BiDi listening on" in line)
-                reader = Thread(target=_drain, args=(process.stderr,))
-                reader.start()
+                root = address_told(process.stderr, "BiDi listening on")
                 with connect(f"{root}/session", max_size=None, open_timeout=BOUND, origin=None) as socket:
                     yield FirefoxPage(socket)
             finally:
                 process.kill()
-                reader.join()
-
-
-def _drain(pipe: IO[str]) -> None:
-    for _ in pipe:
-        pass

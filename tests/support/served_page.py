@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from time import monotonic, sleep
 from typing import Any
 
@@ -85,6 +86,7 @@ def microphone_flags(folder: Path) -> list[str]:
 
 
 def pitch(audio: bytes) -> float:
-    """In Hz, of a tone at 16 kHz: how often it crosses zero upwards."""
+    """In Hz, of a tone at 16 kHz: how often it crosses zero upwards, leaving out what a busy machine tears apart."""
     samples = array("h", audio)
-    return sum(a < 0 <= b for a, b in pairwise(samples)) / (len(samples) / 16000)
+    crossings = [at + a / (a - b) for at, (a, b) in enumerate(pairwise(samples)) if a < 0 <= b]
+    return 16000 / median(after - before for before, after in pairwise(crossings))
