@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 
 import anyio
 
@@ -18,14 +18,19 @@ OVER: list[Event] = [StartOfTurn(1, "stop")]
 
 
 async def script(*steps: object) -> AsyncIterator[object]:
-    """A source: events and messages are yielded, numbers are seconds to wait, callables are called, errors raised."""
+    """A source: events and messages are yielded, numbers are seconds to wait, callables are called, errors raised.
+
+    What a callable gives is waited for, if it can be.
+    """
     for step in steps:
         if isinstance(step, (int, float)):
             await anyio.sleep(step)
         elif isinstance(step, Exception):
             raise step
         elif callable(step):
-            step()
+            given = step()
+            if isinstance(given, Coroutine):
+                await given
         else:
             yield step
 

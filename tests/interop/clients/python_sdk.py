@@ -60,7 +60,7 @@ def call(job: dict[str, Any]) -> dict[str, Any]:
             listener = threading.Thread(target=connection.start_listening, daemon=True)
             listener.start()
             carry_out(connection, job["steps"])
-            listener.join(10)
+            listener.join(50)
     except Exception as error:
         status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", "")
         heard["error"] = f"{type(error).__name__} {status}".strip()
