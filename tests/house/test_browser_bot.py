@@ -47,7 +47,7 @@ def test_browser_bot(page: Page) -> None:
     assert first == {"is": "you answered", "says": "Hello there! Are you open on Sundays?"}
     answer = load("browser_bot").ANSWERS["sundays"]
     assert answer.startswith(interrupted["says"].strip())
-    assert len(answer) / 3 < len(interrupted["says"]) < len(answer)
+    assert 0 < len(interrupted["says"]) < len(answer)
     assert mm == {"is": "you overlap_kept", "says": "Mm-hm."}
     page.resize(390, 780)
     assert page.ask("document.documentElement.scrollWidth") == 390

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH to draw the page with")
-BOUND = 60  # seconds after which the browser is taken to hang
+BOUND = 180  # seconds after which the browser is taken to hang
 
 
 class Page:

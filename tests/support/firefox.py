@@ -21,7 +21,7 @@ PULSEAUDIO = shutil.which("pulseaudio")  # without a loudspeaker, Firefox lets n
 needs_firefox = pytest.mark.skipif(
     FIREFOX is None or PULSEAUDIO is None, reason="no Firefox, or no PulseAudio for it to play into, on the PATH"
 )
-BOUND = 60  # seconds after which the browser is taken to hang
+BOUND = 180  # seconds after which the browser is taken to hang
 _PREFERENCES = {
     "media.navigator.streams.fake": True,
     "media.navigator.permission.disabled": True,

@@ -21,7 +21,7 @@ from websockets.http11 import Request, Response
 from turnkit.interop import browser
 
 MICROPHONE_HZ = 1000  # what the fake microphone hears
-PATIENCE = 30.0  # seconds
+PATIENCE = 120.0  # seconds: a machine may be very busy
 
 PAGE = """<!doctype html><title>A call</title><link rel="icon" href="data:,"><script type="module">
 import * as turnkit from "/turnkit.js";
