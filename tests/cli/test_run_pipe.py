@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
 import subprocess
 import sys
+import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -67,6 +71,24 @@ def test_a_pipe_that_breaks_says_so(url: str) -> None:
     said = "warning: standard input: is cut off: its header says 10.0 s of sound, and there are 1.0 s"
     assert error.decode().splitlines() == [said]
     assert process.returncode == 0
+
+
+def test_a_pipe_that_never_begins_keeps_nobody(url: str) -> None:
+    """Ctrl-C while not even the header has come."""
+    with run("--url", url) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(header(0)[:12])
+        while unread(process.stdin):
+            time.sleep(0.05)
+        process.send_signal(2)
+        assert process.wait(BOUND) == 130
+        assert process.stderr.read() == b""
+
+
+def unread(pipe: IO[bytes]) -> int:
+    """How many bytes in the pipe its reader has not taken yet."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 def test_a_silent_pipe_keeps_nobody(url: str) -> None:

@@ -97,9 +97,18 @@ def test_what_follows_the_sound_is_no_sound(tmp_path: Path) -> None:
     """A LIST behind it, and the size of RF64."""
     form, sound, after = header(PCM, 16), b"ab" * 50, chunk(b"LIST", b"INFO" * 5)
     assert read_wav(written(tmp_path, wav(form, chunk(b"data", sound), after))).audio == sound
-    long = chunk(b"ds64", struct.pack("<QQQI", 0, 100, 50, 0))
-    data = b"RF64\xff\xff\xff\xff" + wav(long, form, chunk(b"data", sound, 0xFFFFFFFF), after)[8:]
-    assert read_wav(written(tmp_path, data)).audio == sound
+    for size in (0xFFFFFFFF, 100):  # what the data says itself is right, where it can
+        long = chunk(b"ds64", struct.pack("<QQQI", 0, 100 if size == 0xFFFFFFFF else 7, 50, 0))
+        data = b"RF64\xff\xff\xff\xff" + wav(long, form, chunk(b"data", sound, size), after)[8:]
+        assert read_wav(written(tmp_path, data)).audio == sound
+
+
+def test_a_long_size_that_is_not_known(tmp_path: Path) -> None:
+    """An RF64 that was written to a pipe: all there is, and nothing is missing."""
+    long = chunk(b"ds64", struct.pack("<QQQI", 2**64 - 1, 2**64 - 1, 2**64 - 1, 0))
+    data = b"RF64\xff\xff\xff\xff" + wav(long, header(PCM, 16), chunk(b"data", b"ab" * 50, 0xFFFFFFFF))[8:]
+    with WavSource(written(tmp_path, data)) as source:
+        assert (source.read_rest(), source.cut_off) == (b"ab" * 50, "")
 
 
 def test_a_cut_file_gives_what_it_has_and_says_so(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ _WIDTHS = {PCM: (1, 2, 3, 4), FLOAT: (4,), ALAW: (1,), MULAW: (1,)}
 _UNKNOWN_FROM = 0x7FFF0000
 """Sizes from here on stand for "not known yet": 0xFFFFFFFF, and what sox and arecord write to pipes."""
 
+_UNKNOWN_LONG_FROM = 1 << 62
+"""The same where files may be larger."""
+
 _LARGEST_HEADER = 1 << 24
 _RATES = range(1000, 768001)
 _OTHERS = {
@@ -74,7 +77,8 @@ def read_header(read: Read) -> WavFormat:
     if start[:4] not in (b"RIFF", b"RF64", b"BW64") or start[8:12] != b"WAVE":
         raise NotReadable(_not_wav(start))
     form: WavFormat | None = None
-    long_size, left = None, _LARGEST_HEADER
+    long_size: int | None = None
+    left = _LARGEST_HEADER
     while True:
         head = read(8)
         if len(head) < 8:
@@ -83,8 +87,8 @@ def read_header(read: Read) -> WavFormat:
         if name == b"data":
             if form is None:
                 raise NotReadable("is a damaged WAV file: its sound begins before anything says what it is")
-            known = size if 0 < size < _UNKNOWN_FROM else None
-            return form._replace(data_bytes=known if long_size is None else long_size)
+            known = size if 0 < size < _UNKNOWN_FROM else long_size
+            return form._replace(data_bytes=known)
         left -= 8 + size
         if left < 0:
             raise NotReadable(f"is a damaged WAV file: no sound in its first {_LARGEST_HEADER >> 20} MiB")
@@ -92,7 +96,9 @@ def read_header(read: Read) -> WavFormat:
         if name == b"fmt ":
             form = _format(body)
         elif name == b"ds64" and len(body) >= 16:  # where files are larger than 32 bits can say
-            long_size = int.from_bytes(body[8:16], "little") or None
+            long_size = int.from_bytes(body[8:16], "little")
+            if not 0 < long_size < _UNKNOWN_LONG_FROM:
+                long_size = None
 
 
 def _body(read: Read, size: int) -> bytes:
