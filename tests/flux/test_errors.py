@@ -213,6 +213,6 @@ anyio.run(main, backend={backend!r})
 def test_only_the_running_librarys_half_of_websockets_is_loaded(backend: str) -> None:
     """asyncio applications need no trio, and neither pays for the other."""
     done = subprocess.run(
-        [sys.executable, "-c", LOADED.format(backend=backend)], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", LOADED.format(backend=backend)], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.stdout.split() == [f"websockets.{backend}.client"], done.stderr

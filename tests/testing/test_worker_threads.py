@@ -90,7 +90,7 @@ def test_what_a_thread_asks_of_the_loop_takes_virtual_time(backend: Backend, in_
 
     began = time.monotonic()
     assert run(call, backend=backend) == 50.0
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 40.0
 
 
 @pytest.mark.anyio
