@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ class ServerProcess(Address):
                 cwd=ROOT,
                 env={**os.environ, "TURNKIT_TEST_RECORDINGS": str(recordings)},
                 pass_fds=[number],
+                start_new_session=True,  # a group of its own, with its workers
             )
 
     def numbers(self) -> dict[int, set[str]]:
@@ -154,7 +156,7 @@ class ServerProcess(Address):
         return self.process.returncode
 
     def stop(self) -> None:
-        """End it, however far it is."""
-        if self.process.poll() is None:
-            self.process.kill()
+        """End it and its workers, however far they are."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
