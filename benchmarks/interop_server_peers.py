@@ -86,4 +86,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "simulator":
         anyio.run(simulator)
     else:
-        anyio.run(phones, *map(int, sys.argv[2:]))
+        port, first, step, count = map(int, sys.argv[2:])
+        anyio.run(phones, port, first, step, count)

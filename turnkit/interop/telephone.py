@@ -214,7 +214,7 @@ class _Telephone:
         self._end: CallEnd | None = None
         self._failure: Exception | None = None
         self._early = bytearray()  # audio that came before Flux was there, or does not fill a frame to it
-        self._waiting = anyio.CancelScope()  # for Flux
+        self._waiting = anyio.CancelScope()  # for a session, and for Flux
         self._tasks: TaskGroup | None = None
 
     async def run(
@@ -243,15 +243,15 @@ class _Telephone:
     async def _converse(
         self, call: Call, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None
     ) -> None:
-        made = make_session(call)
-        session = await made if isawaitable(made) else made
-        if not isinstance(session, Session):
-            raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
-        call.session = session
-        self._silence_at_once(session)
-        if self._end is not None or call.hung_up:
-            return
-        with self._waiting:
+        with self._waiting:  # who hangs up before all is there has nobody wait for it
+            made = make_session(call)
+            session = await made if isawaitable(made) else made
+            if not isinstance(session, Session):
+                raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
+            call.session = session
+            self._silence_at_once(session)
+            if self._end is not None or call.hung_up:
+                return
             async with open_flux() as stream:
                 while self._early:
                     early = bytes(self._early)
@@ -362,10 +362,12 @@ class _Telephone:
         self._end = end
         self._answered.set()
         self._sink.close()
-        if self._call is not None and self._call.session is not None:
+        if self._call is None:
+            return
+        if self._call.session is not None:
             self._call.session.hang_up()
-            if self._call.stream is None:
-                self._waiting.cancel()
+        if self._call.stream is None:
+            self._waiting.cancel()
 
 
 def _read(line: Line, message: str | bytes) -> LineEvent | None:

@@ -140,8 +140,7 @@ class FakePhone:
                 self._posted = anyio.Event()
                 await self._posted.wait()
             at, message = self._outbox.popleft()
-            if (early := at - self._now()) > 0:  # what is due, however late, goes out at once
-                await anyio.sleep(early)
+            await anyio.sleep(max(at - self._now(), 0.0))
             if message in (_CLOSE, _VANISH):
                 self.ended = self.ended or "caller"
                 abort = getattr(getattr(socket, "transport", None), "abort", None)
@@ -160,8 +159,7 @@ class FakePhone:
         number = 0
         while True:
             number += 1
-            if (early := number * _FRAME / _RATE - self._now()) > 0:
-                await anyio.sleep(early)
+            await anyio.sleep(max(number * _FRAME / _RATE - self._now(), 0.0))
             frame = (self._audio[(number - 1) * _FRAME : number * _FRAME] + _SILENCE)[:_FRAME]
             self._post(json.dumps(self._line.media(number, frame)))
 
