@@ -2,8 +2,8 @@
 
 Fake Twilio peers ring one after the other, the simulator is Flux, and the bot talks all the while. What is lost must be
 the calls of the worker that was killed, and nothing else. Workers, phones and simulator are processes of their own on
-this machine, and what each costs is told apart, in seconds of CPU: that holds also where there is too little of it, as
-what the calls sound like does not. Needs `turnkit[web]`, and Linux, whose /proc says what a process has used.
+this machine, and what each costs is told apart, in seconds of CPU for a second of the bot that a caller heard: that
+holds also where there is too little of it, and all is slow. Needs `turnkit[web]`, and Linux, whose /proc says what a process has used.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ async def measure(server: ServerProcess, flux: Peer, count: int, processes: int)
     print(f"| phone calls at once, by worker | {count}: {' and '.join(str(len(of)) for of in held.values())} |")
     print(f"| answered, heard by the caller | {answered} |")
     for kind, share in cost.items():
-        print(f"| CPU of {kind}, ms a second of a call | {1000 * share / count:.1f} ({share:.2f} cores) |")
+        print(f"| CPU of {kind}, ms a second heard (cores) | {1000 * share / sum(heard):.1f} ({share:.2f}) |")
     print(f"| seconds heard in a second: median, least | {statistics.median(heard):.2f}, {min(heard):.2f} |")
     print(f"| event loop of a worker late, p95, ms | {' and '.join(f'{1000 * lag:.0f}' for lag in lags)} |")
     for kind, lateness in loops.items():
