@@ -3,7 +3,8 @@
 Fake Twilio peers ring one after the other, the simulator is Flux, and the bot talks all the while. What is lost must be
 the calls of the worker that was killed, and nothing else. Workers, phones and simulator are processes of their own on
 this machine, and what each costs is told apart, in seconds of CPU for a second of the bot that a caller heard: that
-holds also where there is too little of it, and all is slow. Needs `turnkit[web]`, and Linux, whose /proc says what a process has used.
+holds also where there is too little of it, and all is slow. Needs `turnkit[web]`, and Linux, whose /proc says what a
+process has used.
 """
 
 from __future__ import annotations

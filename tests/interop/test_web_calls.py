@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support import web_bot
-from tests.support.web_server import Address, heard, served
+from tests.support.web_server import PATIENT, Address, heard, served
 from turnkit import ConfigError
 from turnkit.simulator import Script, serve
 from turnkit.testing import FakePhone
@@ -34,7 +34,7 @@ CALLER = "0.3 Hello there, please."
 async def server(make_session: Any = web_bot.session, **settings: Any) -> AsyncIterator[Address]:
     async with (
         serve(Script.parse(CALLER)) as flux,
-        served(application(make_session, url=flux.url, **settings)) as address,
+        served(application(make_session, url=flux.url, **{"max_lag": PATIENT, **settings})) as address,
     ):
         yield address
 

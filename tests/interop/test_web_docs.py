@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from tests.support import web_page_bot
-from tests.support.web_server import comes_true, heard, served
+from tests.support.web_server import PATIENT, comes_true, heard, served
 from turnkit import FluxOptions
 from turnkit.cli import app as command_line
 from turnkit.simulator import Script, serve
@@ -49,8 +49,8 @@ def test_the_python_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     async def call() -> None:
         async with serve(Script.parse("2.5 Hello there, please.")) as flux:
             names: dict[str, Any] = {"tts": web_page_bot.voice, "respond": web_page_bot.respond, "URL": flux.url}
-            names["FluxOptions"] = FluxOptions
-            exec(bot + application.replace("api_key=KEY", "url=URL"), names)
+            names |= {"FluxOptions": FluxOptions, "PATIENT": PATIENT}
+            exec(bot + application.replace("api_key=KEY", "url=URL, max_lag=PATIENT"), names)
             phone = FakePhone()
             async with served(names["app"]) as address, anyio.create_task_group() as tasks:
                 tasks.start_soon(address.dial, phone)

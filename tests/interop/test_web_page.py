@@ -46,7 +46,7 @@ CONTRAST = """(() => {
 def address() -> Iterator[str]:
     command = [sys.executable, "-m", "turnkit", "serve", "tests.support.web_page_bot:session", "--simulate"]
     with subprocess.Popen(
-        [*command, "--port", "0", "--drain", "1"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*command, "--port", "0", "--drain", "1", "--max-lag", "30"], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as server:
         try:
             assert server.stdout is not None

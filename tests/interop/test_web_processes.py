@@ -84,6 +84,26 @@ def test_sigterm_ends_as_soon_as_the_calls_do(tmp_path: Path) -> None:
     run(tmp_path, test, drain=600.0)
 
 
+def test_workers_whose_supervisor_is_killed(tmp_path: Path) -> None:
+    """They hold no port without anybody over them: they end as at SIGTERM, and their recordings are whole."""
+
+    async def test(server: ServerProcess) -> None:
+        phones = [FakePhone(parameters={"number": str(number)}) for number in range(4)]
+        async with anyio.create_task_group() as tasks:
+            for phone in phones:
+                tasks.start_soon(server.dial, phone)
+            await heard(phones)
+            server.process.kill()
+            await server.until(status="draining")
+        assert {phone.ended for phone in phones} == {"bot"}
+        assert server.whole() == set("0123")
+        with anyio.fail_after(30):
+            while (await server.get("/health"))[0]:  # noqa: ASYNC110  # of another process
+                await anyio.sleep(0.05)
+
+    run(tmp_path, test, workers=2, drain=1.0)
+
+
 def test_sigterm_while_others_knock(tmp_path: Path) -> None:
     """Who is refused, who has sent half a request, and who waits for a session that never comes hold up nothing."""
 

@@ -37,7 +37,7 @@ def turnkit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_without_a_key(tmp_path: Path, workers: str) -> None:
     """With the simulator: one line says where the page is, a phone is answered, and Ctrl-C ends it."""
-    arguments = ("serve", BOT, "--simulate", "--port", "0", "--workers", workers, "--drain", "2")
+    arguments = ("serve", BOT, "--simulate", "--port", "0", "--workers", workers, "--drain", "2", "--max-lag", "30")
     process = turnkit(*arguments, TURNKIT_TEST_RECORDINGS=str(tmp_path))
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -1,4 +1,4 @@
-"""Calls by a page in a real Chromium, by WebSocket and MediaRecorder; told what to do, and tells, a line of JSON a call."""
+"""Calls by a page in a real Chromium, by WebSocket and MediaRecorder; told what to do, and tells, in lines of JSON."""
 
 import json
 import sys
