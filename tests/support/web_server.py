@@ -99,17 +99,16 @@ async def served(app: Any) -> AsyncIterator[Address]:
     """An application on uvicorn in this event loop."""
     import uvicorn
 
-    listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", timeout_graceful_shutdown=5))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listening])
-        address = Address(listening.getsockname()[1])
-        await address.until(calls=0)
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-    listening.close()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.serve, [listening])
+            address = Address(listening.getsockname()[1])
+            await address.until(calls=0)
+            try:
+                yield address
+            finally:
+                server.should_exit = True
 
 
 class ServerProcess(Address):
