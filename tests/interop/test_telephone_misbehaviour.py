@@ -120,7 +120,7 @@ async def test_a_peer_that_falls_silent() -> None:
     phone, bot = Silent(), PhoneBot()
     began = anyio.current_time()
     assert await on_the_phone(phone, bot, ScriptedFlux(), message_timeout=20.0) == CallEnd.LOST
-    assert anyio.current_time() - began == pytest.approx(20.0, abs=0.1)
+    assert 20.0 <= anyio.current_time() - began < 20.0 * 17 / 16 + 0.1
 
 
 @pytest.mark.anyio

@@ -16,8 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support import web_bot
-from tests.support.web_server import Address, heard, served
-from turnkit import ConfigError, Session
+from tests.support.web_server import PATIENT, Address, heard, served
+from turnkit import ConfigError
 from turnkit.simulator import Script, serve
 from turnkit.testing import FakePhone
 
@@ -35,7 +35,7 @@ async def server(make_session: Any = web_bot.session, **settings: Any) -> AsyncI
     """One that lets calls in however late a busy machine makes the loop, in which everybody is, callers too."""
     async with (
         serve(Script.parse(CALLER)) as flux,
-        served(application(make_session, url=flux.url, **{"max_lag": 60.0, **settings})) as address,
+        served(application(make_session, url=flux.url, **{"max_lag": PATIENT, **settings})) as address,
     ):
         yield address
 
@@ -134,7 +134,7 @@ def test_a_bot_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
     """Its call ends, is logged, and frees its place; the next one is taken."""
     failures = [ValueError("no bot"), None]
 
-    def make_session(call: Any) -> Session:
+    def make_session(call: Any) -> Any:
         if failure := failures.pop(0):
             raise failure
         return web_bot.session(call)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,55 @@ def test_sigterm_ends_as_soon_as_the_calls_do(tmp_path: Path) -> None:
         assert server.whole() == {"0"}
 
     run(tmp_path, test, drain=600.0)
+
+
+def test_workers_whose_supervisor_is_killed(tmp_path: Path) -> None:
+    """They hold no port without anybody over them: they end as at SIGTERM, and their recordings are whole."""
+
+    async def test(server: ServerProcess) -> None:
+        phones = [FakePhone(parameters={"number": str(number)}) for number in range(4)]
+        async with anyio.create_task_group() as tasks:
+            for phone in phones:
+                tasks.start_soon(server.dial, phone)
+            await heard(phones)
+            server.process.kill()
+            await server.until(status="draining")
+        assert {phone.ended for phone in phones} == {"bot"}
+        assert server.whole() == set("0123")
+        with anyio.fail_after(30):
+            while (await server.get("/health"))[0]:  # noqa: ASYNC110  # of another process
+                await anyio.sleep(0.05)
+
+    run(tmp_path, test, workers=2, drain=1.0)
+
+
+def test_sigterm_while_others_knock(tmp_path: Path) -> None:
+    """Who is refused, who has sent half a request, and who waits for a session that never comes hold up nothing."""
+
+    async def test(server: ServerProcess) -> None:
+        stuck = FakePhone(parameters={"session": "never"})
+        told: list[tuple[int, str]] = []
+
+        async def knock() -> None:
+            with suppress(Exception):  # until there is no server any more
+                while True:
+                    told.append(await server.refused())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(server.dial, stuck)
+            await server.until(calls=1)
+            for _ in range(5):
+                tasks.start_soon(knock)
+            await comes_true(lambda: len(told) > 20)
+            async with await anyio.connect_tcp("127.0.0.1", server.port) as half:
+                await half.send(b"GET /twilio HTTP/1.1\r\nHost: bot\r\nUpgrade: webso")
+                for _ in range(3):
+                    server.process.send_signal(signal.SIGTERM)
+                await server.ended(within=1.0 + 5.0 + 10.0 + 10.0)  # with its own bounds, on a busy machine
+        assert stuck.ended == "bot"
+        assert {(503, '{"refused":"full"}'), (503, '{"refused":"draining"}')} <= set(told)
+
+    run(tmp_path, test, max_calls=1, drain=1.0)
 
 
 def test_ctrl_c_twice_waits_for_nobody(tmp_path: Path) -> None:

@@ -37,7 +37,21 @@ def turnkit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_without_a_key(tmp_path: Path, workers: str) -> None:
     """With the simulator: one line says where the page is, a phone is answered, and Ctrl-C ends it."""
-    arguments = ("serve", BOT, "--simulate", "--port", "0", "--workers", workers, "--drain", "2", "--max-lag", "60")
+    arguments = (
+        "serve",
+        BOT,
+        "--simulate",
+        "--port",
+        "0",
+        "--workers",
+        workers,
+        "--drain",
+        "2",
+        "--max-lag",
+        "30",
+        "--max-calls",
+        "1",
+    )
     process = turnkit(*arguments, TURNKIT_TEST_RECORDINGS=str(tmp_path))
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -53,6 +67,8 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(address.dial, phone)
                 await heard([phone])
+                if workers == "1":  # else the other one has room
+                    assert (await address.refused())[0] == 503
                 phone.hang_up()
 
     try:
@@ -62,7 +78,8 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     finally:
         process.kill()
     assert process.returncode in (0, 130)
-    assert (out, err) == ("", "")
+    assert out == ""
+    assert [line for line in err.splitlines() if "call_refused" not in line] == []
 
 
 @pytest.mark.parametrize(

@@ -3,68 +3,28 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.opus_streams import (
+    HEAD,
+    LONG,
+    PACKET,
+    SKIP,
+    TAGS,
+    ogg_page,
+    ogg_stream,
+    webm_block,
+    webm_element,
+    webm_stream,
+)
 from tests.support.simulator_client import CLOSE, call, events
 from turnkit.simulator import Script, serve
 from turnkit.simulator.audio_clock import AudioClock
 from turnkit.simulator.opus_time import NotAudio, packet_seconds
-
-PACKET = bytes([0x78]) + bytes(80)  # CELT, 20 ms
-LONG = bytes([0x78 | 3, 3]) + bytes(300)  # three of these in one, longer than a page's segment
-HEAD = b"OpusHead\x01\x01" + struct.pack("<HIhB", 312, 48000, 0, 0)
-TAGS = b"OpusTags" + bytes(8)
-SKIP = 312
-
-
-def _page(packets: Iterable[bytes], granule: int, *, flags: int = 0, serial: int = 7) -> bytes:
-    lacing = b"".join(b"\xff" * (len(packet) // 255) + bytes([len(packet) % 255]) for packet in packets)
-    head = b"OggS\0" + bytes([flags]) + struct.pack("<QIII", granule, serial, 0, 0) + bytes([len(lacing)])
-    return head + lacing + b"".join(packets)
-
-
-def _ogg(packets: int, *, start: int = 0, trimmed: int = 0, serial: int = 7) -> bytes:
-    pages = [_page([HEAD], 0, flags=2, serial=serial), _page([TAGS], 0, serial=serial)]
-    for first in range(0, packets, 10):
-        last = min(first + 10, packets)
-        granule = start + last * 960 - (trimmed if last == packets else 0)
-        pages.append(_page([PACKET] * (last - first), granule, flags=4 * (last == packets), serial=serial))
-    return b"".join(pages)
-
-
-def _element(name: str, body: bytes, *, unknown: bool = False) -> bytes:
-    size = b"\x01" + b"\xff" * 7 if unknown else (len(body) | 1 << 56).to_bytes(8, "big")
-    return bytes.fromhex(name) + size + body
-
-
-def _block(timestamp: int, packet: bytes = PACKET, *, track: int = 1, flags: int = 0x80) -> bytes:
-    return bytes([0x80 | track]) + struct.pack(">hB", timestamp, flags) + packet
-
-
-def _webm(packets: int, *, start_ms: int = 0, delay: int = 0, discarded: int = 0, codec: bytes = b"A_OPUS") -> bytes:
-    video = _element("ae", _element("d7", b"\x02") + _element("86", b"V_VP8"))
-    fields = _element("d7", b"\x01") + _element("86", codec) + _element("56aa", delay.to_bytes(4, "big"))
-    tracks = _element("1654ae6b", video + _element("ae", fields))
-    info = _element("1549a966", _element("2ad7b1", (1_000_000).to_bytes(3, "big")) + _element("4d80", b"a test"))
-    body = info + tracks + _element("ec", bytes(500))
-    for first in range(0, packets, 50):
-        body += _element("1f43b675", b"", unknown=True)
-        body += _element("e7", (start_ms + first * 20).to_bytes(8, "big"))
-        for at in range(first, min(first + 50, packets)):
-            timestamp = (at - first) * 20
-            body += _element("a3", _block(timestamp, bytes(70_000 if at == 3 else 500), track=2))
-            if discarded and at == packets - 1:
-                body += _element(
-                    "a0", _element("a1", _block(timestamp)) + _element("75a2", discarded.to_bytes(4, "big"))
-                )
-            else:
-                body += _element("a3", _block(timestamp))
-    return _element("1a45dfa3", _element("4282", b"webm")) + _element("18538067", body, unknown=True)
 
 
 def _seconds(data: bytes, size: int = 1 << 30) -> float:
@@ -77,15 +37,15 @@ def _seconds(data: bytes, size: int = 1 << 30) -> float:
 @pytest.mark.parametrize(
     ("data", "seconds"),
     [
-        (_ogg(150), 3.0 - SKIP / 48000),
-        (_ogg(150, trimmed=500), 3.0 - (SKIP + 500) / 48000),
-        (_ogg(150, start=48000 * 3600), 3.0 - SKIP / 48000),  # joined an hour after its start
-        (_ogg(50) + _ogg(100, serial=8), 3.0 - 2 * SKIP / 48000),  # one stream after the other
-        (_page([HEAD], 0, flags=2) + _page([TAGS], 0) + _page([LONG] * 20, 57600), 1.2 - SKIP / 48000),
-        (_webm(150), 3.0),
-        (_webm(150, start_ms=3_600_000), 3.0),
-        (_webm(150, delay=6_500_000, discarded=13_500_000), 2.98),
-        (_webm(50) + _webm(100), 3.0),
+        (ogg_stream(150), 3.0 - SKIP / 48000),
+        (ogg_stream(150, trimmed=500), 3.0 - (SKIP + 500) / 48000),
+        (ogg_stream(150, start=48000 * 3600), 3.0 - SKIP / 48000),  # joined an hour after its start
+        (ogg_stream(50) + ogg_stream(100, serial=8), 3.0 - 2 * SKIP / 48000),  # one stream after the other
+        (ogg_page([HEAD], 0, flags=2) + ogg_page([TAGS], 0) + ogg_page([LONG] * 20, 57600), 1.2 - SKIP / 48000),
+        (webm_stream(150), 3.0),
+        (webm_stream(150, start_ms=3_600_000), 3.0),
+        (webm_stream(150, delay=6_500_000, discarded=13_500_000), 2.98),
+        (webm_stream(50) + webm_stream(100), 3.0),
     ],
 )
 def test_a_container_is_as_long_as_its_timestamps_say(data: bytes, seconds: float) -> None:
@@ -96,8 +56,8 @@ def test_a_container_is_as_long_as_its_timestamps_say(data: bytes, seconds: floa
 def test_a_packet_on_two_pages_counts_once_it_is_whole() -> None:
     """With the page that it ends on; the end of one whose beginning was lost is not counted as a packet."""
     head = b"OggS\0\0" + struct.pack("<QIII", (1 << 64) - 1, 7, 0, 0) + b"\x01\xff" + LONG[:255]
-    tail = _page([LONG[255:]], 2880, flags=1)
-    start = _page([HEAD], 0, flags=2) + _page([TAGS], 0)
+    tail = ogg_page([LONG[255:]], 2880, flags=1)
+    start = ogg_page([HEAD], 0, flags=2) + ogg_page([TAGS], 0)
     assert _seconds(start + head) == 0.0
     assert _seconds(start + head + tail) == pytest.approx(0.06 - SKIP / 48000)
     assert _seconds(start + tail) == 0.0
@@ -105,9 +65,9 @@ def test_a_packet_on_two_pages_counts_once_it_is_whole() -> None:
 
 def test_silence_that_was_not_sent_counts() -> None:
     """A recorder that leaves silence out leaves its time in the timestamps."""
-    ogg = _ogg(50) + _page([PACKET], 48000 * 6)
+    ogg = ogg_stream(50) + ogg_page([PACKET], 48000 * 6)
     assert _seconds(ogg) == pytest.approx(6.0 - SKIP / 48000)
-    assert _seconds(_webm(50) + _element("a3", _block(5980))) == pytest.approx(6.0)
+    assert _seconds(webm_stream(50) + webm_element("a3", webm_block(5980))) == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize(
@@ -120,10 +80,10 @@ def test_silence_that_was_not_sent_counts() -> None:
 )
 def test_packets_laced_into_one_block_all_count(flags: int, packets: bytes) -> None:
     """Whichever of the three ways they are laced in."""
-    assert _seconds(_webm(50) + _element("a3", _block(1000, packets, flags=flags))) == pytest.approx(1.06)
+    assert _seconds(webm_stream(50) + webm_element("a3", webm_block(1000, packets, flags=flags))) == pytest.approx(1.06)
 
 
-@pytest.mark.parametrize("data", [_ogg(30, start=9600), _webm(60, delay=6_500_000, discarded=13_500_000)])
+@pytest.mark.parametrize("data", [ogg_stream(30, start=9600), webm_stream(60, delay=6_500_000, discarded=13_500_000)])
 @settings(max_examples=60, deadline=None)
 @given(cuts=st.lists(st.integers(0, 80_000), max_size=30))
 def test_any_cutting_gives_the_same_clock(data: bytes, cuts: list[int]) -> None:
@@ -134,7 +94,7 @@ def test_any_cutting_gives_the_same_clock(data: bytes, cuts: list[int]) -> None:
         assert clock.hear(data[start:end]) == _seconds(data[:end])
 
 
-@pytest.mark.parametrize("data", [_ogg(30), _webm(30)])
+@pytest.mark.parametrize("data", [ogg_stream(30), webm_stream(30)])
 def test_byte_by_byte_it_only_goes_forward(data: bytes) -> None:
     """One byte a message is as good as any other cutting."""
     clock, before = AudioClock(None), 0.0
@@ -143,7 +103,7 @@ def test_byte_by_byte_it_only_goes_forward(data: bytes) -> None:
     assert before == _seconds(data)
 
 
-@pytest.mark.parametrize("data", [_ogg(100), _webm(100)])
+@pytest.mark.parametrize("data", [ogg_stream(100), webm_stream(100)])
 @settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 80_000), junk=st.binary(max_size=60), gone=st.integers(0, 3000))
 def test_damage_is_silence(data: bytes, at: int, junk: bytes, gone: int) -> None:
@@ -158,7 +118,7 @@ def test_damage_is_silence(data: bytes, at: int, junk: bytes, gone: int) -> None
 
 def test_after_damage_the_next_page_or_cluster_is_found() -> None:
     """What was lost is made up for by the timestamps that follow."""
-    ogg, webm = _ogg(150), _webm(150)
+    ogg, webm = ogg_stream(150), webm_stream(150)
     assert _seconds(ogg[:3000] + ogg[4000:]) == pytest.approx(_seconds(ogg))
     half = webm.rindex(bytes.fromhex("1f43b675")) - 5000
     assert _seconds(webm[:half] + bytes(4000) + webm[half + 4000 :]) == pytest.approx(3.0)
@@ -167,29 +127,34 @@ def test_after_damage_the_next_page_or_cluster_is_found() -> None:
 @pytest.mark.parametrize("granule", [(1 << 64) - 2, 1 << 62, 0])
 def test_a_timestamp_out_of_all_reason_moves_nothing(granule: int) -> None:
     """A page, or a cluster, whose time is absurd plays as long as its packets do at most."""
-    assert _seconds(_ogg(50) + _page([PACKET], granule)) <= 1.02
-    assert _seconds(_webm(50) + _element("e7", granule.to_bytes(8, "big")) + _element("a3", _block(0))) <= 1.021
+    assert _seconds(ogg_stream(50) + ogg_page([PACKET], granule)) <= 1.02
+    assert (
+        _seconds(webm_stream(50) + webm_element("e7", granule.to_bytes(8, "big")) + webm_element("a3", webm_block(0)))
+        <= 1.021
+    )
 
 
 @pytest.mark.parametrize("name", ["2ad7b1", "e7"])
 def test_a_number_longer_than_numbers_are_is_damage(name: str) -> None:
     """It fits no time that there is, and is no failure of the simulator's."""
-    odd = _element(name, b"\x7f" * 3000)
-    assert _seconds(_webm(50) + odd + _element("a3", _block(0))) <= 1.021
-    track = _element("ae", _element("d7", b"\x01") + _element("86", b"A_OPUS") + _element("56aa", b"\x7f" * 3000))
-    start = _element("1a45dfa3", b"") + _element("1654ae6b", track) + _element("1f43b675", b"")
-    assert _seconds(start + _element("a3", _block(0))) == 0.0
-    group = _element("a0", _element("a1", _block(1000)) + _element("75a2", b"\x7f" * 3000))
-    assert _seconds(_webm(50) + group) == pytest.approx(1.0)
+    odd = webm_element(name, b"\x7f" * 3000)
+    assert _seconds(webm_stream(50) + odd + webm_element("a3", webm_block(0))) <= 1.021
+    track = webm_element(
+        "ae", webm_element("d7", b"\x01") + webm_element("86", b"A_OPUS") + webm_element("56aa", b"\x7f" * 3000)
+    )
+    start = webm_element("1a45dfa3", b"") + webm_element("1654ae6b", track) + webm_element("1f43b675", b"")
+    assert _seconds(start + webm_element("a3", webm_block(0))) == 0.0
+    group = webm_element("a0", webm_element("a1", webm_block(1000)) + webm_element("75a2", b"\x7f" * 3000))
+    assert _seconds(webm_stream(50) + group) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
     "data",
     [
-        _page([b"\x01vorbis" + bytes(23)], 0, flags=2) + _page([PACKET], 960),
-        _ogg(10)[len(_page([HEAD], 0)) :],
-        _webm(10, codec=b"A_VORBIS"),
-        _webm(10)[200:],
+        ogg_page([b"\x01vorbis" + bytes(23)], 0, flags=2) + ogg_page([PACKET], 960),
+        ogg_stream(10)[len(ogg_page([HEAD], 0)) :],
+        webm_stream(10, codec=b"A_VORBIS"),
+        webm_stream(10)[200:],
     ],
 )
 def test_what_holds_no_opus_is_no_audio(data: bytes) -> None:
@@ -225,10 +190,10 @@ def test_an_opus_packet_says_how_long_it_plays(packet: bytes, seconds: float) ->
 @pytest.mark.parametrize(
     ("query", "frames"),
     [
-        ("", [_ogg(200)[at : at + 333] for at in range(0, len(_ogg(200)), 333)]),
-        ("&encoding=ogg-opus&sample_rate=48000", [_ogg(200)]),
+        ("", [ogg_stream(200)[at : at + 333] for at in range(0, len(ogg_stream(200)), 333)]),
+        ("&encoding=ogg-opus&sample_rate=48000", [ogg_stream(200)]),
         ("&encoding=opus&sample_rate=48000", [PACKET] * 200),
-        ("", [_webm(200)[at : at + 4096] for at in range(0, len(_webm(200)), 4096)]),
+        ("", [webm_stream(200)[at : at + 4096] for at in range(0, len(webm_stream(200)), 4096)]),
     ],
 )
 async def test_a_turn_is_heard_in_each_format(query: str, frames: list[bytes]) -> None:
@@ -243,12 +208,12 @@ async def test_a_turn_is_heard_in_each_format(query: str, frames: list[bytes]) -
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("query", "data"),
-    [("", bytes(100)), ("&encoding=ogg-opus&sample_rate=48000", _webm(5)), ("", _webm(5, codec=b"A_AAC"))],
+    [("", bytes(100)), ("&encoding=ogg-opus&sample_rate=48000", webm_stream(5)), ("", webm_stream(5, codec=b"A_AAC"))],
 )
 async def test_what_is_no_container_closes_the_connection_and_no_other(query: str, data: bytes) -> None:
     """With the code for audio that cannot be decoded."""
     async with serve(Script.parse("0.2 Yes, please.", seed=1)) as flux:
         _, code = await call(flux, [data], f"model=flux-general-en{query}")
         assert code == 1008
-        messages, _ = await call(flux, [_ogg(200), CLOSE], "model=flux-general-en")
+        messages, _ = await call(flux, [ogg_stream(200), CLOSE], "model=flux-general-en")
     assert "EndOfTurn" in events(messages)

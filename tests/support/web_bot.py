@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from turnkit import Session
 from turnkit.session import Reply
@@ -24,8 +26,15 @@ async def respond(reply: Reply) -> None:
     await reply.say("This is an answer that goes on for as long as anybody likes to listen. " * 20)
 
 
-def session(call: Any) -> Session:
-    """A session, recorded as PID/NUMBER.jsonl where there is a place for it."""
+async def never() -> Session:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+def session(call: Any) -> Session | Awaitable[Session]:
+    """A session, recorded as PID/NUMBER.jsonl where there is a place for it; or one that is never made."""
+    if getattr(call, "parameters", {}).get("session") == "never":  # a page has none
+        return never()
     record = None
     if RECORDINGS in os.environ:
         directory = Path(os.environ[RECORDINGS]) / str(os.getpid())

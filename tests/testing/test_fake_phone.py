@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -158,3 +159,25 @@ async def test_it_vanishes_without_a_word_and_is_late_if_told_to() -> None:
 def test_a_service_that_there_is_not() -> None:
     with pytest.raises(ConfigError, match="line='pigeon': must be one of twilio, telnyx, plivo"):
         FakePhone(line="pigeon")  # type: ignore[arg-type]
+
+
+def test_its_clock_does_not_wait_for_a_late_loop() -> None:
+    """A service plays what it has by a clock of its own, whatever else the program does; by the real clock."""
+    phone = FakePhone()
+    blocked = 0.03  # longer than what is left of a piece, again and again
+
+    async def looks() -> int:
+        count = 0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(phone.call)
+            for _ in range(20):
+                await phone.websocket.send(sound(0.02))
+            while phone.heard_seconds < 0.4:
+                count += 1
+                time.sleep(blocked)  # noqa: ASYNC251  # what a busy program does
+                await anyio.sleep(0.001)  # and a look at what is due
+            tasks.cancel_scope.cancel()
+        return count
+
+    assert anyio.run(looks) < 20  # 14 make 0.4 s; no look for each of the 20 pieces
+    assert phone.heard_seconds == pytest.approx(0.4)

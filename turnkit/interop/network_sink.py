@@ -184,9 +184,12 @@ class NetworkSink(AudioSink):
             with anyio.CancelScope() as scope:
                 while True:
                     sending, self._rest = self._rest, None
-                    if sending is None:
-                        frame = self._playback.next_frame(now())
-                        sending = None if frame is None else send(frame)
+                    if sending is None and (frame := self._playback.next_frame(now())) is not None:
+                        if self._begin is None:
+                            sending = send(frame)
+                        elif (sending := self._begin(frame)) is None:  # sent, and without a timer that watches it
+                            self._make_room()
+                            continue
                     if sending is not None:
                         scope.deadline = now() + self._send_timeout
                         await sending

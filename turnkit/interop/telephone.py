@@ -23,6 +23,7 @@ from ..flux import connect
 from ..logs import logger
 from ..session import Session
 from ..speaking import TTS, Speak, speaker
+from ..timers import clock
 from ..turns.events import BargeIn, Cancel, Hold, Resume
 from ..wire import FluxOptions
 from .network_sink import NetworkSink
@@ -33,6 +34,8 @@ __all__ = ["Call", "CallEnd", "hold"]
 
 _CLOSE_TIMEOUT = 2.0  # seconds that the closing handshake may take
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_PATIENCE_STEP = 1 / 16  # of `message_timeout`, by which it may be longer
+_FLUX_FRAME = SAMPLE_RATE * 8 // 100  # bytes that leave for Flux at once
 _MOST_EARLY_AUDIO = 15 * SAMPLE_RATE  # bytes kept while Flux is being connected
 
 
@@ -133,8 +136,8 @@ async def hold(
         key_pause: seconds without a key after which those pressed so far belong together; `#` ends them at once, and 0
             gives each alone. The first one interrupts the bot as soon as it is pressed. Default 1.
         start_timeout: seconds in which the call must begin. Default 10.
-        message_timeout: seconds without a message after which the peer is gone, though the websocket is open: a phone
-            call is never silent. Default 30.
+        message_timeout: seconds without a message after which the peer is gone, or a sixteenth more, though the
+            websocket is open: a phone call is never silent. Default 30.
         lead: seconds of audio sent ahead of what was heard, see `NetworkSink`. Default 1.
         flux: what else `connect` takes, such as `api_key`.
 
@@ -210,8 +213,8 @@ class _Telephone:
         self._answered = anyio.Event()  # the call has begun, or never will
         self._end: CallEnd | None = None
         self._failure: Exception | None = None
-        self._early = bytearray()  # audio that came before Flux was there
-        self._waiting = anyio.CancelScope()  # for Flux
+        self._early = bytearray()  # audio that came before Flux was there, or does not fill a frame to it
+        self._waiting = anyio.CancelScope()  # for a session, and for Flux
         self._tasks: TaskGroup | None = None
 
     async def run(
@@ -240,15 +243,15 @@ class _Telephone:
     async def _converse(
         self, call: Call, make_session: MakeSession, open_flux: Connect, greeting: Greeting | None
     ) -> None:
-        made = make_session(call)
-        session = await made if isawaitable(made) else made
-        if not isinstance(session, Session):
-            raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
-        call.session = session
-        self._silence_at_once(session)
-        if self._end is not None or call.hung_up:
-            return
-        with self._waiting:
+        with self._waiting:  # who hangs up before all is there has nobody wait for it
+            made = make_session(call)
+            session = await made if isawaitable(made) else made
+            if not isinstance(session, Session):
+                raise ConfigError(f"make_session gave {type(session).__name__}; must be the Session of this call")
+            call.session = session
+            self._silence_at_once(session)
+            if self._end is not None or call.hung_up:
+                return
             async with open_flux() as stream:
                 while self._early:
                     early = bytes(self._early)
@@ -305,9 +308,11 @@ class _Telephone:
 
     async def _read(self) -> None:
         """Read to the very end: marks that nobody reads would hold up the closing of the websocket."""
-        with anyio.CancelScope() as patience:
+        now, bound = clock(), self._message_timeout
+        with anyio.CancelScope(deadline=now() + bound) as patience:
             while True:
-                patience.deadline = anyio.current_time() + self._message_timeout
+                if patience.deadline < (soonest := now() + bound):  # not a new timer for each of 50 frames a second
+                    patience.deadline = soonest + bound * _PATIENCE_STEP
                 message = await self._websocket.receive()
                 if message is None:
                     break
@@ -337,10 +342,14 @@ class _Telephone:
 
     async def _hear(self, audio: bytes) -> None:
         stream = None if self._call is None else self._call.stream
+        self._early += audio
         if stream is None:
-            self._early += audio
             del self._early[:-_MOST_EARLY_AUDIO]
             return
+        if len(self._early) < _FLUX_FRAME:  # as it would wait there
+            return
+        audio = bytes(self._early)
+        self._early.clear()
         try:
             await stream.send_audio(audio)
         except TurnkitError as error:  # the session is told by the stream itself
@@ -353,10 +362,12 @@ class _Telephone:
         self._end = end
         self._answered.set()
         self._sink.close()
-        if self._call is not None and self._call.session is not None:
+        if self._call is None:
+            return
+        if self._call.session is not None:
             self._call.session.hang_up()
-            if self._call.stream is None:
-                self._waiting.cancel()
+        if self._call.stream is None:
+            self._waiting.cancel()
 
 
 def _read(line: Line, message: str | bytes) -> LineEvent | None:

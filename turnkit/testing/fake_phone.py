@@ -62,7 +62,7 @@ class FakePhone:
         self._latency = latency
         self._outbox: deque[tuple[float, str | bytes]] = deque()  # when each is to be sent
         self._posted = anyio.Event()
-        self._playing: deque[Audio | Mark] = deque()
+        self._playing: deque[tuple[Audio | Mark, float]] = deque()  # with when each came
         self._changed = anyio.Event()
         self._began: float | None = None
         near, far = _wire()
@@ -177,42 +177,44 @@ class FakePhone:
                 continue
             if isinstance(command, Clear):
                 dropped, self._playing = self._playing, deque()
-                for item in dropped:
+                for item, _ in dropped:
                     if isinstance(item, Mark):
                         self._post(json.dumps(self._line.played(item.name)))
                 if (cleared := self._line.cleared()) is not None:
                     self._post(json.dumps(cleared))
             else:
-                self._playing.append(command)
+                self._playing.append((command, self._now()))
             self._changed.set()
 
     async def _play(self) -> None:
-        over = 0.0  # when the last sound ends
+        over = 0.0  # when the last sound ends, or was to end: a service has a clock of its own, however late this is
         while True:
             self._changed = anyio.Event()
-            item = self._playing[0] if self._playing else None
+            item, came = self._playing[0] if self._playing else (None, 0.0)
             if item is None:
                 await self._changed.wait()
             elif isinstance(item, Mark):
                 self._playing.popleft()
                 self._post(json.dumps(self._line.played(item.name)))
             else:
-                began = max(over, self._now()) if over > self._now() - 0.02 else self._now()
-                over = await self._sound(item, min(began, self._now()))
+                over = await self._sound(item, max(over, came))
 
     async def _sound(self, item: Audio, began: float) -> float:
         """Play audio to its end, or until it is dropped; gives when it ended."""
         end = began + len(item.audio) / _RATE
-        while self._playing and self._playing[0] is item and self._now() < end - 1e-6:
+        while self._plays(item) and self._now() < end - 1e-6:
             self._changed = anyio.Event()
             with anyio.move_on_after(end - self._now()):
                 await self._changed.wait()
-        if self._playing and self._playing[0] is item:
+        if self._plays(item):
             self._playing.popleft()
             self.heard += item.audio
             return end
         self.heard += item.audio[: max(int((self._now() - began) * _RATE), 0)]
         return self._now()
+
+    def _plays(self, item: Audio) -> bool:
+        return bool(self._playing) and self._playing[0][0] is item
 
 
 class _Pipe:

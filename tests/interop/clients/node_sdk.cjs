@@ -1,8 +1,8 @@
-// One call of @deepgram/sdk on Node; told what to do, and tells, in JSON.
+// Calls of @deepgram/sdk on Node; told what to do, and tells, in JSON, a line a call.
 async function call(job) {
     // Only in a browser does it put the key into the subprotocol, and only there without a header besides: so it is
     // told that it is in one, with a WebSocket that takes no headers.
-    if (job.auth === "subprotocol") {
+    if (job.auth.endsWith("subprotocol")) {
         const { WebSocket } = require("ws");
         globalThis.WebSocket = class extends WebSocket {
             constructor(url, protocols) {
@@ -14,7 +14,7 @@ async function call(job) {
     const { DeepgramClient } = require("@deepgram/sdk");
     const heard = { messages: [], error: null, closed: false };
     const environment = { base: job.url, production: job.url, agent: job.url, agentRest: job.url };
-    const secret = job.auth === "bearer" ? { accessToken: job.secret } : { apiKey: job.secret };
+    const secret = job.auth.startsWith("bearer") ? { accessToken: job.secret } : { apiKey: job.secret };
     const client = new DeepgramClient({ environment, ...secret });
     const connection = await client.listen.v2.connect({ ...job.options, reconnectAttempts: 0 });
     const over = new Promise((resolve) => {
@@ -39,7 +39,9 @@ async function call(job) {
         heard.error = heard.error || String(error.message || error).slice(0, 80);
     }
     console.log(JSON.stringify(heard));
-    process.exit(0);
 }
 
-call(JSON.parse(process.argv[2]));
+(async () => {
+    for await (const line of require("readline").createInterface({ input: process.stdin })) await call(JSON.parse(line));
+    process.exit(0);
+})();

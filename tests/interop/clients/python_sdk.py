@@ -1,4 +1,4 @@
-"""One call of Deepgram's Python SDK, as its quick start makes one; told what to do, and tells, in JSON.
+"""Calls of Deepgram's Python SDK, as its quick start makes one; told what to do, and tells, in JSON, a line a call.
 
 Knows nothing of turnkit: it runs where only the SDK is installed.
 """
@@ -44,7 +44,7 @@ def call(job: dict[str, Any]) -> dict[str, Any]:
     heard: dict[str, Any] = {"messages": [], "error": None, "closed": False}
     names = inspect.signature(DeepgramClientEnvironment).parameters
     environment = DeepgramClientEnvironment(**dict.fromkeys(names, job["url"]))
-    if job["auth"] == "subprotocol":
+    if job["auth"].endswith("subprotocol"):
         return {**heard, "error": "no way to ask for a subprotocol"}
     secret = {"access_token": job["secret"]} if job["auth"] == "bearer" else {"api_key": job["secret"]}
     client = DeepgramClient(environment=environment, **secret)
@@ -67,4 +67,5 @@ def call(job: dict[str, Any]) -> dict[str, Any]:
     return heard
 
 
-print(json.dumps(call(json.loads(sys.argv[1])), default=str))
+for line in sys.stdin:
+    print(json.dumps(call(json.loads(line)), default=str), flush=True)

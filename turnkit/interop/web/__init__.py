@@ -11,6 +11,7 @@ line. Needs `turnkit[web]`.
 
 - `asgi`: the ASGI application.
 - `admission`: whether there is room for another call; `calls`: those going on, and how they end when the server does.
+- `captions`: what is said, told to the page that asks for it.
 - `signals`: what SIGTERM does; `serving`: the application on uvicorn, in as many processes as wanted.
 """
 

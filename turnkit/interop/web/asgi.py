@@ -22,12 +22,13 @@ from ...checks import check_seconds
 from ...errors import ConfigError
 from ...flux import connect as connect_flux
 from ...logs import logger
-from ...turns.events import Commit, ReplyEnded, TurnUpdated
+from ...session import Session
 from ...wire import FluxOptions
 from .. import browser, plivo, telnyx, twilio
 from ..telephone import Connect, Greeting
 from .admission import Admission, Refusal
 from .calls import Calls, MakeSession
+from .captions import Captions
 from .signals import draining_first
 
 __all__ = ["application"]
@@ -261,11 +262,10 @@ async def _accepted(websocket: WebSocket, hold_call: Any, make: Any, settings: M
 
 
 async def _captioned(make_session: Any, call: browser.Call) -> Any:
-    """The session, which tells the page what is said: for the page at `/`, which asks for it."""
+    """The session, which tells the page what is said."""
     session = await make_session(call)
-    session.on(TurnUpdated, lambda turn: call.send({"turn": turn.turn, "you": turn.transcript}))
-    session.on(Commit, lambda turn: call.send({"turn": turn.turn, "you": turn.transcript, "note": "answered"}))
-    session.on(ReplyEnded, lambda end: call.send({"reply": end.reply, "bot": end.heard, "note": end.outcome}))
+    if isinstance(session, Session):  # else the call itself says what is wrong
+        Captions(call, session)
     return session
 
 

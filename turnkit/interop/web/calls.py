@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from ...errors import TurnkitError
+from ...errors import ConfigError, TurnkitError
 from ...logs import logger
 from ...session import Session
 from .admission import Admission
 
 __all__ = ["Calls", "MakeSession"]
 
+_SESSION_SECONDS = 15.0  # for the user's function: the caller hears nothing meanwhile
 _LAST_SECONDS = 5.0  # for what stands in `must_finish` once a call was hung up on
 
 MakeSession: TypeAlias = Callable[[Any], Session | Awaitable[Session]]
@@ -87,7 +88,14 @@ class _Going:
     async def make_session(self, call: Any) -> Session:
         """The user's session, which is remembered."""
         made = self._make_session(call)
-        self._session = await made if isawaitable(made) else made
+        if isawaitable(made):
+            with anyio.move_on_after(_SESSION_SECONDS):
+                self._session = await made
+                return self._session
+            raise ConfigError(
+                f"make_session: gave no session in {_SESSION_SECONDS:g} s; the caller hears nothing so long"
+            )
+        self._session = made
         return self._session
 
     def hang_up(self) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
+import signal
 import socket
 import sys
 from functools import partial
 from importlib import import_module
 from inspect import signature
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -91,9 +96,24 @@ def serve(bot: str, listening: socket.socket, *, workers: int = 1, **settings: A
 
 
 def _in_this_process(bot: str, settings: dict[str, Any]) -> Starlette:
+    supervisor = parent_process()
+    if supervisor is not None:
+        Thread(target=_end_after, args=(supervisor.sentinel,), daemon=True).start()
     flux: dict[str, Any] = {} if "url" in settings else {"api_key": os.environ.get("DEEPGRAM_API_KEY") or None}
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     app = application(bot_named(bot), **settings, **flux)
     gc.collect()
     gc.freeze()  # what was imported is never looked at again
     gc.set_threshold(10_000, 10, 10)
     return app
+
+
+def _end_after(supervisor: int) -> None:
+    """End in good order once nobody is left who would start this process anew, or tell it to end."""
+    wait([supervisor])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that no handshake was completed, as some versions say of each call that is refused; turnkit says why."""
+    return "without completing handshake" not in str(record.msg)
