@@ -84,7 +84,7 @@ class Detector:
         self._last: dict[str, Any] = {}  # the latest message of the turn
         self._last_words = 0
         self._live = False  # whether words come while they are heard
-        self._amended = False  # a word that was told is another by now
+        self._amended = False  # a word that was told was replaced since
 
     @property
     def active(self) -> bool:
@@ -97,7 +97,7 @@ class Detector:
         return self._frame * FRAME
 
     def append(self, word: SpokenWord) -> None:
-        """Another word, after all there are; to be said before its time. From now on words are told as they stand."""
+        """Another word, after all there are; to be said before its time. Words are told whole from now on."""
         self._live = True
         self._words.append(word)
         self._paces.append("talk")
@@ -159,7 +159,7 @@ class Detector:
         confidence = self._confidence(frame, self._noise.random())
         if not self._active:
             return self._step_idle(frame, confidence)
-        if self._eager and (self._amended or self._visible(now) > self._last_words):
+        if self._eager and (self._visible(now) > self._last_words or self._told_otherwise()):
             self._eager = False
             return [self._message("TurnResumed", frame, confidence)]
         silence = now - self._words[self._started - 1].end + _EPSILON
@@ -174,6 +174,11 @@ class Detector:
             if confidence >= self.settings.eot_threshold:
                 messages.append(self._end(self._message("EndOfTurn", frame, confidence), "model"))
         return messages or self._update(frame, confidence)
+
+    def _told_otherwise(self) -> bool:
+        """Whether the words that were told are others by now, as only a live caller's can be."""
+        told = self._words[self._first : self._last_words]
+        return self._amended and " ".join(word.text for word in told) != self._last["transcript"]
 
     def _step_idle(self, frame: int, confidence: float) -> list[dict[str, Any]]:
         now = frame * FRAME
@@ -232,7 +237,12 @@ class Detector:
         visible = self._started
         if visible > self._first:
             newest = self._words[visible - 1]
-            if now + _EPSILON < min(newest.start + _WORD_DELAY, newest.end):
+            if self._live:
+                # Nobody knows what it will be, but what was told of it stays told.
+                readable = 0.0 if visible <= self._last_words else newest.end
+            else:
+                readable = min(newest.start + _WORD_DELAY, newest.end)
+            if now + _EPSILON < readable:
                 visible -= 1
         return visible
 

@@ -21,7 +21,8 @@ class LiveCaller:
             ...  # audio flows
             caller.say("Hello", start=caller.now, end=caller.now + 0.4)
 
-    Another connection is heard from its beginning, and hears only what is said from then on.
+    A word can be read once it is over, or the next one has begun: until then it may be amended, and nobody is told half
+    a word. Another connection hears only what is said from then on.
 
     Args:
         seed: of everything random about how the words are heard. Default 0.

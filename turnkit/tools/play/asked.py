@@ -44,10 +44,12 @@ class Typed(msgspec.Struct, frozen=True, tag_field="type", tag="typed"):
     Attributes:
         text: all of it.
         field: how often the field was emptied before.
+        kept: whether its one word stood at the end of the field before it was emptied. Default False.
     """
 
     text: str
     field: int
+    kept: bool = False
 
 
 class Change(msgspec.Struct, frozen=True, tag_field="type", tag="configure"):

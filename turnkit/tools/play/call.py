@@ -60,17 +60,16 @@ class PlayCall:
         self._recording, path = recordings.new()
         bot = Bot(post)
         self.session = Session(respond=bot.respond, speak=bot.speak, barge_in=self._policy, record=path)
-        self.session.observe(Telling(self.session, post, self._connected))
+        self.session.observe(Telling(self.session, post, self._begun))
         self.stream: FluxStream | None = None
         self.typist: Typist | None = None
-        self._greeted = False
 
     def take(self, asked: Asked) -> None:
         """Do what the page asks."""
         match asked:
             case Typed():
                 if self.typist is not None:
-                    self.typist.typed(asked.text, asked.field, anyio.current_time())
+                    self.typist.typed(asked.text, asked.field, anyio.current_time(), kept=asked.kept)
             case Change():
                 self._change(asked)
             case Choose():
@@ -78,11 +77,9 @@ class PlayCall:
             case HangUp():
                 self.session.hang_up()
 
-    def _connected(self) -> None:
-        if not self._greeted:
-            self._greeted = True
-            self._post({"type": "began", "recording": self._recording, "policy": self._policy.name})
-            self._tasks.start_soon(self._greet)
+    def _begun(self) -> None:
+        self._post({"type": "began", "recording": self._recording, "policy": self._policy.name})
+        self._tasks.start_soon(self._greet)
 
     async def _greet(self) -> None:
         self.session.initiate(GREETING)

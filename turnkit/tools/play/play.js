@@ -2,7 +2,7 @@
 
 import { Scope } from "./scope.js";
 
-const QUIET_KEYS = 300; // ms without a key after which the field may be emptied under the user's fingers
+const QUIET_KEYS = 300; // ms without a key after which nobody is in the middle of a word
 const MOST_SIGNALS = 200;
 const TRIES = {
   "A pause for thought": ["I'd like a table", 1500, " for two, please."],
@@ -123,23 +123,23 @@ const TAKES = {
     if (event === "StartOfTurn") call.turnOpen = true;
     scope.heard(second, confidence, call.turnOpen);
     at("sure").textContent = call.turnOpen ? confidence.toFixed(2) : "nobody’s turn";
-    if (event === "EagerEndOfTurn") scope.mark(second, "eager");
-    if (event === "TurnResumed") scope.mark(second, "resumed");
-    if (call.turnOpen) mine(call.turn, text);
+    if (event === "EagerEndOfTurn") scope.mark(second, "eager", confidence);
+    if (event === "TurnResumed") scope.mark(second, "resumed", confidence);
+    if (call.turnOpen && event !== "StartOfTurn") mine(call.turn, text); // whose number comes with TurnStarted
     if (event !== "EndOfTurn") return;
     call.turnOpen = false;
-    scope.mark(second, "end");
+    scope.mark(second, "end", confidence);
     const how = trigger === "model" ? `ended at ${confidence.toFixed(2)}` : trigger === "timeout" ? "ended by timeout" : `ended: ${trigger}`;
     mine(call.turn, text, `turn ${call.turn} · ${how}`);
     at("scope").setAttribute("aria-label", `The last turn ${how}; the threshold is ${scope.thresholds.eot}`);
-    if (performance.now() - call.lastKey > QUIET_KEYS) empty();
+    empty();
   },
 
   floor,
 
   signal(told) {
     SIGNALS[told.signal]?.(told);
-    log(told);
+    if (!(told.signal === "ReplyEnded" && told.outcome === "cancelled")) log(told); // its Cancel has said so
   },
 
   draft({ reply, text }) {
@@ -221,7 +221,7 @@ const SIGNALS = {
     if (scope.drafts.at(-1)?.reply === reply) scope.end("drafts", second, { gone: true }), (scope.drafts.at(-1).gone = true);
     const row = call.replies[reply];
     if (row) {
-      row.item.className = "by-bot withdrawn";
+      row.item.className = `by-bot withdrawn ${row.text ? "" : "wordless"}`;
       row.note.textContent = `${row.draft ? "draft" : "reply"} ${reply} withdrawn: ${WHY[reason] ?? words(reason)}`;
     }
     floor(call.floor);
@@ -241,7 +241,7 @@ const SIGNALS = {
     row.item.className = "by-bot";
     row.note.textContent = "";
     if (row.rest.textContent === "" && row.text) row.rest.textContent = row.text;
-    if (!row.text) row.rest.textContent = "…";
+    if (!row.text) row.rest.textContent = "…"; // it thinks
   },
 
   BargeIn({ at: second, reply }) {
@@ -256,10 +256,10 @@ const SIGNALS = {
     row.item.className = `by-bot ${outcome}`;
     row.heard.textContent = heard;
     const rest = row.text.startsWith(heard) ? row.text.slice(heard.length) : "";
-    row.rest.textContent = outcome === "finished" ? "" : rest;
+    row.rest.textContent = outcome === "finished" ? "" : shortened(rest);
     if (outcome === "interrupted") {
       row.note.textContent = `interrupted: ${count(heard)} of ${count(row.text)} words heard`;
-      row.heard.append(Object.assign(document.createElement("span"), { className: "cut", textContent: "—" }));
+      row.heard.append(Object.assign(document.createElement("span"), { className: "cut", textContent: "— " }));
     } else if (outcome === "failed") row.note.textContent = "failed";
     else row.note.textContent = turn === null ? "" : row.kept ? "its draft was kept" : "began at the end of the turn";
     if (heard) news(`Bot: ${heard}${outcome === "interrupted" ? " (interrupted)" : ""}`);
@@ -308,6 +308,7 @@ function news(text) {
   while (at("news").children.length > 20) at("news").firstChild.remove();
 }
 
+const shortened = (text) => (count(text) > 9 ? `${text.trimStart().split(/\s+/, 8).join(" ")} …` : text);
 const words = (reason) => String(reason).replaceAll("_", " ");
 const count = (text) => text.split(/\s+/).filter(Boolean).length;
 const WHY = { resumed: "you went on", superseded: "you have said other words", transcript_changed: "the final words are others", new_turn: "you spoke again",
@@ -354,9 +355,12 @@ function tell() {
   line?.send({ type: "typed", text: at("text").value, field: call.field });
 }
 
+/** The turn is over, and its words are gone from the field: but for one that is being typed just now. */
 function empty() {
-  at("text").value = "";
+  const text = at("text").value, typing = performance.now() - call.lastKey < QUIET_KEYS && /[^\s.?!]$/.test(text);
+  at("text").value = typing ? text.split(/\s+/).at(-1) : "";
   call.field++;
+  if (typing) line?.send({ type: "typed", text: at("text").value, field: call.field, kept: true });
 }
 
 at("text").addEventListener("input", tell);
@@ -495,7 +499,7 @@ function draw(time) {
 }
 
 settings = await (await fetch("./settings")).json();
-for (const { name, what } of settings.policies) at("policy").append(Object.assign(document.createElement("option"), { value: name, textContent: `${what}` }));
+for (const { name, what } of settings.policies) at("policy").append(Object.assign(document.createElement("option"), { value: name, textContent: `${name.replaceAll("-", " ")}: ${what}` }));
 at("policy").value = settings.policy;
 at("eot").value = settings.eot_threshold;
 at("eager").value = settings.eager_eot_threshold;

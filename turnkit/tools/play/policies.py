@@ -15,11 +15,11 @@ from ...turns.policy import (
 )
 
 POLICIES: dict[str, tuple[BargeInPolicy, str]] = {
-    "ignore-backchannels": (IgnoreBackchannels(), "any word but “mm-hm”, “yeah”, “I see” …"),
-    "hold-then-decide": (HoldThenDecide(IgnoreBackchannels()), "pause at the first word, then see what it is"),
-    "immediate": (Immediate(), "the first word stops it"),
-    "min-words": (MinWords(3), "three words stop it"),
-    "never": (Never(), "nothing stops it; it answers afterwards"),
+    "ignore-backchannels": (IgnoreBackchannels(), "any word but “mm-hm”, “yeah”, “I see” stops the bot"),
+    "hold-then-decide": (HoldThenDecide(IgnoreBackchannels()), "it pauses at a word, then goes on or stops"),
+    "immediate": (Immediate(), "the first word stops the bot"),
+    "min-words": (MinWords(3), "three words stop the bot"),
+    "never": (Never(), "it says all it has to say, and answers afterwards"),
 }
 """By name: the policy, and what it does in a few words."""
 

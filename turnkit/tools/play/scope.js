@@ -49,8 +49,8 @@ export class Scope {
     if (last && last.end === null) Object.assign(last, { end: at }, fields);
   }
 
-  mark(at, kind) {
-    this.marks.push({ at, kind });
+  mark(at, kind, confidence = 0) {
+    this.marks.push({ at, kind, confidence });
     if (this.marks.length > 300) this.marks.shift();
   }
 
@@ -86,7 +86,7 @@ export class Scope {
     this.drawDraftShades(now, bottom);
     this.drawCurve();
     this.drawLanes(now);
-    this.drawMarks(bottom);
+    this.drawMarks();
     c.restore();
     this.drawThresholds(right);
     this.drawNames();
@@ -173,20 +173,20 @@ export class Scope {
     c.globalAlpha = 1;
   }
 
-  drawMarks(bottom) {
+  drawMarks() {
     const { context: c, colour } = this;
     const below = this.lanes + 3 * LANE + 2 * GAP;
-    for (const { at, kind } of this.marks) {
-      const x = this.x(at);
+    for (const { at, kind, confidence } of this.marks) {
+      const x = this.x(at), there = this.y(confidence);
       if (x < LEFT - 6) continue;
       if (kind === "barge-in") {
         line(c, x, TOP, x, below, colour.stop, 1.6);
         const y = below - LANE / 2;
         line(c, x - 4, y - 4, x + 4, y + 4, colour.stop, 2);
         line(c, x - 4, y + 4, x + 4, y - 4, colour.stop, 2);
-      } else if (kind === "end") dot(c, x, bottom, colour.agent, colour.agent);
-      else if (kind === "eager") dot(c, x, bottom, colour.draft, colour.draft);
-      else if (kind === "resumed") dot(c, x, bottom, colour.panel, colour.gone);
+      } else if (kind === "end") dot(c, x, there, colour.agent, colour.panel);
+      else if (kind === "eager") dot(c, x, there, colour.draft, colour.panel);
+      else if (kind === "resumed") dot(c, x, there, colour.panel, colour.gone);
     }
   }
 

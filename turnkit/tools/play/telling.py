@@ -20,22 +20,23 @@ class Telling:
     Args:
         session: what it observes.
         post: tells the page; must not wait.
-        connected: is called when Flux listens, again each time that the connection was lost.
+        begun: is called when the session has begun, before the page is told anything.
     """
 
     def __init__(
         self,
         session: Session,
         post: Callable[[dict[str, object]], object],
-        connected: Callable[[], object],
+        begun: Callable[[], object],
     ) -> None:
         self._session = session
         self._post = post
-        self._connected = connected
+        self._begun: Callable[[], object] | None = begun
         self._floor: tuple[object, ...] = ()
 
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> None:
         """The machine was fed: what Flux said comes before what follows from it."""
+        self._begin()
         if message is not None:
             told = {"event": message.event, "turn": message.turn_index, "text": message.transcript}
             told |= {"confidence": message.end_of_turn_confidence, "trigger": message.trigger}
@@ -44,6 +45,7 @@ class Telling:
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
         """Time passed."""
+        self._begin()
         self._signalled(at, signals)
 
     def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
@@ -55,12 +57,15 @@ class Telling:
         self._tell(signal)
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Flux listens; all other facts the page is told of by who makes them."""
-        if name == "Connected":
-            self._connected()
+        """Nothing: the page is told of these by who makes them."""
 
     def end(self) -> None:
         """Nothing: the call says so itself."""
+
+    def _begin(self) -> None:
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            begun()
 
     def _signalled(self, at: float, signals: tuple[Signal, ...]) -> None:
         for signal in signals:

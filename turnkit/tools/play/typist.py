@@ -37,18 +37,21 @@ class Typist:
         """Seconds that a word goes on after its last key."""
         return min(max(self._interval * _HOLD_INTERVALS, _SHORTEST_HOLD), _LONGEST_HOLD)
 
-    def typed(self, text: str, field: int, at: float) -> None:
+    def typed(self, text: str, field: int, at: float, *, kept: bool = False) -> None:
         """Take the text that now stands in the field.
 
         Args:
             text: all of it.
             field: the number of the field: a higher one has been emptied since; what comes late from a lower is nothing.
             at: the second of a monotonic clock.
+            kept: whether its one word is the last of the field before, in the middle of which that was emptied.
         """
         if field < self._field:
             return
         if field > self._field:
-            self._field, self._said = field, []
+            self._field, self._said = field, self._said[-1:] if kept else []
+        if kept:
+            return
         self._learn(at)
         words = [word for word in text[-_LONGEST_TEXT:].split() if any(map(str.isalnum, word))]
         for index, word in enumerate(words):
