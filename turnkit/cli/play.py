@@ -35,10 +35,11 @@ def play(
     of its own. Nothing is kept: the recordings end with the command. Ctrl-C ends it.
     """
     try:
-        from ..interop.web.serving import listening_at
-        from ..tools.play import serve
-    except ImportError:
-        fail("turnkit play needs Starlette and uvicorn: pip install 'turnkit[web]'")
+        from ..tools.play.serving import serve
+    except ImportError as error:
+        fail(str(error))
+    from ..interop.web.serving import listening_at
+
     listening = guard(lambda: listening_at(host, port))
     with listening:
         address = _address(host, listening.getsockname()[1])

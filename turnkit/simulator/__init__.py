@@ -12,9 +12,9 @@
 
 It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times, or
 a `LiveCaller` who is told what to say on the way, and detects turns by the thresholds asked for. Queries, credentials
-and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and `POST /v1/auth/grant`,
-whose tokens are accepted until they expire. It shares no turn logic with the rest of turnkit, and so cannot share its
-mistakes.
+and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and
+`POST /v1/auth/grant`, whose tokens are accepted until they expire. It shares no turn logic with the rest of turnkit,
+and so cannot share its mistakes.
 
 Audio is raw, WAV, Ogg-Opus, WebM with Opus as a browser records it, or Opus packets, one a message. What begins as none
 of these ends the connection with 1008; what is damaged or cut off in a container is silence. The answers in a recording

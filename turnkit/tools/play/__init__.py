@@ -4,19 +4,8 @@ Whoever opens the page has a call of their own with a small bot. They type as th
 become words with times in a simulated Flux, to which turnkit's own client is connected, so that all that is shown is
 what a bot in production would see; or, with a key, they speak into the microphone, and Flux itself listens.
 
-- `application`: the ASGI application, and who may see its pages; `serving`: it on uvicorn.
+- `serving`: the page on uvicorn; `application`: the page as an ASGI application, and who may see it.
 - `call`: one call over its websocket; `telling`: what the page is told of it; `asked`: what the page may ask.
 - `typist`: key strokes as words with times; `bot`: who answers; `policies`: the barge-in policies there are to choose.
 - `recordings`: the calls to be opened in the viewer.
 """
-
-try:
-    import starlette  # noqa: F401  # here, so that its absence is told in one line
-    import uvicorn  # noqa: F401
-except ImportError as missing:
-    raise ImportError("turnkit play needs Starlette and uvicorn: pip install 'turnkit[web]'") from missing
-
-from .application import application
-from .serving import serve
-
-__all__ = ["application", "serve"]

@@ -110,7 +110,9 @@ class _Play:
             text = self._recordings.view(request.path_params["name"])
         except (KeyError, ConfigError):
             return PlainTextResponse("There is no such call, or none any more.\n", 404, _HEADERS)
-        return Response(text, media_type="text/html", headers={"Cache-Control": "no-store"})  # it has a policy of its own
+        return Response(
+            text, media_type="text/html", headers={"Cache-Control": "no-store"}
+        )  # it has a policy of its own
 
     async def typing(self, websocket: WebSocket) -> None:
         """A call of somebody who types."""

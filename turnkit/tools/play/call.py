@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from random import randrange
 from typing import Any
 
 import anyio
@@ -26,6 +25,7 @@ from .recordings import Recordings
 from .telling import Telling
 from .typist import Typist
 
+_SEED = 150  # of a caller who hesitates where it shows: “I'd like a table …” is a pause, “please.” an end
 _CHUNK, _CHUNK_SECONDS = bytes(1280), 0.04  # of 16 kHz linear16
 _LATE = 1.0  # seconds after which the line is not caught up with, as when a computer has slept
 _OUTBOX = 2000  # messages that may wait for a page that does not read
@@ -130,7 +130,7 @@ async def hold_typing(
         ConfigError: for settings that Flux would refuse.
     """
     options = settings.options()
-    caller = LiveCaller(seed=randrange(1 << 30))
+    caller = LiveCaller(seed=_SEED)
     async with serve(caller) as flux, anyio.create_task_group() as tasks:
         line = _TypingLine(adapted(websocket), settings, recordings, tasks, idle_timeout)
         await line.hold(caller, options, flux.url)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-import uvicorn
+try:
+    import uvicorn
 
-from .application import application
+    from .application import application
+except ImportError as missing:
+    raise ImportError("turnkit play needs Starlette and uvicorn: pip install 'turnkit[web]'") from missing
 
 _SHUTDOWN = 2  # seconds that pages have to go, once it is to end
 

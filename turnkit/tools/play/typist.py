@@ -42,7 +42,7 @@ class Typist:
 
         Args:
             text: all of it.
-            field: the number of the field: a higher one has been emptied since; what comes late from a lower is nothing.
+            field: the number of the field: a higher one was emptied since, and what comes late from a lower is nothing.
             at: the second of a monotonic clock.
             kept: whether its one word is the last of the field before, in the middle of which that was emptied.
         """
