@@ -109,7 +109,15 @@ def test_a_correction() -> None:
     """The last word is said anew; what was said before it stays said."""
     desk = Desk()
     desk.type("a table fro")
-    for text in ("a table fr", "a table f", "a table fo", "a table for", "a table for ", "a bable for ", "a bable for me."):
+    for text in (
+        "a table fr",
+        "a table f",
+        "a table fo",
+        "a table for",
+        "a table for ",
+        "a bable for ",
+        "a bable for me.",
+    ):
         desk.put(text)
         desk.wait(0.1)
     desk.wait(2.0)

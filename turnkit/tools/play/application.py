@@ -19,7 +19,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from ...errors import ConfigError, RemoteProtocolError, TurnkitError
+from ...errors import ConfigError, RemoteProtocolError, TurnkitError, sole_error
 from ...interop import browser
 from ...logs import logger
 from .asked import Settings, settings_of
@@ -139,8 +139,11 @@ class _Play:
         except (RemoteProtocolError, ConfigError) as error:
             logger().warning("call_refused", problem=str(error))
             await websocket.close(_UNREADABLE)
-        except TurnkitError as error:  # says nothing of what was said
-            logger().error("call_failed", error=type(error).__name__, problem=str(error))
+        except Exception as raised:
+            error = sole_error(raised)
+            known = isinstance(error, TurnkitError)  # which says nothing of what was said
+            told = {"problem" if known else "personal_message": str(error)}
+            logger().error("call_failed", error=type(error).__name__, **told)
         finally:
             self._going.discard(scope)
 

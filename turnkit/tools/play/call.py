@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
-from ...errors import ConfigError, RemoteProtocolError, TurnkitError
+from ...errors import ConfigError, LocalProtocolError, RemoteProtocolError, TurnkitError
 from ...flux import FluxStream, connect
 from ...interop import browser
 from ...interop.websocket import Adapted, adapted
@@ -32,6 +32,7 @@ _OUTBOX = 2000  # messages that may wait for a page that does not read
 _CHANGES = 8  # that may wait for Flux's answer
 _IDLE_SECONDS = 600.0  # without a key
 _UNREADABLE, _FAILED, _ENDED = 1007, 1011, 1000  # close codes
+_SEND_TIMEOUT = 5.0  # after which a page that takes nothing is gone
 _CLOSE_TIMEOUT = 2.0
 
 Post = Callable[[dict[str, object]], object]
@@ -41,7 +42,7 @@ class PlayCall:
     """A call, whichever way its sound comes.
 
     Args:
-        settings: how it begins.
+        policy: the barge-in policy.
         recordings: where it is recorded.
         post: tells the page; must not wait.
         tasks: where what takes its time goes on.
@@ -52,8 +53,8 @@ class PlayCall:
         typist: who types, if somebody does.
     """
 
-    def __init__(self, settings: Settings, recordings: Recordings, post: Post, tasks: TaskGroup) -> None:
-        self._policy = ChosenPolicy(settings.policy)
+    def __init__(self, policy: ChosenPolicy, recordings: Recordings, post: Post, tasks: TaskGroup) -> None:
+        self._policy = policy
         self._post = post
         self._tasks = tasks
         self._changes = 0
@@ -82,7 +83,8 @@ class PlayCall:
         self._tasks.start_soon(self._greet)
 
     async def _greet(self) -> None:
-        self.session.initiate(GREETING)
+        with suppress(LocalProtocolError):  # the page may have hung up in the very moment
+            self.session.initiate(GREETING)
 
     def _choose(self, name: str) -> None:
         try:
@@ -127,12 +129,12 @@ async def hold_typing(
         idle_timeout: seconds without a key after which it is over. Default 600.
 
     Raises:
-        ConfigError: for settings that Flux would refuse.
+        ConfigError: for settings that Flux would refuse, and for a policy that there is not.
     """
-    options = settings.options()
+    options, policy = settings.options(), ChosenPolicy(settings.policy)
     caller = LiveCaller(seed=_SEED)
     async with serve(caller) as flux, anyio.create_task_group() as tasks:
-        line = _TypingLine(adapted(websocket), settings, recordings, tasks, idle_timeout)
+        line = _TypingLine(adapted(websocket), policy, recordings, tasks, idle_timeout)
         await line.hold(caller, options, flux.url)
         tasks.cancel_scope.cancel()
 
@@ -141,48 +143,45 @@ class _TypingLine:
     """The websocket of somebody who types."""
 
     def __init__(
-        self, websocket: Adapted, settings: Settings, recordings: Recordings, tasks: TaskGroup, idle_timeout: float
+        self, websocket: Adapted, policy: ChosenPolicy, recordings: Recordings, tasks: TaskGroup, idle_timeout: float
     ) -> None:
         self._websocket = websocket
         self._tasks = tasks
         self._idle_timeout = idle_timeout
         self._outbox, self._waiting = anyio.create_memory_object_stream[dict[str, object]](_OUTBOX)
-        self._call = PlayCall(settings, recordings, self._post, tasks)
+        self._call = PlayCall(policy, recordings, self._post, tasks)
         self._code, self._why = _ENDED, "hung_up"
 
     async def hold(self, caller: LiveCaller, options: FluxOptions, url: str) -> None:
         """Hold the call."""
-        call = self._call
-        async with connect(options, url=url) as call.stream, anyio.create_task_group() as writing:
-            call.typist = Typist(caller)
-            writing.start_soon(self._write)
-            self._tasks.start_soon(self._be_silent, call.stream)
-            self._tasks.start_soon(self._read)
-            try:
-                await call.session.run(call.stream)
-            except TurnkitError as error:
-                self._code, self._why = _FAILED, str(error)
-            self._post({"type": "ended", "why": self._why})
-            self._outbox.close()
+        with self._outbox, self._waiting:
+            async with connect(options, url=url) as stream, anyio.create_task_group() as writing:
+                self._call.stream, self._call.typist = stream, Typist(caller)
+                writing.start_soon(self._write)
+                self._tasks.start_soon(self._be_silent, stream)
+                self._tasks.start_soon(self._read)
+                try:
+                    await self._call.session.run(stream)
+                except TurnkitError as error:
+                    self._code, self._why = _FAILED, str(error)
+                self._post({"type": "ended", "why": self._why})
+                self._outbox.close()
         with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _CLOSE_TIMEOUT):
             await self._websocket.close(self._code)
 
     def _post(self, told: dict[str, object]) -> None:
-        try:
+        # What cannot be sent is for a page that is gone, or is about to be taken for it.
+        with suppress(anyio.WouldBlock, anyio.ClosedResourceError, anyio.BrokenResourceError):
             self._outbox.send_nowait(told)
-        except anyio.WouldBlock:
-            self._call.session.hang_up()
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            pass  # the page is gone, and the call is about to be over
 
     async def _write(self) -> None:
-        with self._waiting:
-            async for told in self._waiting:
-                try:
-                    await self._websocket.send(msgspec.json.encode(told).decode())
-                except TurnkitError:
-                    self._call.session.hang_up()
-                    return
+        async for told in self._waiting:
+            with anyio.move_on_after(_SEND_TIMEOUT) as bound, suppress(TurnkitError):
+                await self._websocket.send(msgspec.json.encode(told).decode())
+                continue
+            logger(session=self._call.session.id).debug("page_lost", slow=bound.cancelled_caught)
+            self._call.session.hang_up()
+            return
 
     async def _read(self) -> None:
         try:
@@ -226,16 +225,16 @@ async def hold_microphone(websocket: Any, settings: Settings, recordings: Record
         flux: what `connect` takes, such as `api_key`.
 
     Raises:
-        ConfigError: for settings that Flux would refuse.
+        ConfigError: for settings that Flux would refuse, and for a policy that there is not.
         TurnkitError: if Flux cannot be reached, or its stream ends badly.
     """
-    options = settings.options()
+    options, policy = settings.options(), ChosenPolicy(settings.policy)
     failures: list[Exception] = []
     async with anyio.create_task_group() as tasks:
         calls: list[PlayCall] = []
 
         def make_session(page: browser.Call) -> Session:
-            call = PlayCall(settings, recordings, page.send, tasks)
+            call = PlayCall(policy, recordings, page.send, tasks)
             page.on_message(lambda data: call.take(as_asked(data)))
             calls.append(call)
             return call.session
