@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -13,33 +12,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.support.play_server import serving
 from tests.support.web_server import Address
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
-from turnkit.tools.play.application import application
-
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")  # of some versions of uvicorn, their own
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[Address]:
-    import uvicorn
-
-    listening = socket.create_server(("127.0.0.1", 0))
-    app = application(**settings)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listening])
-        address = Address(listening.getsockname()[1])
-        while not server.started:  # noqa: ASYNC110  # it says so in no other way
-            await anyio.sleep(0.01)
-        try:
-            yield address
-        finally:
-            server.should_exit = True
-    listening.close()
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -171,7 +150,7 @@ def test_a_call_in_the_viewer() -> None:
         async with serving() as address:
             async with page(address) as peer:
                 name = (await until(peer, "began"))["recording"]
-                await until(peer, "signal", signal="ReplyEnded")
+                await until(peer, "said", heard="Hello! I am a small bot.")
                 await anyio.sleep(0.7)  # until it is flushed
                 status, text = await address.get(f"/calls/{name}")
                 assert (status, "I am a small bot" in text) == (200, True)

@@ -18,11 +18,11 @@ ANSWERS: dict[tuple[str, ...], str] = {
         "captains fell asleep before he spoke. One winter a girl told him: think while they talk, speak when they "
         "are done, and stop when they begin. Since then no ship has been lost, and the story ends here."
     ),
-    ("table", "book", "reserve", "dinner"): "With pleasure. For how many people, and at what time?",
     ("o'clock", "tomorrow", "tonight", "evening", "people", "for two", "for four"): (
         "Let me see. There is a table by the window, or one on the terrace, which is heated, and both are yours for "
         "the evening if you like."
     ),
+    ("table", "book", "reserve", "dinner"): "With pleasure. For how many people, and at what time?",
     ("draft", "eager", "speculat", "how does", "how do you", "work"): (
         "When you pause, Flux says how sure it is that you are done. Above the lower line I begin a draft, and say "
         "nothing. If you go on, the draft is thrown away; if you are done, it is ready at once."
