@@ -10,7 +10,7 @@
 - `simulator`: a Flux on your own machine, with every fault on demand.
 - `testing`: tests of your bot, against scripted callers and in virtual time.
 - `tools`: the workshop; `proof` checks the rules in every state, `tuner` finds thresholds, `viewer` draws a call,
-  `soak` holds many at once, `demo` holds one to watch.
+  `soak` holds many at once, `demo` holds one to watch, `play` one in the browser, with whoever types or speaks.
 - `cli`: the command line, `turnkit --help`.
 
 The plan in `tests/house/test_layers.py` says which of them may import which. Importing turnkit loads the engine and the

@@ -39,7 +39,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_is_one_for_each() -> None:
     """A command that is added is tried here, too."""
     assert sorted(COMMANDS) == sorted(
-        ["chart", "check", "demo", "replay", "run", "serve", "simulate", "soak", "tune", "view"]
+        ["chart", "check", "demo", "play", "replay", "run", "serve", "simulate", "soak", "tune", "view"]
     )
 
 
@@ -70,6 +70,13 @@ def test_serve() -> None:
     result = turnkit("serve", "nobody:session", "--simulate")
     assert result.returncode == 1
     assert "there is no module nobody here" in result.stderr or "pip install 'turnkit[web]'" in result.stderr
+
+
+def test_play() -> None:
+    """At a port that there cannot be; or, without the extra, what to install."""
+    result = turnkit("play", "--no-open", "--host", "203.0.113.1", "--port", 1)
+    assert result.returncode == 1
+    assert "cannot listen there" in result.stderr or "pip install 'turnkit[web]'" in result.stderr
 
 
 def test_replay(recording: Path) -> None:

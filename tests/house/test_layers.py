@@ -52,11 +52,12 @@ ROOMS: dict[str, set[str]] = {
     "tools.viewer": _CALL,
     "tools.soak": _BOT | {"simulator"},
     "tools.demo": _BOT | {"simulator", "trace"},
+    "tools.play": _BOT | {"simulator", "trace", "interop", "tools.viewer"},
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
     | {"simulator", "turnkit", "printable", "interop"}
-    | {f"tools.{tool}" for tool in ("demo", "proof", "soak", "tuner", "viewer")},
+    | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "tuner", "viewer")},
     "__main__": {"cli"},
 }
 

@@ -10,10 +10,11 @@
     async with serve(script, faults=["drop@turn2.mid/1", Fault("close", 1011, at="20s")], continues=True) as flux:
         ...  # and anything that can go wrong, at any moment (`FAULTS`, `MOMENTS`); `flux.faults_injected` is the record
 
-It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times and
-detects turns by the thresholds asked for. Queries, credentials and commands are checked as Flux checks them. Beside
-`/v2/listen` there are `GET /v1/projects` and `POST /v1/auth/grant`, whose tokens are accepted until they expire. It
-shares no turn logic with the rest of turnkit, and so cannot share its mistakes.
+It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times, or
+a `LiveCaller` who is told what to say on the way, and detects turns by the thresholds asked for. Queries, credentials
+and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and
+`POST /v1/auth/grant`, whose tokens are accepted until they expire. It shares no turn logic with the rest of turnkit,
+and so cannot share its mistakes.
 
 Audio is raw, WAV, Ogg-Opus, WebM with Opus as a browser records it, or Opus packets, one a message. What begins as none
 of these ends the connection with 1008; what is damaged or cut off in a container is silence. The answers in a recording
@@ -30,6 +31,7 @@ from .detector import FRAME, Detector
 from .exchange import Connection, InjectedFault
 from .fault_moments import MOMENTS, Moment
 from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
+from .live_caller import LiveCaller
 from .parameters import UNSETTLED, Settings
 from .recorded_session import RecordedFrame, Recording
 from .script import Pace, Script, SpokenWord, Utterance, say
@@ -46,6 +48,7 @@ __all__ = [
     "Fault",
     "FaultKind",
     "InjectedFault",
+    "LiveCaller",
     "Moment",
     "Pace",
     "RandomFaults",

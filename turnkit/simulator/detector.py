@@ -83,11 +83,35 @@ class Detector:
         self._eager = False
         self._last: dict[str, Any] = {}  # the latest message of the turn
         self._last_words = 0
+        self._live = False  # whether words come while they are heard
+        self._amended = False  # a word that was told was replaced since
 
     @property
     def active(self) -> bool:
         """Whether a turn is open: StartOfTurn was said and EndOfTurn was not."""
         return self._active
+
+    @property
+    def heard(self) -> float:
+        """The second of audio up to which it has heard, a whole number of frames."""
+        return self._frame * FRAME
+
+    def append(self, word: SpokenWord) -> None:
+        """Another word, after all there are; to be said before its time. Words are told whole from now on."""
+        self._live = True
+        self._words.append(word)
+        self._paces.append("talk")
+
+    def amend(self, word: SpokenWord) -> bool:
+        """Replace the last word; False, and nothing changes, if there is none or its turn is over."""
+        index = len(self._words) - 1
+        if index < self._first:
+            return False
+        if self._words[index].text != word.text:
+            self._sounds.pop(index, None)
+            self._amended = self._amended or index < self._last_words
+        self._words[index] = word
+        return True
 
     def begin_at(self, second: float) -> None:
         """The stream begins at this second of the script; to be said before anything is heard.
@@ -135,7 +159,7 @@ class Detector:
         confidence = self._confidence(frame, self._noise.random())
         if not self._active:
             return self._step_idle(frame, confidence)
-        if self._eager and self._visible(now) > self._last_words:
+        if self._eager and (self._visible(now) > self._last_words or self._told_otherwise()):
             self._eager = False
             return [self._message("TurnResumed", frame, confidence)]
         silence = now - self._words[self._started - 1].end + _EPSILON
@@ -150,6 +174,11 @@ class Detector:
             if confidence >= self.settings.eot_threshold:
                 messages.append(self._end(self._message("EndOfTurn", frame, confidence), "model"))
         return messages or self._update(frame, confidence)
+
+    def _told_otherwise(self) -> bool:
+        """Whether the words that were told are others by now, as only a live caller's can be."""
+        told = self._words[self._first : self._last_words]
+        return self._amended and " ".join(word.text for word in told) != self._last["transcript"]
 
     def _step_idle(self, frame: int, confidence: float) -> list[dict[str, Any]]:
         now = frame * FRAME
@@ -185,6 +214,7 @@ class Detector:
             message["languages_hinted"] = list(self.settings.language_hints)
         self._last = message
         self._last_words = visible
+        self._amended = False
         return message
 
     def _end(self, message: dict[str, Any], trigger: str) -> dict[str, Any]:
@@ -207,7 +237,12 @@ class Detector:
         visible = self._started
         if visible > self._first:
             newest = self._words[visible - 1]
-            if now + _EPSILON < min(newest.start + _WORD_DELAY, newest.end):
+            if self._live:
+                # Nobody knows what it will be, but what was told of it stays told.
+                readable = 0.0 if visible <= self._last_words else newest.end
+            else:
+                readable = min(newest.start + _WORD_DELAY, newest.end)
+            if now + _EPSILON < readable:
                 visible -= 1
         return visible
 
@@ -215,7 +250,8 @@ class Detector:
         spoken = self._words[index]
         text, certainty = spoken.text, self._sound(index).certainty
         if now + _EPSILON < spoken.end:
-            text, certainty = _unfinished(spoken, now, certainty), 0.5 + certainty * 0.45
+            text = spoken.text if self._live else _unfinished(spoken, now, certainty)
+            certainty = 0.5 + certainty * 0.45
         start = min(round(spoken.start / FRAME), round(now / FRAME) - 1)
         end = max(start + 1, min(round(spoken.end / FRAME), round(now / FRAME)))
         return {

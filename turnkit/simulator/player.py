@@ -13,11 +13,15 @@ import msgspec
 from .. import wire
 from ..errors import ConfigError
 from .detector import Detector
+from .live_caller import LiveCaller
 from .parameters import Settings
 from .recorded_session import RecordedFrame, Recording
 from .script import Script
 
 _TOLERANCE = 0.01  # seconds: recorded windows carry float32 noise, and the next frame is 0.08 away
+
+Play: TypeAlias = Script | Recording | LiveCaller
+"""What a simulator plays to its clients."""
 
 _Answer: TypeAlias = Literal["configure", "force_end"]
 
@@ -56,8 +60,10 @@ class Player(Protocol):
         """The stream's audio begins at this second of the play; to be said before any of it is heard."""
 
 
-def open_player(play: Script | Recording, settings: Settings, request_id: str, seed: int | None) -> Player:
+def open_player(play: Play, settings: Settings, request_id: str, seed: int | None) -> Player:
     """The player of one connection, from the beginning."""
+    if isinstance(play, LiveCaller):
+        return ScriptPlayer(play.listen(settings, seed), request_id)
     if isinstance(play, Script):
         return ScriptPlayer(Detector(play, settings, seed=seed), request_id)
     return RecordingPlayer(play, request_id)

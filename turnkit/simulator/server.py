@@ -29,8 +29,9 @@ from .call_registry import Attempt, CallRegistry
 from .disturbance import Cut, Delivery, Disturbance, Wait
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
+from .live_caller import LiveCaller
 from .parameters import UNSETTLED, Refused, Settings, read_query
-from .player import open_player
+from .player import Play, open_player
 from .recorded_session import Recording
 from .rest import GRANT, PROJECTS, PostReader, answer
 from .script import Script
@@ -85,7 +86,7 @@ class Simulator:
 
     def __init__(
         self,
-        play: Script | Recording,
+        play: Play,
         host: str,
         credentials: Credentials,
         seed: int | None,
@@ -275,7 +276,7 @@ class _FaultPlan:
 
 @asynccontextmanager
 async def serve(
-    play: Script | Recording,
+    play: Play,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -291,7 +292,7 @@ async def serve(
     At the end, connections still open are closed with code 1001.
 
     Args:
-        play: the script or recording.
+        play: the script, the recording or the live caller.
         host: where to listen. Default this machine only.
         port: where to listen. Default 0: a free one.
         api_key: the API key that is accepted. Default None; with no `token` either, any credential is, or none at all.
@@ -309,13 +310,13 @@ async def serve(
         The simulator; point clients at its `url`, others than turnkit's at that with `/v2/listen` and a query.
 
     Raises:
-        ConfigError: if `play` is neither a script nor a recording, if a recording is to go on, if a fault does not
+        ConfigError: if `play` is none of the three, if anything but a script is to go on, if a fault does not
             exist, if a field is not one of `UNSETTLED`, or if nothing can listen there.
     """
-    if not isinstance(play, (Script, Recording)):
-        raise ConfigError(f"play={type(play).__name__}: must be a Script or a Recording")
+    if not isinstance(play, (Script, Recording, LiveCaller)):
+        raise ConfigError(f"play={type(play).__name__}: must be a Script, a Recording or a LiveCaller")
     if continues and not isinstance(play, Script):
-        raise ConfigError("continues=True: play must be a Script; a recording plays from its start")
+        raise ConfigError("continues=True: play must be a Script; all else is heard from its start")
     fields = frozenset((configurable,) if isinstance(configurable, str) else configurable)
     for field in sorted(fields - set(UNSETTLED)):
         raise ConfigError(f"configurable={shown(field)}: must be one of {', '.join(UNSETTLED)}")

@@ -1,0 +1,75 @@
+"""`turnkit play`: a call in the browser, seen from the inside."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import webbrowser
+from contextlib import suppress
+from typing import Annotated, Any
+
+import typer
+
+from .app import app
+from .output import fail, guard, say
+
+
+@app.command()
+def play(
+    host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8100,
+    url: Annotated[
+        str | None, typer.Option(help="Where the microphone's Flux is, if not at Deepgram: wss://…, or a simulator.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+) -> None:
+    """Talk to a bot in the browser, and see every decision as it falls: no key, no network.
+
+    Type as you would speak: your key strokes become words with times in a simulated Flux, a pause in typing is a pause
+    in speech, and you interrupt the bot by typing on. Beside it you see who has the floor, how sure Flux is that you
+    are done, drafts begun and dropped, and each signal with its why. Move a threshold in the middle of the call, choose
+    when the bot gives way, and open the call in the viewer.
+
+    With DEEPGRAM_API_KEY set you can use the microphone instead; the key never reaches the page. Every page is a call
+    of its own. Nothing is kept: the recordings end with the command. Ctrl-C ends it.
+    """
+    try:
+        from ..tools.play.serving import serve
+    except ImportError as error:
+        fail(str(error))
+    from ..interop.web.serving import listening_at
+
+    listening = guard(lambda: listening_at(host, port))
+    with listening:
+        address = _address(host, listening.getsockname()[1])
+        say(f"Talk to it at {address} (Ctrl-C ends it)")
+        if show and _has_windows():
+            _open(address)
+        try:
+            serve(listening, flux=_flux(url), hosts=(host, socket.gethostname()))
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+def _flux(url: str | None) -> dict[str, Any] | None:
+    """What connects the microphone to Flux; None where nothing can."""
+    key = os.environ.get("DEEPGRAM_API_KEY")
+    if not key and url is None:
+        return None
+    return {**({"api_key": key} if key else {}), **({"url": url} if url else {})}
+
+
+def _address(host: str, port: int) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _has_windows() -> bool:
+    """Whether a browser would open in a window, and not in this terminal."""
+    return sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open(address: str) -> None:
+    with suppress(webbrowser.Error):
+        webbrowser.open(address)
