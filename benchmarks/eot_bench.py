@@ -24,7 +24,7 @@ from rich.table import Table
 
 from turnkit.simulator import EOT_BENCH_LIKE, Detector, Script, Settings
 from turnkit.tools.tuner import CallSilences, FluxThresholds, call_silences
-from turnkit.tools.tuner.fixed_points import EndingPolicy, OperatingPoint, Range, operating_point, spans
+from turnkit.tools.tuner.fixed_points import EndingPolicy, OperatingPoint, Range, operating_points, spans
 from turnkit.trace import parse
 
 UTTERANCES = 20
@@ -109,7 +109,7 @@ def recorded(script: Script, thresholds: FluxThresholds, name: str) -> CallSilen
 def told(scripts: Sequence[Script], thresholds: FluxThresholds) -> dict[EndingPolicy, OperatingPoint]:
     """What the tuner says of the three policies, from calls recorded at these thresholds."""
     calls = [spans(recorded(script, thresholds, f"call {number}")) for number, script in enumerate(scripts)]
-    return {policy: operating_point(calls, policy) for policy in PUBLISHED}
+    return {point.policy: point for point in operating_points(calls, PUBLISHED)}
 
 
 def rows(scripts: Sequence[Script]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from benchmarks.adaptive_drafts import REPLY_SECONDS, rows
 from tests.support.hearing import hear
@@ -80,6 +80,7 @@ def test_it_counts_at_the_confidence_of_the_draft() -> None:
     assert counts == DraftCounts().counted(0.52, confirmed=True)
 
 
+@settings(deadline=None)
 @given(hostile())
 def test_whatever_comes_each_eager_end_counts_once_at_most(stream: Any) -> None:
     """And none is made up."""

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from benchmarks.eot_bench import RECORDED, callers, heard, judged, recorded, told
+from turnkit.cli import app
+from turnkit.simulator import EOT_BENCH_LIKE, Detector, Settings
 from turnkit.tools.tuner.fixed_points import (
     CUT_OFFS,
     LATENCIES,
     EndingPolicy,
+    FixedPoints,
     OperatingPoint,
     Range,
     Span,
     fixed_points,
-    operating_point,
+    lines,
+    operating_points,
     spans,
 )
 from turnkit.tools.tuner.silences import CallSilences, FluxThresholds, Silence
@@ -39,7 +46,7 @@ def hold(seconds: float, *, known: float | None = None, samples: tuple[tuple[flo
 
 def point(*pauses: Span, policy: EndingPolicy = POLICY) -> OperatingPoint:
     """What a policy makes of one call of these pauses."""
-    return operating_point([pauses], policy)
+    return operating_points([pauses], [policy])[0]
 
 
 def bounds(figure: Range) -> tuple[float, float]:
@@ -82,7 +89,7 @@ def test_each_pause_counts_as_far_as_it_is_known(
 
 def test_nothing_recorded_is_nothing_known() -> None:
     """Not a figure, and not a failure."""
-    found = operating_point([], POLICY)
+    (found,) = operating_points([], [POLICY])
     assert bounds(found.latency) == (0.0, 2.0)
     assert bounds(found.cut_offs) == bounds(found.detected) == (0.0, 1.0)
     assert (found.holds, found.ends) == (0, 0)
@@ -105,14 +112,15 @@ def whole_and_cut(draw: st.DrawFn) -> tuple[Span, Span]:
     return Span(seconds, samples, min(seconds, 6.0), is_hold), Span(seconds, known, until, hold_or_not)
 
 
+@settings(deadline=None)
 @given(
     pairs=st.lists(whole_and_cut(), min_size=1, max_size=6),
     policy=st.builds(EndingPolicy, st.floats(0.1, 1), st.floats(0, 1), st.floats(1, 5)),
 )
 def test_bounds_hold_the_truth(pairs: list[tuple[Span, Span]], policy: EndingPolicy) -> None:
     """Whatever Flux left unsaid, and whoever cannot be told apart: what the whole pauses say lies within."""
-    truth = operating_point([[whole for whole, _ in pairs]], policy)
-    told_point = operating_point([[cut for _, cut in pairs]], policy)
+    truth = point(*(whole for whole, _ in pairs), policy=policy)
+    told_point = point(*(cut for _, cut in pairs), policy=policy)
     # Without a single end, or hold, there is no figure to lie anywhere.
     for name, counted in (("latency", truth.ends), ("detected", truth.ends), ("cut_offs", truth.holds)):
         if counted:
@@ -161,6 +169,34 @@ def test_budgets_pick_the_best_point_by_its_worse_bound() -> None:
     assert nothing.latency_at == dict.fromkeys(CUT_OFFS)
 
 
+def test_fixed_points_are_told_in_words() -> None:
+    """With what is not known as a range, and what no setting reaches as that."""
+    exact, open_ended = Range(0.25, 0.25, 0.2, 0.3), Range(0.04, 0.1, 0.03, 0.12)
+    best = OperatingPoint(EndingPolicy(0.7, 0.0, 2.5), exact, open_ended, exact, 9, 9)
+    assert lines(FixedPoints({0.3: best, 0.6: None}, {0.05: None, 0.1: best})) == [
+        "cut-offs at 300 ms: 4.0% to 10.0% (95 %: 3.0% to 12.0%), by 0.70 / 0 s / 2.5 s",
+        "cut-offs at 600 ms: no setting is so quick",
+        "latency at 5% cut-offs: no setting is known",
+        "latency at 10% cut-offs: 250 ms (95 %: 200 to 300 ms), by 0.70 / 0 s / 2.5 s",
+    ]
+
+
+def test_the_command_tells_them(tmp_path: Path) -> None:
+    """For people and for programs, if asked for."""
+    path = tmp_path / "call.jsonl"
+    said = Detector(EOT_BENCH_LIKE.script(1, utterances=20), Settings(eot_threshold=0.9)).hear(260.0)
+    path.write_text("\n".join(map(json.dumps, said)))
+    arguments = ["tune", str(path), "--eot-threshold", "0.9", "--jobs", "1"]
+    shown = CliRunner().invoke(app, [*arguments, "--eot-bench"])
+    assert shown.exit_code == 0, shown.output
+    assert "cut-offs at 300 ms: " in shown.output
+    assert "latency at 5% cut-offs: " in shown.output
+    assert "cut-offs at" not in CliRunner().invoke(app, arguments).output
+    fields = json.loads(CliRunner().invoke(app, [*arguments, "--eot-bench", "--json"]).stdout)["fixed_points"]
+    assert set(fields["cut_offs_at"]) == {"0.3", "0.6"}
+    assert fields["latency_at"]["0.1"]["latency"]["high"] > 0
+
+
 @pytest.mark.parametrize("thresholds", RECORDED, ids=str)
 def test_recordings_tell_the_points_that_eot_bench_measured(thresholds: FluxThresholds) -> None:
     """From 400 turns recorded at one setting, the intervals of all three points hold what the callers really did.
@@ -182,7 +218,7 @@ def test_recordings_tell_the_points_that_eot_bench_measured(thresholds: FluxThre
 def test_told_from_a_low_threshold_a_higher_one_is_bounds() -> None:
     """And the policy of the recording itself is told exactly, but for who cannot be told apart."""
     calls = [spans(recorded(script, RECORDED[0], "call")) for script in callers(10, seed=0)]
-    assert not operating_point(calls, EndingPolicy(0.79, 0.3, 2.0)).latency.exact
+    assert not operating_points(calls, [EndingPolicy(0.79, 0.3, 2.0)])[0].latency.exact
     sure = [[span for span in call if span.hold is not None] for call in calls]
-    latency = operating_point(sure, EndingPolicy(0.70, 0.0, 2.5)).latency
+    latency = operating_points(sure, [EndingPolicy(0.70, 0.0, 2.5)])[0].latency
     assert latency.high - latency.low < 0.001  # a timeout falls on the grid of times

@@ -7,7 +7,7 @@ from math import nan
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -43,6 +43,7 @@ def asked(policy: AdaptiveDrafts, confidence: float) -> bool:
     return policy(replace(PAUSE, confidence=confidence))[0]
 
 
+@settings(deadline=None)
 @given(policy=policies, pause=pauses)
 def test_the_bounds_hold_whatever_was_counted(policy: AdaptiveDrafts, pause: Pause) -> None:
     """Below `least` nothing is drafted, from `most` on everything; and nothing but the confidence says which."""
@@ -55,6 +56,7 @@ def test_the_bounds_hold_whatever_was_counted(policy: AdaptiveDrafts, pause: Pau
     assert policy(replace(pause, transcript="my pin is 4711", attempts=9, elapsed=60.0)) == (drafts, why)
 
 
+@settings(deadline=None)
 @given(policy=policies, confidence=shares)
 def test_counts_decide_as_the_rule_says(policy: AdaptiveDrafts, confidence: float) -> None:
     """Read literally, in exact fractions: no draft if the share could only be as high as `pays` beyond 95 %."""
@@ -106,6 +108,7 @@ def test_the_reason_says_what_was_counted() -> None:
 most = DraftCounts((2**53,) * STEPS, (2**53,) * STEPS)
 
 
+@settings(deadline=None)
 @given(counts, counts, counts)
 @example(most, most, DraftCounts())
 def test_counts_add_up_in_any_order(a: DraftCounts, b: DraftCounts, c: DraftCounts) -> None:
@@ -118,6 +121,7 @@ def test_counts_add_up_in_any_order(a: DraftCounts, b: DraftCounts, c: DraftCoun
 outcomes = st.lists(st.tuples(st.floats(), st.booleans()), max_size=30)
 
 
+@settings(deadline=None)
 @given(outcomes, st.data())
 def test_counting_one_by_one_is_adding(drafts: list[tuple[float, bool]], data: st.DataObject) -> None:
     """Split between any two, counted apart and added, they are the same; no confidence is not counted."""
@@ -143,6 +147,7 @@ def test_confidences_are_sorted_by_twentieths(confidence: float, step: int | Non
     assert step_of(confidence) == step
 
 
+@settings(deadline=None)
 @given(counts)
 def test_counts_are_kept_as_bytes(a: DraftCounts) -> None:
     """And come back."""
@@ -198,6 +203,7 @@ def test_settings_that_cannot_work_are_refused(given_settings: dict[str, Any], r
         AdaptiveDrafts(**given_settings)
 
 
+@settings(deadline=None)
 @given(policies)
 def test_recordings_hold_the_counts(policy: AdaptiveDrafts) -> None:
     """What it decides by stands in the header of a recording, and comes back from it, to the last bit."""

@@ -14,7 +14,8 @@ says so. Flux itself has no action delay: 0 is what `eot_threshold` and `eot_tim
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import inf
+from itertools import product
+from math import inf, nan
 
 import msgspec
 
@@ -33,6 +34,8 @@ LATENCIES = (0.3, 0.6)
 CUT_OFFS = (0.05, 0.1)
 """The shares of cut-offs at which latencies are told."""
 
+_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9)
+_TIMEOUTS = (1.0, 1.5, 2.0, 2.5, 3.0, 5.0)
 _NOISE = 1e-6
 
 
@@ -51,6 +54,10 @@ class EndingPolicy(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.threshold:.2f} / {self.action_delay:g} s / {self.timeout:g} s"
+
+
+FLUX_POLICIES = tuple(EndingPolicy(eot, 0.0, timeout) for eot, timeout in product(_THRESHOLDS, _TIMEOUTS))
+"""Those that Flux itself can be set to, at which its fixed points are told."""
 
 
 class Span(msgspec.Struct, frozen=True, gc=False):
@@ -141,28 +148,42 @@ def spans(call: CallSilences) -> list[Span]:
     return found
 
 
-def operating_point(calls: Iterable[Sequence[Span]], policy: EndingPolicy) -> OperatingPoint:
-    """What a policy makes of the pauses of some calls."""
-    judged = [[_judged(span, policy) for span in call if span.hold is not True or _counts(span)] for call in calls]
-    sure_ends = [[one for one in call if one.hold is False] for call in judged]
-    sure_holds = [[one for one in call if one.hold is True] for call in judged]
+def operating_points(calls: Sequence[Sequence[Span]], policies: Iterable[EndingPolicy]) -> list[OperatingPoint]:
+    """What each of these policies makes of the pauses of some calls."""
+    counted = [[span for span in call if span.hold is not True or _counts(span)] for call in calls]
+    points, threshold, reached = [], nan, [[inf]]
+    for policy in sorted(policies, key=lambda one: one.threshold):
+        if policy.threshold != threshold:
+            threshold = policy.threshold
+            reached = [[_reached(span, threshold) for span in call] for call in counted]
+        judged = [
+            [_judged(span, policy, at) for span, at in zip(call, times, strict=True)]
+            for call, times in zip(counted, reached, strict=True)
+        ]
+        points.append(_point(policy, judged))
+    return points
+
+
+def _point(policy: EndingPolicy, judged: list[list[_Judged]]) -> OperatingPoint:
+    ends = [[one for one in call if one.hold is False] for call in judged]
+    holds = [[one for one in call if one.hold is True] for call in judged]
     unsure = [[one for one in call if one.hold is None] for call in judged]
 
-    def figure(sure: list[list[_Judged]], value: Callable[[_Judged], tuple[float, float]], shared: bool) -> Range:
+    def figure(sure: list[list[_Judged]], value: Callable[[_Judged], tuple[float, float]], most: float | None) -> Range:
         low = _chosen(sure, unsure, lambda one: value(one)[0], sign=-1)
         high = _chosen(sure, unsure, lambda one: value(one)[1], sign=1)
         if not any(low) or not any(high):
-            return Range(0.0, 1.0 if shared else policy.timeout, 0.0, 1.0 if shared else policy.timeout)
-        least, most = _interval(low, shared)[0], _interval(high, shared)[1]
-        return Range(_plain_mean(low), _plain_mean(high), least, most)
+            return Range(0.0, most or 1.0, 0.0, most or 1.0)
+        shared = most is None
+        return Range(_plain_mean(low), _plain_mean(high), _interval(low, shared)[0], _interval(high, shared)[1])
 
     return OperatingPoint(
         policy,
-        latency=figure(sure_ends, lambda one: (one.early, one.late), shared=False),
-        cut_offs=figure(sure_holds, lambda one: (one.cut_late, one.cut_early), shared=True),
-        detected=figure(sure_ends, lambda one: (one.late < policy.timeout, one.early < policy.timeout), shared=True),
-        holds=sum(map(len, sure_holds)) + sum(map(len, unsure)),
-        ends=sum(map(len, sure_ends)) + sum(map(len, unsure)),
+        latency=figure(ends, lambda one: (one.early, one.late), most=policy.timeout),
+        cut_offs=figure(holds, lambda one: (one.cut_late, one.cut_early), most=None),
+        detected=figure(ends, lambda one: (one.late < policy.timeout, one.early < policy.timeout), most=None),
+        holds=sum(map(len, holds)) + sum(map(len, unsure)),
+        ends=sum(map(len, ends)) + sum(map(len, unsure)),
     )
 
 
@@ -189,6 +210,29 @@ def fixed_points(points: Iterable[OperatingPoint]) -> FixedPoints:
     )
 
 
+def lines(points: FixedPoints) -> list[str]:
+    """Fixed points in words, one a line."""
+    told = []
+    for budget, best in points.cut_offs_at.items():
+        said = f"{_percent(best.cut_offs)}, by {best.policy}" if best else "no setting is so quick"
+        told.append(f"cut-offs at {budget * 1000:.0f} ms: {said}")
+    for budget, best in points.latency_at.items():
+        said = f"{_milliseconds(best.latency)}, by {best.policy}" if best else "no setting is known"
+        told.append(f"latency at {budget:.0%} cut-offs: {said}")
+    return told
+
+
+def _percent(figure: Range) -> str:
+    known = f"{figure.high:.1%}" if figure.exact else f"{figure.low:.1%} to {figure.high:.1%}"
+    return f"{known} (95 %: {figure.least:.1%} to {figure.most:.1%})"
+
+
+def _milliseconds(figure: Range) -> str:
+    high = f"{figure.high * 1000:.0f} ms"
+    known = high if figure.exact else f"{figure.low * 1000:.0f} to {high}"
+    return f"{known} (95 %: {figure.least * 1000:.0f} to {figure.most * 1000:.0f} ms)"
+
+
 class _Judged(msgspec.Struct, frozen=True, gc=False):
     """When a policy ends a pause: between `early` and `late`; and whether the user went on after that."""
 
@@ -203,8 +247,11 @@ def _counts(span: Span) -> bool:
     return SHORTEST_HOLD - _NOISE <= span.seconds <= LONGEST_HOLD + _NOISE
 
 
-def _judged(span: Span, policy: EndingPolicy) -> _Judged:
-    reached = next((elapsed for elapsed, sure in span.samples if sure >= policy.threshold - _NOISE), inf)
+def _reached(span: Span, threshold: float) -> float:
+    return next((elapsed for elapsed, sure in span.samples if sure >= threshold - _NOISE), inf)
+
+
+def _judged(span: Span, policy: EndingPolicy, reached: float) -> _Judged:
     late = min(max(reached, policy.action_delay), policy.timeout)
     complete = span.known >= min(policy.timeout, span.seconds) - _NOISE
     # Unless it is complete, Flux ended the turn before it was as sure as that.
