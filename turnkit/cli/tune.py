@@ -30,6 +30,7 @@ from ..tools.tuner import (
     score_policies,
     tune,
 )
+from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, lines, operating_points, spans
 from ..trace import read
 from .app import app
 from .many_files import each, found
@@ -61,6 +62,10 @@ def tune_calls(
     eot_threshold: Annotated[float | None, typer.Option(help="Of recordings that do not name theirs.")] = None,
     eager_eot_threshold: Annotated[float | None, typer.Option(help="The same.")] = None,
     eot_timeout_ms: Annotated[int, typer.Option(help="The same.")] = 5000,
+    eot_bench: Annotated[
+        bool,
+        typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")] = None,
     as_json: JsonFlag = False,
@@ -80,12 +85,21 @@ def tune_calls(
         fail(problems[0] if problems else f"none of {len(paths)} traces has a turn with words that came to its end")
     tuning = tune(calls, worth=Worth(second=second, call=call, cut_off=cut_off), reply_seconds=reply_seconds)
     scores = score_policies(result.overlaps for result in results)
+    points = fixed_points(operating_points([*map(spans, calls)], FLUX_POLICIES)) if eot_bench else None
     if html is not None:
         _draw(tuning, scores, html)
     if as_json:
-        say_json(_fields(tuning, scores, problems))
+        say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
     _TuneReport(Screen()).tell(tuning, scores, problems, html)
+    for line in [] if points is None else lines(points):
+        typer.echo(line)
+
+
+def _fixed(points: FixedPoints) -> dict[str, object]:
+    """The fixed points as plain fields, by latency in seconds and by share of cut-offs."""
+    fields = msgspec.to_builtins(points)
+    return {"fixed_points": {name: {f"{at:g}": best for at, best in row.items()} for name, row in fields.items()}}
 
 
 def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:

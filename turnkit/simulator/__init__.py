@@ -10,6 +10,9 @@
     async with serve(script, faults=["drop@turn2.mid/1", Fault("close", 1011, at="20s")], continues=True) as flux:
         ...  # and anything that can go wrong, at any moment (`FAULTS`, `MOMENTS`); `flux.faults_injected` is the record
 
+    async with serve(EOT_BENCH_LIKE.script(seed=7)) as flux:
+        ...  # callers by habit (`POPULATIONS`), drawn by a seed
+
 It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times, or
 a `LiveCaller` who is told what to say on the way, and detects turns by the thresholds asked for. Queries, credentials
 and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and
@@ -33,15 +36,20 @@ from .fault_moments import MOMENTS, Moment
 from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
 from .live_caller import LiveCaller
 from .parameters import UNSETTLED, Settings
+from .population import DECIDED, EOT_BENCH_LIKE, HESITANT, POPULATIONS, Population
 from .recorded_session import RecordedFrame, Recording
 from .script import Pace, Script, SpokenWord, Utterance, say
 from .server import PATH, Refusal, Simulator, serve
 
 __all__ = [
+    "DECIDED",
+    "EOT_BENCH_LIKE",
     "FAULTS",
     "FRAME",
+    "HESITANT",
     "MOMENTS",
     "PATH",
+    "POPULATIONS",
     "UNSETTLED",
     "Connection",
     "Detector",
@@ -51,6 +59,7 @@ __all__ = [
     "LiveCaller",
     "Moment",
     "Pace",
+    "Population",
     "RandomFaults",
     "RecordedFrame",
     "Recording",

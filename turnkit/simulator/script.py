@@ -5,6 +5,7 @@ The text form is one utterance a line, `#` starts a comment:
     1.0    I'd like a table (0.7) for two, please.     # second 1.0; then a pause of 0.7 s
     +2.5   Under the name of Smith.                    # 2.5 s after the end of the last utterance
     +1 [read] We the people of the United States.      # read aloud: turn ends come late
+    +1 [task] My order (0.6) number is 4711.           # on an errand: turn ends come soon
 
 Words follow each other at about three a second, longer ones taking longer. Punctuation is how the words sound: `.`,
 `?` and `!` finished, anything else unfinished. No socket and no clock here.
@@ -22,8 +23,12 @@ import msgspec
 from ..checks import check_regular_file, is_number, shown
 from ..errors import ConfigError
 
-Pace: TypeAlias = Literal["talk", "read"]
-"""How something is said: in conversation, or read aloud. It decides how soon its end is believed."""
+Pace: TypeAlias = Literal["talk", "read", "task"]
+"""How something is said: in conversation, read aloud, or on an errand, as one speaks to an agent on the phone.
+
+It decides how soon its end is believed."""
+
+_PACES: tuple[Pace, ...] = get_args(Pace)
 
 _LINE = re.compile(r"(?P<start>\+?\d+(?:\.\d+)?)\s+(?:\[(?P<pace>\w+)\]\s*)?(?P<words>\S.*)", re.ASCII)
 _PAUSE = re.compile(r"\((\d+(?:\.\d+)?)\)", re.ASCII)
@@ -64,8 +69,8 @@ class Utterance(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         if not self.words:
             raise ConfigError("utterance: must have at least one word")
-        if self.pace not in get_args(Pace):
-            raise ConfigError(f"pace={self.pace!r}: must be one of {', '.join(get_args(Pace))}")
+        if self.pace not in _PACES:
+            raise ConfigError(f"pace={self.pace!r}: must be one of {', '.join(_PACES)}")
         _check_order(self.words)
 
     @property
@@ -187,10 +192,11 @@ def _utterance(said: str, last_end: float) -> Utterance:
     start = float(match["start"]) + (last_end if match["start"].startswith("+") else 0.0)
     if start < last_end:
         raise ConfigError(f"starts at {start:g} s, before the last utterance has ended at {last_end:g} s")
-    pace = match["pace"] or "talk"
-    if pace not in get_args(Pace):
-        raise ConfigError(f"pace [{pace}]: must be one of {', '.join(get_args(Pace))}")
-    return say(match["words"], at=start, pace="read" if pace == "read" else "talk")
+    named = match["pace"] or "talk"
+    pace: Pace | None = next((pace for pace in _PACES if pace == named), None)
+    if pace is None:
+        raise ConfigError(f"pace [{named}]: must be one of {', '.join(_PACES)}")
+    return say(match["words"], at=start, pace=pace)
 
 
 def _check_order(words: Iterable[SpokenWord]) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..errors import ConfigError
-from ..turns.policy import BARGE_IN_POLICIES, NAMED_PHRASES, SPECULATION_POLICIES, BuiltIn, all_of
+from ..turns.policy import BARGE_IN_POLICIES, NAMED_PHRASES, SPECULATION_POLICIES, BuiltIn, DraftCounts, all_of
 
 _BUILT_INS: tuple[BuiltIn[Any], ...] = (*BARGE_IN_POLICIES, *SPECULATION_POLICIES)
 _BUILDERS: dict[str, Callable[..., Any]] = {
     all_of.__name__: all_of,
+    DraftCounts.__name__: DraftCounts,
     **{built_in.kind.__name__: built_in.kind for built_in in _BUILT_INS},
 }
 _LONGEST = 100_000  # characters
@@ -60,6 +61,8 @@ def _built(node: ast.expr) -> Any:
             return NAMED_PHRASES[constant]
         case ast.Set(elts=elements):
             return frozenset(_built(element) for element in elements)
+        case ast.Tuple(elts=elements):
+            return tuple(_built(element) for element in elements)
         case ast.BinOp(op=ast.BitOr(), left=left, right=right):
             return _built(left) | _built(right)
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):

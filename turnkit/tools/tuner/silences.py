@@ -48,6 +48,7 @@ class Silence(msgspec.Struct, gc=False):
         known: Seconds of silence up to which the samples are complete.
         trigger: Trigger of the EndOfTurn that fell into it; None if none did.
         eager: Seconds of silence at which an EagerEndOfTurn came first; None if none did.
+        gap: Seconds until the user's next words of any kind; inf if none followed.
     """
 
     seconds: float
@@ -55,6 +56,7 @@ class Silence(msgspec.Struct, gc=False):
     known: float
     trigger: str | None = None
     eager: float | None = None
+    gap: float = inf
 
 
 class FluxThresholds(msgspec.Struct, frozen=True):
@@ -132,9 +134,11 @@ def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> Cal
         measured &= timed
         if not silences:
             continue
+        if utterances:
+            utterances[-1][-1].gap = max(begin - last_end, utterances[-1][-1].known + SHORTEST)
         if utterances and (begin - last_end < WENT_ON or unheard) and utterances[-1][-1].trigger != "manual":
             # The turn before was ended too soon: the user had only paused.
-            utterances[-1][-1].seconds = max(begin - last_end, utterances[-1][-1].known + SHORTEST)
+            utterances[-1][-1].seconds = utterances[-1][-1].gap
             utterances[-1] += silences
         else:
             utterances.append(silences)

@@ -16,6 +16,7 @@ from .barge_in import *
 from .barge_in import BARGE_IN_POLICIES, NAMED_PHRASES
 from .built_in import BuiltIn
 from .composition import all_of
+from .draft_counts import DraftCounts
 from .speculation import *
 from .speculation import SPECULATION_POLICIES
 
@@ -25,6 +26,7 @@ __all__ = [
     "SPECULATION_POLICIES",
     "BargeInPolicy",
     "BuiltIn",
+    "DraftCounts",
     "Overlap",
     "Pause",
     "SpeculationPolicy",
