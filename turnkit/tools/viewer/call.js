@@ -145,7 +145,7 @@ function drawSound(parent, y, height) {
 }
 
 const userItems = ranked(scene.turns.map((turn) => ({ turn, from: turn.words.length ? Math.min(turn.words[0][0], turn.start) : turn.start, to: Math.max(turn.end, turn.start),
-  text: (turn.typed ? "⌨ " : "") + (turn.text || "(no words)"), kind: turn.fate === "failed" ? "bad" : turn.fate === "dropped" ? "faint" : "",
+  text: (turn.typed ? "⌨ " : "") + (turn.text || "(no words)"), kind: `${turn.typed ? "typed-words " : ""}${turn.fate === "failed" ? "bad" : turn.fate === "dropped" ? "faint" : ""}`,
   weight: turn.fate === "failed" ? 3 : turn.cut_off !== null ? 2 : 0 })));
 function drawUser(parent, y, height) {
   const flowing = [];
