@@ -25,7 +25,27 @@ _SAID = (
     "Stop wait make that nine",
     "My sister is allergic to nuts is that a problem",
 )
-_ANSWER = "There is a table by the window or one on the terrace which is heated for the whole evening".split()
+_ANSWER = [
+    "There",
+    "is",
+    "a",
+    "table",
+    "by",
+    "the",
+    "window",
+    "or",
+    "one",
+    "on",
+    "the",
+    "terrace",
+    "which",
+    "is",
+    "heated",
+    "for",
+    "the",
+    "whole",
+    "evening",
+]
 _WORD = 0.33
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.browser import Page, browser, needs_browser
+from tests.support.browser import needs_browser
 from turnkit import TurnMachine
 from turnkit.cli import app
 from turnkit.errors import ConfigError

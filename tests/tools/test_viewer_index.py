@@ -16,9 +16,12 @@ from tests.support.recorded_call import record
 from turnkit.cli import app
 from turnkit.tools.viewer import scene
 from turnkit.tools.viewer.index import index_page, indexed
-from turnkit.turns.events import EndOfTurn, PlaybackFinished, StartOfTurn
+from turnkit.turns.events import EndOfTurn, Event, PlaybackFinished, StartOfTurn
 
-FAILING = [(10.1, StartOfTurn(0, "Tea", 0.1, 0.56)), (10.6, EndOfTurn(0, "Coffee, please.", 0.9, 1.1, "model"))]
+FAILING: list[tuple[float, Event]] = [
+    (10.1, StartOfTurn(0, "Tea", 0.1, 0.56)),
+    (10.6, EndOfTurn(0, "Coffee, please.", 0.9, 1.1, "model")),
+]
 SHOWN = "[...document.querySelectorAll('#calls tbody tr a')].map((link) => link.textContent)"
 
 
@@ -138,7 +141,7 @@ def test_it_sorts_by_any_column(tab: Page) -> None:
 
 @needs_browser
 def test_it_filters_and_searches(tab: Page) -> None:
-    """By what went wrong, by waits, by what was said; all of them hold together, and the count says how many are left."""
+    """By what went wrong, by waits, by what was said, all at once; the count says how many are left."""
     tab.ask("history.replaceState(null, '', '#'); recall()")
     tab.ask("FILTERS[0].button.click()")
     assert len(tab.ask(SHOWN)) == 200

@@ -154,7 +154,7 @@ def test_a_typed_text_stands_beside_its_turn(tab: Page) -> None:
         "⌨ no, five",
     ]
     boxes = tab.ask(
-        "[...document.querySelectorAll('#lane-user text')].map((n) => n.getBBox()).map((b) => [b.y, b.x, b.x + b.width])"
+        "[...$('lane-user').querySelectorAll('text')].map((n) => n.getBBox()).map((b) => [b.y, b.x, b.x + b.width])"
     )
     boxes.sort()
     assert all(end <= begin for (row, _, end), (other, begin, _) in pairwise(boxes) if row == other), boxes

@@ -92,7 +92,7 @@ def test_a_reply_that_failed_looks_like_it(tab: Page, call: Path) -> None:
     assert tab.ask("document.querySelectorAll('#lane-agent [data-mark=failed]').length") == 1
     assert tab.ask("document.querySelectorAll('#lane-user [data-mark=turn-failed]').length") == 1
     figures = tab.ask(
-        "Object.fromEntries([...$('tallies').children].map((p) => [p.children[0].textContent, p.children[1].textContent]))"
+        "Object.fromEntries([...$('tallies').children].map((pair) => [...pair.children].map((n) => n.textContent)))"
     )
     assert figures["failed"] == "1"
     assert int(figures["answered"]) + 2 == int(figures["turns"]), "one failed, and one was a backchannel"
@@ -102,7 +102,7 @@ def test_a_reply_that_failed_looks_like_it(tab: Page, call: Path) -> None:
 
 @needs_browser
 def test_words_are_legible_at_every_zoom(tab: Page, hours: Path) -> None:
-    """Of forty minutes, none are run into each other or cut to slivers, and some are there wherever anything is said."""
+    """Of forty minutes, none run into each other or are cut to slivers, and some are there from far and near."""
     opened(tab, hours)
     for span in (2500, 1200, 600, 240, 60, 20, 6, 2):
         tab.ask(f"show(300, {300 + span})")
@@ -206,7 +206,8 @@ def test_what_was_not_heard_is_told_apart(tab: Page, call: Path) -> None:
     assert rest.startswith(" not heard: ")
     assert "terrace" in rest or "evening" in rest
     assert tab.ask(
-        "[...document.querySelectorAll('button, input, svg[role]')].every((node) => node.getAttribute('aria-label') || node.textContent.trim() || node.closest('label'))"
+        "[...document.querySelectorAll('button, input, svg[role]')].every((node) =>"
+        " node.getAttribute('aria-label') || node.textContent.trim() || node.closest('label'))"
     )
 
 

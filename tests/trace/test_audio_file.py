@@ -17,11 +17,11 @@ OPTIONS = FluxOptions(encoding="linear16", sample_rate=8000)
 
 def samples(path: Path) -> bytes:
     with wave.open(str(path)) as file:
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
-def opened(path: Path, **settings: int) -> AudioFile:
-    audio = AudioFile(OPTIONS, **settings)
+def opened(path: Path, max_bytes: int = 1 << 24) -> AudioFile:
+    audio = AudioFile(OPTIONS, max_bytes)
     audio.open(path)
     return audio
 
@@ -33,7 +33,7 @@ def test_what_was_never_sent_is_silence(tmp_path: Path) -> None:
     audio.add(8, b"\2\2")
     audio.close()
     assert samples(tmp_path / "a.wav") == b"\1\1\0\0\0\0\0\0\2\2"
-    law = AudioFile(FluxOptions(encoding="alaw", sample_rate=8000))
+    law = AudioFile(FluxOptions(encoding="alaw", sample_rate=8000), 1000)
     law.open(tmp_path / "b.wav")
     law.add(2, b"\1")
     law.close()
@@ -41,8 +41,10 @@ def test_what_was_never_sent_is_silence(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), max_size=12), st.integers(1, 40))
-def test_any_order_of_places_gives_the_stream(tmp_path_factory: pytest.TempPathFactory, cuts, bound) -> None:  # type: ignore[no-untyped-def]
-    """Sent twice, in parts, over each other: whatever was sent first at a place after the end stands, up to the bound."""
+def test_any_order_of_places_gives_the_stream(
+    tmp_path_factory: pytest.TempPathFactory, cuts: list[tuple[int, int]], bound: int
+) -> None:
+    """Sent twice, in parts, over each other: what was sent first at a place after the end stands, up to the bound."""
     path = tmp_path_factory.mktemp("any") / "a.wav"
     audio = opened(path, max_bytes=bound * 2)
     source, expected = bytes(range(1, 251)), b""
@@ -71,7 +73,7 @@ def test_nothing_is_kept_in_memory_without_end(tmp_path: Path) -> None:
 def test_containers_cannot_be_kept() -> None:
     """Their bytes do not tell their time."""
     with pytest.raises(ConfigError, match="a container cannot be kept as WAV"):
-        AudioFile(FluxOptions(encoding=None, sample_rate=None))
+        AudioFile(FluxOptions(encoding=None, sample_rate=None), 1000)
 
 
 def test_a_disk_that_fails_never_raises(tmp_path: Path) -> None:

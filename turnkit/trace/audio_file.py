@@ -9,9 +9,6 @@ from typing import Any
 from ..errors import ConfigError
 from ..wire import FluxOptions
 
-MAX_AUDIO_BYTES = 256 * 2**20
-"""More than two hours of 16 kHz linear16, more than nine of 8 kHz mulaw."""
-MOST_AUDIO_BYTES = 2**31 - 2**10  # what every reader of WAV files can take
 _FORMATS = {"linear16": (1, 2, 0), "linear32": (1, 4, 0), "mulaw": (7, 1, 0xFF), "alaw": (6, 1, 0xD5)}
 _HEADER_BYTES = 44
 _PIECE = 1 << 16  # bytes of silence that are written in one go
@@ -38,7 +35,7 @@ class AudioFile:
         full: whether the bound was reached.
     """
 
-    def __init__(self, options: FluxOptions, max_bytes: int = MAX_AUDIO_BYTES) -> None:
+    def __init__(self, options: FluxOptions, max_bytes: int) -> None:
         form = _FORMATS.get(options.encoding or "")
         if form is None or options.sample_rate is None:
             what = options.encoding or "a container"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from math import inf
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,14 +14,20 @@ from ..checks import shown
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
-from .audio_file import MAX_AUDIO_BYTES, MOST_AUDIO_BYTES, AudioFile
 from .encoding import checked, encoded, fitting, one_line, plain_fields
 from .policy_text import phrases_of, policy_to_text
 from .records import MOST_BYTES, Header
 from .redaction import Pseudonyms
 
+if TYPE_CHECKING:
+    from .audio_file import AudioFile
+
 MAX_BYTES = 64 * 2**20
 """Some forty hours of a call in which somebody always speaks."""
+MAX_AUDIO_BYTES = 256 * 2**20
+"""More than two hours of 16 kHz linear16, more than nine of 8 kHz mulaw."""
+MOST_AUDIO_BYTES = 2**31 - 2**10
+"""What every reader of WAV files can take."""
 _BATCH = 512  # records, after which nobody's flush is waited for
 _LAST_LINE = 100  # bytes kept free for it
 _NAMESAKES = 1000
@@ -194,6 +200,8 @@ class Recorder:
             self._open_audio(known)
 
     def _open_audio(self, options: FluxOptions) -> None:
+        from .audio_file import AudioFile  # only for those who keep audio
+
         try:
             audio = AudioFile(options, self._max_audio_bytes)
         except ConfigError:
