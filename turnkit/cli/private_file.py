@@ -22,10 +22,15 @@ def write_private(path: Path, data: bytes, option: str = "") -> None:
         option: Option that named it, for the error.
     """
     try:
-        with open(path, "wb", opener=_private) as file:
-            file.write(data)
+        keep_private(path, data)
     except OSError as error:
         fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+
+
+def keep_private(path: Path, data: bytes) -> None:
+    """Write such a file; raises OSError if it cannot be written."""
+    with open(path, "wb", opener=_private) as file:
+        file.write(data)
 
 
 def _private(path: str, flags: int) -> int:

@@ -17,7 +17,7 @@ from ..trace import read
 from .call_sound import sound_of
 from .many_files import each, found
 from .output import fail
-from .private_file import write_private
+from .private_file import keep_private, write_private
 
 _SUFFIXES = (".gz", ".jsonl")
 
@@ -62,13 +62,13 @@ def _page_of(path: str, *, directory: Path, index: Path, pages: Path, theme: The
     try:
         seen = scene(read(trace))
         seen.sound = sound_of(trace, target)
+        seen.up = quote(Path(os.path.relpath(index.resolve(), target.resolve().parent)).as_posix())
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_private(target, page(seen, theme).encode())
     except ConfigError as error:
         return _Finding(problem=str(error))
     except OSError as error:
         return _Finding(problem=f"{target}: cannot be written: {error.strerror}")
-    seen.up = quote(Path(os.path.relpath(index, target.parent)).as_posix())
-    write_private(target, page(seen, theme).encode())
     shown = name
     for suffix in _SUFFIXES:
         shown = shown.removesuffix(suffix)

@@ -152,7 +152,7 @@ function drawUser(parent, y, height) {
   for (const item of userItems) if (visible(item.from, item.to)) {
     const turn = item.turn, mark = turn.typed ? "typed" : turn.fate === "dropped" ? "turn-dropped" : turn.fate === "failed" ? "turn-failed" : turn.fate === "unheard" ? "turn-unheard" : "turn";
     const node = bar(parent, turn.start, turn.typed ? turn.start : turn.end, y + height - 16, 11, `turn ${turn.fate}${turn.typed ? " typed" : ""}${turn === picked ? " picked" : ""}`, mark);
-    tell(node, `turn ${turn.turn}`, turnRows(turn));
+    tell(node, `turn ${turn.turn}`, () => turnRows(turn));
     node.dataset.turn = turn.turn;
     if (!(turn.words.length && scale() > 40 && drawWords(parent, turn, y + 4))) flowing.push(item);
   }
@@ -185,7 +185,7 @@ function drawFlux(parent, y, height) {
     if (kind === "Update" ? !fine : scale() < 4 && kind !== "EndOfTurn") continue;
     if (x(t) - (last[kind] ?? -99) < (kind === "Update" ? 1.5 : 7)) continue;
     last[kind] = x(t);
-    const rows = [["at", clock(t, 3)], ...Object.entries(details)];
+    const rows = () => [["at", clock(t, 3)], ...Object.entries(details)];
     if (kind === "Update") { tell(svg("line", { x1: x(t), x2: x(t), y1: middle - 4, y2: middle + 4, class: "tick", "stroke-width": 2, "data-mark": "Update" }, parent), "Update", rows); continue; }
     const [colour, path] = FLUX[kind], group = svg("g", { class: "mark", transform: `translate(${x(t)},${middle}) scale(${size})`, "data-mark": kind }, parent);
     svg("rect", { x: -8, y: -12, width: 16, height: 24, fill: "transparent" }, group);
@@ -228,7 +228,7 @@ function drawDrafts(parent, y, height) {
   for (const reply of scene.replies) for (const [from, to, kind] of reply.phases) {
     if ((kind !== "draft" && kind !== "withdrawn") || !visible(from, to)) continue;
     const failed = kind === "withdrawn" && reply.failed, node = bar(parent, from, to, y + 5, height - 10, failed ? "failed" : kind, failed ? "draft-failed" : kind);
-    tell(node, `draft ${reply.reply}`, [["for turn", reply.turn], ["from", clock(from, 2)], ["for", ms(to - from)], ["came to", kind === "draft" ? "kept" : reply.outcome], ["said", reply.said || "nothing"]]);
+    tell(node, `draft ${reply.reply}`, () => [["for turn", reply.turn], ["from", clock(from, 2)], ["for", ms(to - from)], ["came to", kind === "draft" ? "kept" : reply.outcome], ["said", reply.said || "nothing"]]);
   }
 }
 const agentItems = ranked(scene.replies.filter((reply) => spoken(reply).length).map((reply) => ({ reply, from: spoken(reply)[0][0], to: spoken(reply).at(-1)[1],
@@ -240,14 +240,14 @@ function drawAgent(parent, y, height) {
     const reply = item.reply, phases = spoken(reply);
     for (const [from, to, kind] of phases) if (visible(from, to)) {
       const bad = reply.failed && kind === "pending";
-      tell(bar(parent, from, to, base, 11, bad ? "failed" : kind, bad ? "failed" : kind), `reply ${reply.reply}, ${bad ? "failed" : { pending: "not heard yet", audible: "heard", held: "held" }[kind] ?? kind}`, replyRows(reply, from, to));
+      tell(bar(parent, from, to, base, 11, bad ? "failed" : kind, bad ? "failed" : kind), `reply ${reply.reply}, ${bad ? "failed" : { pending: "not heard yet", audible: "heard", held: "held" }[kind] ?? kind}`, () => replyRows(reply, from, to));
     }
     if (reply.failed || reply.outcome.startsWith("interrupted")) {
       const px = x(item.to), kind = reply.failed ? "failed-end" : "interrupted-end";
       const end = svg("g", { class: kind, "data-mark": kind, transform: `translate(${px},${base + 5.5})` }, parent);
       svg("rect", { x: -7, y: -9, width: 14, height: 18, fill: "transparent" }, end);
       svg("path", { d: reply.failed ? "M-4.5,-4.5L4.5,4.5M4.5,-4.5L-4.5,4.5" : "M0,-8V8" }, end);
-      tell(end, `reply ${reply.reply} ${reply.failed ? "failed" : "was interrupted"}`, replyRows(reply, phases[0][0], item.to));
+      tell(end, `reply ${reply.reply} ${reply.failed ? "failed" : "was interrupted"}`, () => replyRows(reply, phases[0][0], item.to));
     }
     if (!(reply.pieces.length && scale() > 40 && drawPieces(parent, reply, y + 4))) flowing.push(item);
   }
@@ -276,8 +276,9 @@ function drawSignals(parent, y, height) {
   // Far away nothing has a name, but what matters has a row of its own: failures, then who stopped the agent.
   for (const [t, kind, label, details] of scene.signals) if (visible(t, t)) {
     const bad = isBad(kind, details), heavy = bad || WEIGHTY.has(kind), mark = bad ? "failed-over" : kind;
-    if (x(t) - (last[mark] ?? -99) < (coarse ? (heavy ? 2 : 9) : 0)) continue;
-    last[mark] = x(t);
+    const crowd = coarse && !heavy ? "others" : mark;
+    if (x(t) - (last[crowd] ?? -99) < (coarse ? (heavy ? 2 : 5) : 0)) continue;
+    last[crowd] = x(t);
     const colour = css(bad ? "stop" : SIGNAL[kind] || "soft"), text = bad ? "failed" : label, wide = measure(text) + 16;
     const row = coarse ? -1 : rows.findIndex((free) => free < x(t)), labelled = row >= 0;
     const middle = coarse ? y + 10 + (!heavy ? 2 : kind === "BargeIn" || kind === "Interrupt" ? 1 : 0) * 17 : labelled ? y + 10 + row * 17 : y + height - 4;
@@ -286,7 +287,7 @@ function drawSignals(parent, y, height) {
     if (labelled) svg("line", { x1: x(t), x2: x(t), y1: y, y2: y + height, stroke: colour, opacity: .25, "pointer-events": "none" }, group);
     svg("circle", { cx: x(t), cy: middle, r: labelled ? 4 : heavy ? 3.2 : coarse ? 1.6 : 2.6, fill: colour, stroke: coarse ? "none" : css("panel") }, group);
     if (labelled) { svg("text", { x: x(t) + 7, y: middle + 4, class: "halo" }, group, text); rows[row] = x(t) + wide; }
-    tell(group, kind, [["at", clock(t, 3)], ...Object.entries(details)]);
+    tell(group, kind, () => [["at", clock(t, 3)], ...Object.entries(details)]);
   }
 }
 
@@ -296,7 +297,7 @@ function drawWaits(parent, y, height) {
     if (!known(turn.sound)) continue;
     if (scale() < 14) {  // as columns: how long it was, and not how wide
       const wait = waitOf(turn), tall = Math.max(wait / longest * (height - 6), 1);
-      if (visible(turn.sound, turn.sound)) tell(svg("line", { x1: x(turn.sound), x2: x(turn.sound), y1: y + height - 2, y2: y + height - 2 - tall, class: "wait column", "data-mark": "wait-column" }, parent), `turn ${turn.turn}`, turnRows(turn));
+      if (visible(turn.sound, turn.sound)) tell(svg("line", { x1: x(turn.sound), x2: x(turn.sound), y1: y + height - 2, y2: y + height - 2 - tall, class: "wait column", "data-mark": "wait-column" }, parent), `turn ${turn.turn}`, () => turnRows(turn));
       continue;
     }
     span(parent, turn.end, turn.sound, y + 34, "gap", "commit → sound", turn.gap, "from the Commit to the first sound");

@@ -31,6 +31,7 @@ const many = (count, one, more = one + "s") => `${count} ${count === 1 ? one : m
 
 // What a mark is about: beside the pointer ----------------------------------------------------------------------------
 const told = new WeakMap();
+// `rows` may be a function: most marks are never asked.
 function tell(node, title, rows) { told.set(node, [title, rows]); node.classList.add("tells"); }
 function aboutOf(node) {
   while (node && !told.has(node)) node = node.parentNode;
@@ -38,7 +39,7 @@ function aboutOf(node) {
 }
 function fillAbout(place, about) {
   const table = html("table", { role: "presentation" });
-  for (const [name, value] of about[1]) {
+  for (const [name, value] of typeof about[1] === "function" ? about[1]() : about[1]) {
     const row = table.insertRow();
     row.insertCell().textContent = name;
     row.insertCell().textContent = value;
