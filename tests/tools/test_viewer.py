@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from tests.support.browser import Page, browser, needs_browser
+from tests.support.browser import needs_browser
 from turnkit import TurnMachine
 from turnkit.cli import app
 from turnkit.errors import ConfigError
@@ -140,8 +139,11 @@ def test_signals_are_marks_with_their_reasons(seen: Scene) -> None:
     (barge_in,) = [mark for mark in seen.signals if mark.kind == "BargeIn"]
     assert barge_in.details["why"]
     assert seen.lost == [type(seen.lost[0])(6.0, 6.8, "dropped")]
-    assert ("drafts kept", "1 of 2") in seen.tallies
-    assert ("commit → sound", "600 ms") in seen.tallies
+    figures = seen.figures
+    assert (figures.turns, figures.answered, figures.dropped, figures.failed) == (4, 2, 2, 0)
+    assert (figures.drafts, figures.kept, figures.barge_ins, figures.outages) == (2, 1, 1, 1)
+    assert (figures.from_commit, figures.saved) == (0.6, 0.1)
+    assert seen.turns[3].cut_off == 2
 
 
 def test_raw_frames_are_shown_with_what_turnkit_makes_of_them(preamble: Path) -> None:
@@ -185,104 +187,6 @@ def test_perfetto_has_a_lane_each(seen: Scene) -> None:
     assert all(event["dur"] > 0 for event in events if event["ph"] == "X")
     named = {event["tid"] for event in events if event["name"] == "thread_name"}
     assert {event["tid"] for event in events if event["ph"] in "Xi"} <= named
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    folder = tmp_path_factory.mktemp("viewer")
-    path = folder / "call.html"
-    path.write_text(page(scene(conversation()), "light"), encoding="utf-8")
-    with browser(folder / "profile") as opened:
-        opened.open(path)
-        yield opened
-
-
-def window(tab: Page) -> list[float]:
-    found: list[float] = tab.ask("[view.from, view.to]")
-    return found
-
-
-@needs_browser
-def test_every_lane_is_drawn_without_complaint(tab: Page) -> None:
-    """Each lane has something in it, each turn is in the list, and the console is silent."""
-    tab.resize(1280, 900)
-    tab.press("0")
-    lanes = tab.ask("Object.fromEntries(LANES.map((lane) => [lane.id, $('lane-' + lane.id).childElementCount]))")
-    assert lanes.keys() >= {"words", "user", "flux", "confidence", "drafts", "playback", "heard", "signals", "gaps"}
-    assert all(lanes.values()), lanes
-    assert tab.ask("document.querySelectorAll('#turns tbody tr').length") == 4
-    assert tab.ask("document.querySelectorAll('#turns tbody tr')[2].innerText").count("alert(1)") == 1
-    assert tab.complaints == []
-
-
-@needs_browser
-def test_keys_and_wheel_zoom_and_move(tab: Page) -> None:
-    """Plus narrows the window, the wheel narrows it around the pointer, arrows move it, 0 shows the whole call."""
-    tab.resize(1280, 900)
-    tab.press("0")
-    whole = window(tab)
-    tab.press("+")
-    closer = window(tab)
-    assert closer[1] - closer[0] < whole[1] - whole[0]
-    tab.press("ArrowRight")
-    assert window(tab)[0] > closer[0]
-    before = window(tab)
-    x, y = tab.ask("(() => { const r = lanesSvg.getBoundingClientRect(); return [r.x + 600, r.y + 100]; })()")
-    under = tab.ask(f"at({x} - lanesSvg.getBoundingClientRect().left)")
-    tab.wheel(x, y, -240)
-    after = window(tab)
-    assert after[1] - after[0] < before[1] - before[0]
-    assert tab.ask(f"at({x} - lanesSvg.getBoundingClientRect().left)") == pytest.approx(under)
-    tab.press("0")
-    assert window(tab) == pytest.approx(whole)
-
-
-@needs_browser
-def test_n_and_p_go_from_turn_to_turn(tab: Page) -> None:
-    """The picked turn fills the window and is marked in the list."""
-    tab.resize(1280, 900)
-    tab.press("n")
-    tab.press("n")
-    assert tab.ask("document.querySelector('#turns tr.picked').dataset.turn") == "1"
-    begin, end = window(tab)
-    assert begin < 4.0
-    assert end > 4.3
-    tab.press("p")
-    assert tab.ask("document.querySelector('#turns tr.picked').dataset.turn") == "0"
-
-
-@needs_browser
-def test_hovering_tells_why(tab: Page) -> None:
-    """What a mark is about, and the policy's own words, come up beside the pointer."""
-    tab.resize(1280, 900)
-    tab.press("0")
-    tab.hover('#lane-signals [data-kind="BargeIn"] circle')
-    told = tab.ask("tip.hidden ? '' : tip.innerText")
-    assert "BargeIn" in told
-    assert "why" in told
-
-
-@needs_browser
-def test_a_phone_shows_it_without_scrolling_sideways(tab: Page) -> None:
-    """At 390 pixels nothing sticks out, and every lane is there with its name."""
-    tab.resize(390, 844)
-    tab.press("0")
-    assert tab.ask("document.documentElement.scrollWidth") <= 390
-    assert tab.ask("document.querySelectorAll('.lane-name').length") == tab.ask("LANES.length")
-    assert tab.complaints == []
-
-
-@needs_browser
-def test_light_and_dark(tab: Page) -> None:
-    """The theme key turns the ground over; a picture of it is not one colour."""
-    tab.resize(1280, 900)
-    light = tab.picture()
-    tab.press("t")
-    dark = tab.picture()
-    tab.press("t")
-    assert tab.ask("document.documentElement.dataset.theme") == "light"
-    assert light != dark
-    assert min(len(light), len(dark)) > 20_000  # an even surface of this size packs to a tenth of that
 
 
 def test_the_command_writes_what_it_says(tmp_path: Path, preamble: Path) -> None:

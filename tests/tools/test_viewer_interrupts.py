@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def seen() -> Scene:
 
 
 def test_an_interrupt_is_a_mark_and_no_barge_in(seen: Scene) -> None:
-    """The marks tell what was typed; the tallies keep the host's apart from the user's."""
+    """The marks tell what was typed; the figures keep the host's apart from the user's."""
     marks = [mark for mark in seen.signals if mark.kind == "Interrupt"]
     assert [(mark.at, mark.label, mark.details) for mark in marks] == [
         (2.0, "interrupt", {}),
@@ -75,9 +76,8 @@ def test_an_interrupt_is_a_mark_and_no_barge_in(seen: Scene) -> None:
     ]
     (stop, again) = [mark for mark in seen.signals if mark.kind == "BargeIn"]
     assert (stop.details["turn"], stop.details["heard"], again.details["turn"]) == ("–", "For how", "2")
-    tallies = dict(seen.tallies)
-    assert tallies["interrupts"] == "3"
-    assert "barge-ins" not in tallies
+    assert (seen.figures.interrupts, seen.figures.barge_ins) == (3, 0)
+    assert [turn.cut_off for turn in seen.turns] == [None] * 4, "no turn of the user's stopped the agent by talking"
 
 
 def test_a_typed_turn_has_no_words_that_were_spoken(seen: Scene) -> None:
@@ -123,7 +123,8 @@ def test_a_reply_that_failed_before_it_was_heard_has_failed() -> None:
     for at, event in ((1.0, EndOfTurn(0, "tea")), (2.0, PlaybackFinished(0, failed=True))):
         records += [Fed(at, event), *machine.feed(event, at)]
     seen = scene(Trace(header=Header(), records=tuple(records), name="call.jsonl"))
-    assert seen.replies[0].outcome == "failed"
+    assert (seen.replies[0].outcome, seen.replies[0].failed) == ("failed", True)
+    assert (seen.turns[0].fate, seen.figures.answered, seen.figures.failed) == ("failed", 0, 1)
 
 
 def test_perfetto_says_what_was_typed(seen: Scene) -> None:
@@ -145,16 +146,18 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @needs_browser
 def test_a_typed_text_stands_beside_its_turn(tab: Page) -> None:
-    """The turn has no width to hold it; the text ends before the next turn begins."""
+    """The turn has no width to hold it; the texts in one row do not run into each other."""
     tab.resize(1280, 900)
     tab.press("0")
-    assert tab.ask("[...document.querySelectorAll('.typed-words')].map((node) => node.textContent)") == [
+    assert tab.ask("[...document.querySelectorAll('.typed-words')].map((node) => node.textContent).sort()") == [
         "⌨ for four, please",
         "⌨ no, five",
     ]
-    ends = tab.ask("[...document.querySelectorAll('.typed-words')].map((n) => n.getBBox().x + n.getBBox().width)")
-    begins = tab.ask("scene.turns.slice(2).map((turn) => x(turn.start))")
-    assert all(end <= begin for end, begin in zip(ends, begins, strict=True))
+    boxes = tab.ask(
+        "[...$('lane-user').querySelectorAll('text')].map((n) => n.getBBox()).map((b) => [b.y, b.x, b.x + b.width])"
+    )
+    boxes.sort()
+    assert all(end <= begin for (row, _, end), (other, begin, _) in pairwise(boxes) if row == other), boxes
     tab.hover('#lane-signals [data-kind="Interrupt"] circle')
     assert "Interrupt" in tab.ask("tip.innerText")
     assert tab.complaints == []

@@ -111,10 +111,9 @@ def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:
 
 
 def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
-    from ..tools.viewer.page import fill
+    from ..tools.viewer.tuning import tuning_page
 
-    page = fill("tuning", _fields(tuning, scores, []), "Thresholds · turnkit")
-    write_file(path, page.encode(), "--html")
+    write_file(path, tuning_page(_fields(tuning, scores, [])).encode(), "--html")
 
 
 def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`turnkit view`: a recorded call to look at."""
+"""`turnkit view`: a recorded call to look at, or an index of many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from rich.markup import escape
 
 from ..errors import ConfigError
 from .app import app
-from .output import fail, guard, write_file
+from .output import fail, guard
+from .private_file import write_private
 from .screen import Screen
 
 _BROWSERS = ("chromium", "google-chrome", "chrome", "chromium-browser", "microsoft-edge", "msedge")
@@ -32,38 +33,73 @@ class Theme(StrEnum):
 
 @app.command()
 def view(
-    trace: Annotated[Path, typer.Argument(help="A trace, or a recording of Flux's frames, one JSON object a line.")],
-    out: Annotated[Path | None, typer.Option(help="The HTML file to write; TRACE with .html, if not given.")] = None,
+    trace: Annotated[
+        Path,
+        typer.Argument(
+            help="A trace, or a recording of Flux's frames, one JSON object a line; or a directory of them."
+        ),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The HTML file to write; TRACE with .html, or index.html in the directory, if not given."),
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="The call's audio, a WAV file; the one beside TRACE that is called the same, if not given."),
+    ] = None,
     png: Annotated[Path | None, typer.Option(help="Write a picture of it too (takes a Chromium or Chrome).")] = None,
     perfetto: Annotated[Path | None, typer.Option(help="Write a file for https://ui.perfetto.dev too.")] = None,
     theme: Annotated[Theme | None, typer.Option(help="As the reader's system is, if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes, for a directory.")] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
-    """See a call: who had the floor when, what was decided, and why.
+    """See a call: who had the floor when, what was decided, and why. Of a directory: every call, and an index of them.
 
-    Writes one HTML file that needs nothing else, no network either, and opens it: the user's words and turns, what
-    Flux said, drafts, playback and signals, each in a lane. Wheel or + and - zoom, n and p go from turn to turn.
+    Writes HTML files that need nothing else, no network either, and opens the first: the transcript beside the user's
+    words and turns, what Flux said, drafts, playback and decisions, each in a lane, and the audio if it was kept.
+    Wheel or + and - zoom, / searches, n and p go through what was said, w, f and b to waits, failures and barge-ins.
+    Only you may read the files, as they hold what was said.
     """
-    from ..tools.viewer import page, scene
-    from ..tools.viewer.perfetto import perfetto as for_perfetto
-    from ..trace import read
-
-    seen = guard(lambda: scene(read(trace)))
-    page_path = out or trace.with_name(trace.name.removesuffix(".gz")).with_suffix(".html")
-    if page_path.resolve() == trace.resolve():
-        fail(f"--out {page_path}: is the trace itself")
-    chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
-    write_file(page_path, page(seen, chosen).encode())
     console = Screen()
-    console.print(f"wrote [bold]{escape(str(page_path))}[/bold]", highlight=False, soft_wrap=True)
+    chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
+    if trace.is_dir():
+        if audio is not None or perfetto is not None:
+            fail(f"{trace}: is a directory, and --audio and --perfetto are for one call")
+        from .view_directory import view_directory
+
+        page_path = out or trace / "index.html"
+        count = view_directory(trace, page_path, chosen, jobs)
+        about = f" and {count} page{'' if count == 1 else 's'}"
+    else:
+        page_path = out or trace.with_name(trace.name.removesuffix(".gz")).with_suffix(".html")
+        _view_call(trace, page_path, audio, perfetto, chosen)
+        about = ""
+    console.print(f"wrote [bold]{escape(str(page_path))}[/bold]{about}", highlight=False, soft_wrap=True)
     if perfetto is not None:
-        write_file(perfetto, for_perfetto(seen))
         console.print(f"wrote [bold]{escape(str(perfetto))}[/bold]", highlight=False, soft_wrap=True)
     if png is not None:
         guard(lambda: picture(page_path, png))
         console.print(f"wrote [bold]{escape(str(png))}[/bold]", highlight=False, soft_wrap=True)
     if show and not _opened(page_path):
         console.print("No browser was found here; open the file yourself.")
+
+
+def _view_call(
+    trace: Path, page_path: Path, audio: Path | None, perfetto: Path | None, theme: Literal["light", "dark"] | None
+) -> None:
+    from ..tools.viewer import page, scene
+    from ..tools.viewer.perfetto import perfetto as for_perfetto
+    from ..trace import read
+    from .call_sound import sound_of
+
+    seen = guard(lambda: scene(read(trace)))
+    for path, option in ((page_path, "--out"), (perfetto, "--perfetto")):
+        if path is not None and path.resolve() == trace.resolve():
+            fail(f"{option} {path}: is the trace itself")
+    seen.sound = guard(lambda: sound_of(trace, page_path, audio))
+    write_private(page_path, page(seen, theme).encode())
+    if perfetto is not None:
+        write_private(perfetto, for_perfetto(seen))
 
 
 def _opened(path: Path) -> bool:
@@ -86,8 +122,9 @@ def picture(page: Path, png: Path, width: int = 1400, height: int = 950) -> None
         command += [f"--window-size={width},{height}", f"--screenshot={png.resolve()}", page.resolve().as_uri()]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses to run as root
+        umask = -1 if os.name == "nt" else 0o077  # the picture shows what was said
         try:
-            run = subprocess.run(command, capture_output=True, timeout=_PNG_SECONDS, check=False)
+            run = subprocess.run(command, capture_output=True, timeout=_PNG_SECONDS, check=False, umask=umask)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ConfigError(f"--png: {browser} did not come to an end: {type(error).__name__}") from None
     if run.returncode or not png.exists():

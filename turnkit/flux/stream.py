@@ -333,6 +333,14 @@ class FluxStream:
         self._protocol.check_open()
         await self._sender.send_audio(short=True)
 
+    def watch_audio(self, take: Callable[[int, bytes], None]) -> None:
+        """Have each frame of raw audio that is sent from now on given to `take`, with its place in the stream's time.
+
+        The place is in bytes since the stream began, so that what a connection is sent again comes at its old place.
+        `take` must not wait, nor raise. One is told at a time, the last. Containers and Opus are not given.
+        """
+        self._protocol.audio_watcher = take
+
     # Settings -----------------------------------------------------------------------------------------------------
 
     async def configure(self, command: Configure) -> ConfigureSuccess:

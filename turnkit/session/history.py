@@ -119,6 +119,11 @@ class History:
         if said is not None:
             said.add(len(self._messages), chunk)
 
+    def said(self, reply: int) -> str:
+        """All that a reply that is not over has said here, heard or not."""
+        said = self._replies.get(reply)
+        return "" if said is None else said.text
+
     def agent_heard(self, reply: int, heard: str) -> None:
         """Of `reply`, `heard` has been heard so far."""
         said = self._replies.get(reply)

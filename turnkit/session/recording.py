@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+from ..errors import ConfigError
 from ..logs import logger
 from ..timers import EARLY_SECONDS, Alarm
 from ..trace.recorder import Recorder
@@ -34,6 +35,7 @@ class Recording:
     __slots__ = (
         "_alarm",
         "_append",
+        "_audio_reported",
         "_flush_at",
         "_now",
         "_options",
@@ -45,9 +47,17 @@ class Recording:
     )
 
     def __init__(
-        self, record: str | Path | Recorder, session: str, settings: Mapping[str, Any], options: FluxOptions | None
+        self,
+        record: str | Path | Recorder,
+        session: str,
+        settings: Mapping[str, Any],
+        options: FluxOptions | None,
+        *,
+        audio: bool = False,
     ) -> None:
-        self.recorder = record if isinstance(record, Recorder) else Recorder(record)
+        if audio and isinstance(record, Recorder) and not record.wants_audio:
+            raise ConfigError("audio=True: is for the Recorder to know: Recorder(path, audio=True)")
+        self.recorder = record if isinstance(record, Recorder) else Recorder(record, audio=audio)
         self.frames = self.recorder.frames
         self._append = self.recorder.pending.append
         self._session = session
@@ -56,7 +66,7 @@ class Recording:
         self._alarm: Alarm | None = None  # None before the conversation and after it
         self._now: Callable[[], float] = float
         self._flush_at = inf
-        self._reported = False
+        self._reported = self._audio_reported = False
 
     def begin(self, source: object, now: Callable[[], float], alarm: Alarm) -> None:
         """The conversation begins.
@@ -82,6 +92,21 @@ class Recording:
         )
         self._report_failure()
         self._alarm = alarm
+        if self.recorder.wants_audio and self.recorder.failure is None:
+            self._begin_audio(source)
+
+    def _begin_audio(self, source: object) -> None:
+        watch = getattr(source, "watch_audio", None)
+        if self.recorder.audio is None or watch is None:
+            why = "its encoding is none of a WAV file" if watch is not None else "the source does not say what is sent"
+            logger(session=self._session).warning("recording_without_audio", reason=why)
+            return
+        watch(self._sent)
+
+    def _sent(self, place: int, data: bytes) -> None:
+        if self._alarm is not None:
+            self.recorder.sent(place, data)
+            self._flush_after(self._now())
 
     def received(self, message: Message) -> None:
         """A message of Flux came: what it says beside the turns is a fact; whole, it is kept if frames are."""
@@ -144,6 +169,7 @@ class Recording:
 
     def _report_failure(self) -> None:
         recorder = self.recorder
+        self._report_audio()
         if self._reported or not (recorder.failure or recorder.full):
             return
         self._reported = True
@@ -153,3 +179,14 @@ class Recording:
             log.error("recording_failed", path=path, error=error)
         else:
             log.warning("recording_full", path=path, bytes=recorder.written)
+
+    def _report_audio(self) -> None:
+        audio = self.recorder.audio
+        if self._audio_reported or audio is None or not (audio.failure or audio.full):
+            return
+        self._audio_reported = True
+        log, path = logger(session=self._session), str(audio.path)
+        if audio.failure is not None:
+            log.error("recording_audio_failed", path=path, error=audio.failure.strerror or type(audio.failure).__name__)
+        else:
+            log.warning("recording_audio_full", path=path, seconds=round(audio.seconds, 1))

@@ -291,6 +291,8 @@ class Replies:
         if outcome is not Outcome.FINISHED and running.work is not None:
             running.cancel()
             running.gate.discard()
+        if said := self.history.said(reply.id):
+            self._fact("Said", {"reply": reply.id, "text": said})
         self.history.reply_over(reply.id, cancelled=outcome is Outcome.CANCELLED)
         ended = ReplyEnded(
             reply.turn,

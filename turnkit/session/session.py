@@ -94,6 +94,9 @@ class Session:
         record: where the call is recorded: a file that does not exist yet, a directory ("calls/", made if it is not
             there), or a `turnkit.trace.Recorder`; see `turnkit.trace` for what is in it. A disk that fails is logged,
             and the call goes on. None, the default, records nothing.
+        audio: whether the recording keeps what is sent to Flux too, as a WAV file beside the trace, False by default;
+            for raw encodings, and sources that say what they send, as `FluxStream` does. What a `Recorder` is to keep
+            it is told itself.
         options: those of the connection to Flux, for the recording; only where the source does not know them, as
             `FluxStream` does.
 
@@ -122,6 +125,7 @@ class Session:
         drain_timeout: float | None = 60.0,
         id: str | None = None,
         record: str | Path | Recorder | None = None,
+        audio: bool = False,
         options: FluxOptions | None = None,
     ) -> None:
         if respond is not None:
@@ -149,10 +153,12 @@ class Session:
         self._machine = TurnMachine(**{**settings, **self._reported(thread, barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
         recording: Recording | None = None
+        if audio and record is None:
+            raise ConfigError("audio=True: is kept beside a recording, and record=None")
         if record is not None:
             from .recording import Recording  # and what a recorder needs: only for those who record
 
-            recording = Recording(record, self.id, settings, options)
+            recording = Recording(record, self.id, settings, options, audio=audio)
         self._run = Run(self.id, recording, inf if drain_timeout is None else drain_timeout)
         self._dispatcher = self._run.dispatcher = Dispatcher(
             self.id,

@@ -23,11 +23,13 @@ that it is read back bit for bit. The first line is the header:
 
 Words with their times are lists: word, start and end in seconds of stream audio (null if not given), confidence. The
 error of a ReplyEnded is not written. Facts of the session are `Connected` (`request_id`), `Configured` (`thresholds`,
-`keyterms`, `language_hints`, ... now in force), `FirstChunk` (`reply` has begun to say something, held back or not)
-and `RespondEnded` (`reply`'s `respond` is done); a host adds its own with `Session.record`, such as `TokensUsed`
-(`reply`, `tokens`). Readers skip kinds and fields they do not know. A file without its last line was cut off, by a
-crash for instance, and reads up to there. In version 1 the fields of a fact stood beside its name, and signals said
-less: `words`, `languages` and `overlaps` among what is missing.
+`keyterms`, `language_hints`, ... now in force), `FirstChunk` (`reply` has begun to say something, held back or not),
+`RespondEnded` (`reply`'s `respond` is done) and `Said` (`reply` is over, and had said `text`, heard or not); a host
+adds its own with `Session.record`, such as `TokensUsed` (`reply`, `tokens`). Readers skip kinds and fields they do not
+know. A file without its last line was cut off, by a crash for instance, and reads up to there. With
+`Recorder(path, audio=True)` a WAV file stands beside it, called the same: what was sent to Flux, second for second of
+the stream's time. In version 1 the fields of a fact stood beside its name, and signals said less: `words`, `languages`
+and `overlaps` among what is missing.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from math import inf
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -19,8 +19,15 @@ from .policy_text import phrases_of, policy_to_text
 from .records import MOST_BYTES, Header
 from .redaction import Pseudonyms
 
+if TYPE_CHECKING:
+    from .audio_file import AudioFile
+
 MAX_BYTES = 64 * 2**20
 """Some forty hours of a call in which somebody always speaks."""
+MAX_AUDIO_BYTES = 256 * 2**20
+"""More than two hours of 16 kHz linear16, more than nine of 8 kHz mulaw."""
+MOST_AUDIO_BYTES = 2**31 - 2**10
+"""What every reader of WAV files can take."""
 _BATCH = 512  # records, after which nobody's flush is waited for
 _LAST_LINE = 100  # bytes kept free for it
 _NAMESAKES = 1000
@@ -49,6 +56,9 @@ class Recorder:
             readable.
         frames: whether every frame of Flux is added whole, False by default.
         max_bytes: the bound of the file in bytes, 64 MiB by default; from 4096 to 256 MiB, as much as can be read.
+        audio: whether what is sent to Flux is kept too, as a WAV file beside this one, False by default. Not with
+            `redact`: a voice cannot be.
+        max_audio_bytes: the bound of that file in bytes, 256 MiB by default.
         options: those of the connection, where the session's source does not know them.
 
     Raises:
@@ -61,6 +71,8 @@ class Recorder:
         lost: how many records were not written and will not be.
         failure: how the disk failed, None if it did not.
         full: whether the bound was reached.
+        wants_audio: whether the audio is to be kept.
+        audio: the file of the audio; None if none is kept, or its encoding is none that WAV files have.
     """
 
     def __init__(
@@ -69,7 +81,9 @@ class Recorder:
         *,
         redact: bool = False,
         frames: bool = False,
+        audio: bool = False,
         max_bytes: int = MAX_BYTES,
+        max_audio_bytes: int = MAX_AUDIO_BYTES,
         options: FluxOptions | None = None,
     ) -> None:
         if not isinstance(path, (str, Path)) or not str(path):
@@ -86,8 +100,20 @@ class Recorder:
         if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or not 4096 <= max_bytes <= MOST_BYTES:
             rule = f"must be a whole number of bytes, from 4096 to {MOST_BYTES}"
             raise ConfigError(f"max_bytes={shown(max_bytes)}: {rule}")
+        if (
+            isinstance(max_audio_bytes, bool)
+            or not isinstance(max_audio_bytes, int)
+            or not 4096 <= max_audio_bytes <= MOST_AUDIO_BYTES
+        ):
+            rule = f"must be a whole number of bytes, from 4096 to {MOST_AUDIO_BYTES}"
+            raise ConfigError(f"max_audio_bytes={shown(max_audio_bytes)}: {rule}")
+        if audio and redact:
+            raise ConfigError("audio=True, redact=True: a voice says the words that were to be replaced; choose one")
         if options is not None and not isinstance(options, FluxOptions):
             raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
+        self.wants_audio = audio
+        self.audio: AudioFile | None = None
+        self._max_audio_bytes = max_audio_bytes
         self.redact = redact
         self.frames = frames
         self.options = options
@@ -170,6 +196,18 @@ class Recorder:
         except OSError as error:
             self._fail(error)
         self._write(first + b"\n")
+        if self.wants_audio and known is not None and self.failure is None:
+            self._open_audio(known)
+
+    def _open_audio(self, options: FluxOptions) -> None:
+        from .audio_file import AudioFile  # only for those who keep audio
+
+        try:
+            audio = AudioFile(options, self._max_audio_bytes)
+        except ConfigError:
+            return  # the host is told by what `audio` is
+        audio.open(self.path.with_suffix(".wav"))
+        self.audio = audio
 
     def _open(self, session: str) -> None:
         paths = [self.path]
@@ -178,6 +216,8 @@ class Recorder:
             name = _as_file_name(session)
             paths = [self.path / f"{name}{again}.jsonl" for again in ("", *(f"-{n}" for n in range(2, _NAMESAKES)))]
         for self.path in paths:
+            if self.wants_audio and len(paths) > 1 and self.path.with_suffix(".wav").exists():
+                continue
             try:
                 self.path.touch(mode=0o600, exist_ok=False)
                 break
@@ -231,6 +271,11 @@ class Recorder:
         if self.frames:
             self._add((at, None, message))
 
+    def sent(self, place: int, data: bytes) -> None:
+        """Audio was sent to Flux, from `place` on, in bytes since the stream began; kept only if audio is."""
+        if self.audio is not None:
+            self.audio.add(place, data)
+
     def _add(self, entry: _Entry) -> None:
         self.pending.append(entry)
         if len(self.pending) >= _BATCH:
@@ -238,6 +283,8 @@ class Recorder:
 
     def flush(self) -> None:
         """Encode and write what is pending."""
+        if self.audio is not None:
+            self.audio.flush()
         entries = self.pending[:]
         self.pending.clear()  # and not a new list: a session holds on to this one
         if self._over:
@@ -265,6 +312,8 @@ class Recorder:
     def end(self) -> None:
         """Write what is pending and the last line, and close the file; harmless when called again."""
         self.flush()
+        if self.audio is not None:
+            self.audio.close()
         self._close("closed")
 
     # Lines --------------------------------------------------------------------------------------------------------

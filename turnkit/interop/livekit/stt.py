@@ -264,6 +264,7 @@ class _Source:
         self._flux = flux
         self._look = look
         self.send_force_end_turn = flux.send_force_end_turn
+        self.watch_audio = flux.watch_audio
 
     @property
     def options(self) -> FluxOptions:

@@ -1,4 +1,4 @@
-"""Pages: one HTML file that holds its data and needs nothing else, no network and no other file."""
+"""Pages: one HTML file that holds its data and needs nothing else, no network and no other file but a call's audio."""
 
 from __future__ import annotations
 
@@ -8,26 +8,39 @@ from typing import Literal
 
 import msgspec
 
-from .scene import Scene
+from .drawn import Scene
 
 _HERE = Path(__file__).parent
+_SCRIPTS = {"call": ("shared", "call", "transcript", "hands")}  # others: shared, and the page's own
 Theme = Literal["light", "dark"]
 
 
 def page(scene: Scene, theme: Theme | None = None) -> str:
     """The call as a page; `theme` None follows the reader's system."""
-    return fill("call", scene, f"{scene.title} · turnkit", theme)
+    return fill("call", scene, f"{scene.title} · turnkit", theme, audio=scene.sound is not None)
 
 
-def fill(name: str, data: object, title: str, theme: Theme | None = None) -> str:
-    """The page whose body is `name`.html and whose script is `name`.js, with `data` for the script to draw."""
+def fill(name: str, data: object, title: str, theme: Theme | None = None, *, audio: bool = False) -> str:
+    """The page whose body is `name`.html, with `data` for its scripts to draw.
+
+    Args:
+        name: Which page it is.
+        data: What its scripts are given, as JSON.
+        title: Title of the page.
+        theme: Its colours; None follows the reader's system.
+        audio: Whether it may play a file beside it.
+
+    Returns:
+        The HTML.
+    """
     parts = {
         "title": escape(title),
-        "style": _read("page.css"),
+        "media": "media-src 'self' file:" if audio else "media-src 'none'",
+        "style": _read("page.css") + _read(f"{name}.css"),
         "body": _read(f"{name}.html"),
         # In a script element only `</` and `<!--` mean anything, and what was said may hold either.
         "data": msgspec.json.encode(data).decode().replace("<", "\\u003c"),
-        "script": _read(f"{name}.js"),
+        "script": "".join(_read(f"{script}.js") for script in _SCRIPTS.get(name, ("shared", name))),
     }
     text = _read("page.html")
     if theme is not None:

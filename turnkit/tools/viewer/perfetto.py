@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .scene import Scene
+from .drawn import Scene
 
 _LANES = ("user · turns", "user · words", "Flux", "agent · drafts", "agent · playback", "signals", "stream lost")
 _PROCESS = 1

@@ -12,12 +12,14 @@ from ...trace import Fact, Fed, Trace, replay
 from ...turns.events import (
     BargeIn,
     Cancel,
+    CancelReason,
     Commit,
     EagerEndOfTurn,
     EndOfTurn,
     Event,
     Hold,
     Interrupt,
+    Outcome,
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
@@ -32,145 +34,16 @@ from ...turns.events import (
     TurnDropped,
     TurnEvent,
     TurnResumed,
+    TurnStalled,
     TurnStarted,
     TurnUpdated,
     Update,
 )
+from .drawn import DrawnReply, DrawnTurn, DrawnWord, Figures, Mark, ReplyPhase, Scene
 
 _DECIMALS = 4  # of a second: finer than any screen
 _ENOUGH_AUDIO = 2.0  # seconds of audio that tell how fast it ran
 _DRIFT = 0.2  # what clocks and a stalled network may account for
-
-
-class DrawnWord(msgspec.Struct, array_like=True):
-    """A word of the user's, or a piece of a reply.
-
-    Attributes:
-        start: Second at which it begins.
-        end: Second at which it ends.
-        text: What was said.
-        measured: Whether the times are known, or only that it came in between.
-    """
-
-    start: float
-    end: float
-    text: str
-    measured: bool
-
-
-class DrawnTurn(msgspec.Struct):
-    """A turn of the user's as it is drawn; times are seconds, None where nothing is known.
-
-    Attributes:
-        turn: Id of the turn.
-        start: Second at which it began.
-        end: Second at which it ended.
-        text: Its last words.
-        fate: `answered`, `dropped` or `open`.
-        trigger: Trigger of its Commit.
-        reason: Why it was dropped.
-        reply: Id of the reply to it.
-        last_word: Second at which the user's last word ended.
-        sound: Second of the first sound of the reply.
-        gap: Seconds from the Commit to the first sound.
-        wait: Seconds from the user's last word to the first sound.
-        lead: Seconds from the draft to the Commit.
-        saved: Seconds of the lead that the reply would have needed.
-        words: The words with their times.
-        typed: Whether it was typed, and not spoken.
-    """
-
-    turn: int
-    start: float
-    end: float
-    text: str = ""
-    fate: str = "open"
-    trigger: str = ""
-    reason: str = ""
-    reply: int | None = None
-    last_word: float | None = None
-    sound: float | None = None
-    gap: float | None = None
-    wait: float | None = None
-    lead: float | None = None
-    saved: float | None = None
-    words: list[DrawnWord] = []
-    typed: bool = False
-
-
-class ReplyPhase(msgspec.Struct, array_like=True):
-    """A phase of a reply, from second to second: `draft`, `withdrawn`, `pending`, `audible` or `held`."""
-
-    start: float
-    end: float
-    kind: str
-
-
-class DrawnReply(msgspec.Struct):
-    """A reply of the agent's as it is drawn.
-
-    Attributes:
-        reply: Id of the reply.
-        turn: Id of the turn that it answers; None for the agent's own initiative.
-        phases: What it was from second to second.
-        outcome: How it ended.
-        heard: All that was heard of it.
-        pieces: What was heard of it, in pieces with their times.
-        drafted: Second at which the draft was begun; None if it was none.
-    """
-
-    reply: int
-    turn: int | None
-    phases: list[ReplyPhase] = []
-    outcome: str = ""
-    heard: str = ""
-    pieces: list[DrawnWord] = []
-    drafted: float | None = None
-
-
-class Mark(msgspec.Struct, array_like=True):
-    """An event or signal at a second: its name as `kind`, a short label, and the details to show."""
-
-    at: float
-    kind: str
-    label: str
-    details: dict[str, str]
-
-
-class Scene(msgspec.Struct):
-    """All that the page draws; times are seconds from the beginning of the call.
-
-    Attributes:
-        title: Id of the session, or the name of the trace.
-        began: Wall clock at the beginning, in ISO 8601.
-        seconds: Seconds that the call lasted.
-        notices: What to know about the recording, in sentences.
-        settings: Settings of the machine, as texts.
-        thresholds: Thresholds of Flux by the names of its options, where known.
-        offset: Second at which the audio's second 0 lies.
-        turns: Turns of the user.
-        replies: Replies of the agent.
-        flux: Events of Flux.
-        signals: Signals of the machine and the session, and each time that the host took the floor for the user.
-        confidence: Second and confidence of each turn event.
-        lost: Times without a stream.
-        tallies: Label and text of the figures of the call.
-    """
-
-    title: str
-    began: str
-    seconds: float
-    notices: list[str]
-    settings: dict[str, str]
-    thresholds: dict[str, float]
-    offset: float = 0.0
-    turns: list[DrawnTurn] = []
-    replies: list[DrawnReply] = []
-    flux: list[Mark] = []
-    signals: list[Mark] = []
-    confidence: list[tuple[float, float]] = []
-    lost: list[ReplyPhase] = []
-    tallies: list[tuple[str, str]] = []
 
 
 def scene(trace: Trace) -> Scene:
@@ -218,15 +91,23 @@ class _Drawing:
         self._interrupting = False  # whether the last event is an Interrupt: the signals answer to it
         self._barge_ins = 0  # without those of the host
         self._pace, self.scene.offset = self._audio_clock(trace.records)
+        self.scene.pace = self._pace
         if self._pace != 1.0:
             notices.append(f"The audio ran {1 / self._pace:.1f} times as fast as people talk; times are the machine's.")
         for record in _records_to_draw(trace):
             if isinstance(record, Fed):
                 self._draw_event(record.event, round(record.at - self._zero, _DECIMALS))
             elif isinstance(record, Fact):
-                self._first_chunks.setdefault(record.fields["reply"], record.at - self._zero)
+                self._draw_fact(record)
             else:
                 self._draw_signal(record, round(record.at - self._zero, _DECIMALS))
+
+    def _draw_fact(self, fact: Fact) -> None:
+        reply = fact.fields["reply"]
+        if fact.name == "FirstChunk":
+            self._first_chunks.setdefault(reply, fact.at - self._zero)
+        elif reply in self._replies:
+            self._replies[reply].said = str(fact.fields.get("text", ""))
 
     def _audio_clock(self, records: Iterable[object]) -> tuple[float, float]:
         """How many seconds a second of audio took (1, unless a demo or a test hurried), and when its second 0 was.
@@ -257,6 +138,7 @@ class _Drawing:
             self._end_reply(event.reply, at)
             if event.failed and event.reply in self._replies:
                 self._replies[event.reply].outcome = self._replies[event.reply].outcome or "failed"
+                self._replies[event.reply].failed = True
         elif isinstance(event, StreamLost):
             self._lost_at, self._lost_why = at, event.reason
         if isinstance(event, StreamRestored):
@@ -272,7 +154,7 @@ class _Drawing:
             details["audio"] = f"{event.audio_end:.2f} s"
             if isinstance(event, EndOfTurn) and event.trigger:
                 details["trigger"] = event.trigger
-            if event.transcript:
+            if event.transcript and not isinstance(event, Update):  # those say again what the turn says
                 details["words"] = event.transcript
             self.scene.flux.append(Mark(at, type(event).__name__, _FLUX_LABELS.get(type(event), ""), details))
 
@@ -327,6 +209,8 @@ class _Drawing:
                 self._barge_ins += not self._interrupting
                 self._end_reply(reply, at)
                 self._replies[reply].outcome = "interrupted"
+                if self._open is not None and not self._interrupting:
+                    self._open.cut_off = reply
             case Hold(reply=reply):
                 self._begin_phase(reply, "held", at)
             case Resume(reply=reply):
@@ -334,6 +218,9 @@ class _Drawing:
             case TurnDropped(turn=turn, transcript=text, reason=reason):
                 self._end_turn(turn, at, text, "dropped")
                 self._turns[turn].reason = reason
+            case TurnStalled(turn=turn):
+                if turn in self._turns:
+                    self._turns[turn].stalled = True
             case ReplyEnded(reply=reply):
                 self._reply_ended(signal, at)
         if not isinstance(signal, TurnUpdated):
@@ -352,6 +239,7 @@ class _Drawing:
             return
         reply.outcome = ended.outcome if ended.reported else f"{ended.outcome}; nobody reported what was heard"
         reply.heard = ended.heard or reply.heard
+        reply.failed = reply.failed or ended.outcome is Outcome.FAILED
         turn = None if reply.turn is None else self._turns.get(reply.turn)
         if turn is not None and turn.reply == ended.reply and not ended.reported:
             turn.sound = turn.gap = turn.saved = None  # nobody knows
@@ -383,6 +271,7 @@ class _Drawing:
         kind, since = self._phases.pop(signal.reply, ("withdrawn", at))
         reply.phases.append(ReplyPhase(since, at, "withdrawn" if kind == "draft" else kind))
         reply.outcome = f"cancelled: {signal.reason.value}"
+        reply.failed = signal.reason is CancelReason.FAILED
 
     def _end_turn(self, turn: int, at: float, text: str, fate: str) -> None:
         ended = self._turns.setdefault(turn, DrawnTurn(turn, at, at, words=[]))
@@ -412,11 +301,37 @@ class _Drawing:
         for number, words in self._timed_words.items():
             self._place_words(self._turns[number], words)
         for turn in self._turns.values():
+            answer = None if turn.reply is None else self._replies.get(turn.reply)
+            if turn.fate == "answered" and answer is not None:
+                unheard = answer.outcome.startswith("cancelled")
+                turn.fate = "failed" if answer.failed else "unheard" if unheard else "answered"
             turn.words = [DrawnWord(round(w.start, 3), round(w.end, 3), w.text, w.measured) for w in turn.words]
         self.scene.turns = list(self._turns.values())
         self.scene.replies = list(self._replies.values())
-        self.scene.tallies = _tallies(self.scene, self._barge_ins)
+        self.scene.figures = self._figures()
         return self.scene
+
+    def _figures(self) -> Figures:
+        turns, drafts = self.scene.turns, [reply for reply in self.scene.replies if reply.drafted is not None]
+        fates = [turn.fate for turn in turns]
+        waits = [wait for turn in turns if (wait := turn.wait if turn.wait is not None else turn.gap) is not None]
+        return Figures(
+            turns=len(turns),
+            answered=fates.count("answered"),
+            failed=fates.count("failed"),
+            unheard=fates.count("unheard"),
+            dropped=fates.count("dropped"),
+            failures=sum(reply.failed for reply in self.scene.replies),
+            drafts=len(drafts),
+            kept=sum(turn.lead is not None for turn in turns),
+            barge_ins=self._barge_ins,
+            interrupts=sum(mark.kind == "Interrupt" for mark in self.scene.signals),
+            outages=len(self.scene.lost),
+            wait=_median(waits),
+            longest=max(waits, default=None),
+            from_commit=_median([turn.gap for turn in turns if turn.gap is not None]),
+            saved=_median([turn.saved for turn in turns if turn.saved is not None]),
+        )
 
     def _place_words(self, turn: DrawnTurn, words: tuple[TimedWord, ...]) -> None:
         """Place each word at the time that Flux gives, shifted from the audio's clock to the call's."""
@@ -437,36 +352,21 @@ def _records_to_draw(trace: Trace) -> list[Fed | Signal | ReplyEnded | Fact]:
             record
             for record in trace.records
             if isinstance(record, Fed | Signal | ReplyEnded)
-            or (isinstance(record, Fact) and record.name == "FirstChunk" and "reply" in record.fields)
+            or (isinstance(record, Fact) and record.name in ("FirstChunk", "Said") and "reply" in record.fields)
         ]
     fed = [record for record in trace.records if isinstance(record, Fed)]
     # At one time the event comes first: the signals answer to it.
     return sorted([*fed, *replay(trace).signals], key=lambda record: record.at)
 
 
+def _median(values: list[float]) -> float | None:
+    return sorted(values)[len(values) // 2] if values else None
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return " · ".join(map(str, value)) or "–"
     return "–" if value is None or value == "" else str(value)
-
-
-def _tallies(scene: Scene, barge_ins: int) -> list[tuple[str, str]]:
-    """A handful of figures of the call; none where there is nothing to count."""
-    answered = [turn for turn in scene.turns if turn.fate == "answered"]
-    drafts = [reply for reply in scene.replies if reply.drafted is not None]
-    kept = sum(turn.lead is not None for turn in answered)
-    rows = [("turns", str(len(scene.turns))), ("answered", str(len(answered)))]
-    if drafts:
-        rows.append(("drafts kept", f"{kept} of {len(drafts)}"))
-    for label, seconds in (
-        ("commit → sound", [turn.gap for turn in answered if turn.gap is not None]),
-        ("last word → sound", [turn.wait for turn in answered if turn.wait is not None]),
-        ("saved a turn", [turn.saved for turn in answered if turn.saved is not None]),
-    ):
-        if seconds:
-            rows.append((label, f"{sorted(seconds)[len(seconds) // 2] * 1000:.0f} ms"))
-    interrupts = sum(mark.kind == "Interrupt" for mark in scene.signals)
-    return [*rows, *((name, str(n)) for name, n in (("barge-ins", barge_ins), ("interrupts", interrupts)) if n)]
 
 
 _FLUX_LABELS: dict[type, str] = {StartOfTurn: "start", TurnResumed: "resumed", EndOfTurn: "end"}

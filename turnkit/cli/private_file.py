@@ -1,0 +1,44 @@
+"""Files that hold what was said: only their owner may read them, as with recordings."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from .output import fail
+
+_PRIVATE = 0o600
+
+
+def write_private(path: Path, data: bytes, option: str = "") -> None:
+    """Write a file that only its owner may read, also if it was there and others could.
+
+    If it cannot be written, that is said, and the command is over.
+
+    Args:
+        path: The file.
+        data: What it is to hold.
+        option: Option that named it, for the error.
+    """
+    try:
+        keep_private(path, data)
+    except OSError as error:
+        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+
+
+def keep_private(path: Path, data: bytes) -> None:
+    """Write such a file; raises OSError if it cannot be written."""
+    with open(path, "wb", opener=_private) as file:
+        file.write(data)
+
+
+def _private(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags, _PRIVATE)
+    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
+        try:
+            os.fchmod(descriptor, _PRIVATE)
+        except OSError:
+            os.close(descriptor)
+            raise
+    return descriptor

@@ -1,0 +1,75 @@
+"""A page for every call of a directory, and the index that leads to them."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from ..errors import ConfigError
+from ..tools.viewer import page, scene
+from ..tools.viewer.index import IndexedCall, index_page, indexed
+from ..tools.viewer.page import Theme
+from ..trace import read
+from .call_sound import sound_of
+from .many_files import each, found
+from .output import fail
+from .private_file import keep_private, write_private
+
+_SUFFIXES = (".gz", ".jsonl")
+
+
+class _Finding(msgspec.Struct):
+    """The row of one file, or the problem with it."""
+
+    call: IndexedCall | None = None
+    problem: str = ""
+
+
+def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int | None) -> int:
+    """Write the index, and the pages beside it in a folder of their own.
+
+    Args:
+        directory: Where the recordings are, at any depth.
+        index: The HTML file of the index; the folder is called after it.
+        theme: The colours.
+        jobs: Number of processes; None for one a core.
+
+    Returns:
+        Number of pages besides the index.
+    """
+    pages = index.with_name(f"{index.stem}-pages")
+    paths = found([str(directory)])
+    work = partial(_page_of, directory=directory, index=index, pages=pages, theme=theme)
+    findings = list(each(work, paths, jobs, "drawing", quiet=False))
+    calls = [finding.call for finding in findings if finding.call is not None]
+    problems = [finding.problem for finding in findings if finding.problem]
+    if not calls:
+        fail(problems[0])
+    title = directory.resolve().name or "calls"
+    write_private(index, index_page(title, calls, problems, theme).encode())
+    return len(calls)
+
+
+def _page_of(path: str, *, directory: Path, index: Path, pages: Path, theme: Theme | None) -> _Finding:
+    trace = Path(path)
+    name = trace.relative_to(directory).as_posix()
+    # What is told apart by its suffix only gets its own page all the same.
+    target = pages / f"{name}.html"
+    try:
+        seen = scene(read(trace))
+        seen.sound = sound_of(trace, target)
+        seen.up = quote(Path(os.path.relpath(index.resolve(), target.resolve().parent)).as_posix())
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keep_private(target, page(seen, theme).encode())
+    except ConfigError as error:
+        return _Finding(problem=str(error))
+    except OSError as error:
+        return _Finding(problem=f"{target}: cannot be written: {error.strerror}")
+    shown = name
+    for suffix in _SUFFIXES:
+        shown = shown.removesuffix(suffix)
+    return _Finding(indexed(seen, shown, quote(target.relative_to(index.parent).as_posix())))
