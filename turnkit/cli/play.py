@@ -40,14 +40,17 @@ def play(
         fail(str(error))
     from ..interop.web.serving import listening_at
 
+    flux = _flux(url)
     listening = guard(lambda: listening_at(host, port))
     with listening:
         address = _address(host, listening.getsockname()[1])
         say(f"Talk to it at {address} (Ctrl-C ends it)")
+        if flux is None:
+            say("By keys; by microphone too, once DEEPGRAM_API_KEY is set.")
         if show and _has_windows():
             _open(address)
         try:
-            serve(listening, flux=_flux(url), hosts=(host, socket.gethostname()))
+            serve(listening, flux=flux, hosts=(host, socket.gethostname()))
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 

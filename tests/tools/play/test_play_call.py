@@ -17,7 +17,7 @@ from turnkit.testing import virtual_time
 from turnkit.tools.play.asked import Settings
 from turnkit.tools.play.call import hold_typing
 from turnkit.tools.play.recordings import Recordings
-from turnkit.trace import read
+from turnkit.trace import Fact, read
 
 pytestmark = pytest.mark.anyio
 BOUND = 120.0  # seconds of virtual time
@@ -83,6 +83,10 @@ class FakePage:
     async def signal(self, name: str, since: int = 0, **fields: Any) -> dict[str, Any]:
         wanted = {"signal": name, **fields}
         return await self.until(lambda told: wanted.items() <= told.items(), since)
+
+    async def answer(self, number: int) -> dict[str, Any]:
+        """Flux's answer to a Configure."""
+        return await self.until(lambda told: told["type"] == "configured" and told["id"] == number)
 
     def signals(self) -> list[str]:
         return [told["signal"] for told in self.told if told["type"] == "signal"]
@@ -171,10 +175,10 @@ async def test_a_backchannel_does_not_stop_the_bot_unless_that_is_chosen(tmp_pat
         await page.type("mm-hm.", field=2)
         await page.signal("BargeIn")
         await anyio.sleep(1.0)
-        facts = read(recordings.file(page.told[0]["recording"])).records
-        assert [fact.fields for fact in facts if getattr(fact, "name", "") == "PolicyChosen"] == [
-            {"policy": "immediate"}
+        facts = [
+            record for record in read(recordings.file(page.told[0]["recording"])).records if isinstance(record, Fact)
         ]
+        assert [fact.fields for fact in facts if fact.name == "PolicyChosen"] == [{"policy": "immediate"}]
 
 
 async def test_a_pause_for_thought(tmp_path: Path) -> None:
@@ -212,7 +216,7 @@ async def test_thresholds_in_mid_call(tmp_path: Path) -> None:
         for number in range(10, 30):
             page.ask("configure", id=number, eot_threshold=0.7)
         for number in range(10, 30):
-            await page.until(lambda told, number=number: told["type"] == "configured" and told["id"] == number, since)
+            await page.answer(number)
         answers = [told for told in page.told[since:] if told["type"] == "configured"]
         assert len(answers) == 20
         assert {told["why"] for told in answers if not told["ok"]} == {"too many at once"}

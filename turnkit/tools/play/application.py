@@ -140,10 +140,10 @@ class _Play:
             logger().warning("call_refused", problem=str(error))
             await websocket.close(_UNREADABLE)
         except Exception as raised:
-            error = sole_error(raised)
-            known = isinstance(error, TurnkitError)  # which says nothing of what was said
-            told = {"problem" if known else "personal_message": str(error)}
-            logger().error("call_failed", error=type(error).__name__, **told)
+            cause = sole_error(raised)
+            known = isinstance(cause, TurnkitError)  # which says nothing of what was said
+            told = {"problem" if known else "personal_message": str(cause)}
+            logger().error("call_failed", error=type(cause).__name__, **told)
         finally:
             self._going.discard(scope)
 

@@ -123,8 +123,7 @@ const TAKES = {
     if (event === "StartOfTurn") call.turnOpen = true;
     scope.heard(second, confidence, call.turnOpen);
     at("sure").textContent = call.turnOpen ? confidence.toFixed(2) : "nobody’s turn";
-    if (event === "EagerEndOfTurn") scope.mark(second, "eager", confidence);
-    if (event === "TurnResumed") scope.mark(second, "resumed", confidence);
+    if (event === "TurnResumed" && call.draft !== null) scope.mark(second, "resumed", confidence);
     if (call.turnOpen && event !== "StartOfTurn") mine(call.turn, text); // whose number comes with TurnStarted
     if (event !== "EndOfTurn") return;
     call.turnOpen = false;
@@ -174,7 +173,7 @@ const TAKES = {
   },
 
   policy({ name }) {
-    at("chosen").textContent = `In force: ${name}, from the next word over the bot on.`;
+    chosen(name, "In force from the next word over the bot on.");
   },
 };
 
@@ -206,8 +205,9 @@ const SIGNALS = {
     mine(turn, transcript, `turn ${turn} · ${reason === "overlap_kept" ? "a backchannel: no answer" : `no answer: ${words(reason)}`}`, "dropped");
   },
 
-  Speculate({ at: second, reply }) {
+  Speculate({ at: second, reply, confidence }) {
     call.draft = reply;
+    scope.mark(second, "eager", confidence);
     scope.begin("drafts", second, { reply });
     const row = theirs(reply, true);
     row.rest.textContent = "…";
@@ -218,7 +218,7 @@ const SIGNALS = {
 
   Cancel({ at: second, reply, reason }) {
     if (call.draft === reply) call.draft = null;
-    if (scope.drafts.at(-1)?.reply === reply) scope.end("drafts", second, { gone: true }), (scope.drafts.at(-1).gone = true);
+    if (scope.drafts.at(-1)?.reply === reply) scope.end("drafts", second, { gone: true });
     const row = call.replies[reply];
     if (row) {
       row.item.className = `by-bot withdrawn ${row.text ? "" : "wordless"}`;
@@ -318,7 +318,7 @@ const WHY = { resumed: "you went on", superseded: "you have said other words", t
 const TOLD = {
   TurnStarted: (s) => ["user", "Turn started", s.overlaps === null ? `turn ${s.turn}` : `turn ${s.turn}, over reply ${s.overlaps}`],
   TurnStalled: (s) => ["stop", "Turn stalled", `turn ${s.turn} makes no progress`],
-  TurnDropped: (s) => ["gone", "Turn dropped", `turn ${s.turn} gets no answer: ${words(s.reason)}`],
+  TurnDropped: (s) => ["gone", "Turn dropped", `turn ${s.turn} gets no answer: ${s.reason === "overlap_kept" ? "the bot kept the floor" : words(s.reason)}`],
   Speculate: (s) => ["draft", "Speculate", `draft ${s.reply} begins, at ${s.confidence.toFixed(2)}`],
   Cancel: (s) => ["stop", "Cancel", `reply ${s.reply} will never be heard: ${WHY[s.reason] ?? words(s.reason)}`],
   Commit: (s) => ["agent", "Commit", s.turn === null ? `reply ${s.reply}, the bot’s own words` : s.speculative ? `draft ${s.reply} may be heard` : `reply ${s.reply} begins now`],
@@ -444,8 +444,14 @@ for (const id of ["eot", "eager", "timeout"]) {
 
 at("policy").addEventListener("change", () => {
   if (call.state === "live") line?.send({ type: "policy", name: at("policy").value });
-  else at("chosen").textContent = "From the next call on.";
+  else chosen(at("policy").value, "From the next call on.");
 });
+
+/** What the policy does, and since when. */
+function chosen(name, since = "") {
+  const what = settings.policies.find((policy) => policy.name === name).what;
+  at("chosen").textContent = `${what[0].toUpperCase()}${what.slice(1)}. ${since}`;
+}
 
 // The rest of the page ----------------------------------------------------------------------------------------------
 
@@ -499,8 +505,9 @@ function draw(time) {
 }
 
 settings = await (await fetch("./settings")).json();
-for (const { name, what } of settings.policies) at("policy").append(Object.assign(document.createElement("option"), { value: name, textContent: `${name.replaceAll("-", " ")}: ${what}` }));
+for (const { name } of settings.policies) at("policy").append(Object.assign(document.createElement("option"), { value: name, textContent: name.replaceAll("-", " ") }));
 at("policy").value = settings.policy;
+chosen(settings.policy);
 at("eot").value = settings.eot_threshold;
 at("eager").value = settings.eager_eot_threshold;
 at("timeout").value = settings.eot_timeout_ms;
