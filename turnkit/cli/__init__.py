@@ -11,6 +11,7 @@ from . import (  # noqa: F401  (each registers its command)
     chart,
     check,
     demo,
+    export,
     metrics,
     replay,
     run,

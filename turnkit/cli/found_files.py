@@ -26,7 +26,9 @@ def found(arguments: Iterable[str]) -> list[str]:
             any_found = True
             paths.setdefault(place, path)
         if not any_found and len(paths) == before:
-            fail(f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in _SUFFIXES)}, or matches")
+            fail(
+                f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in _SUFFIXES)}, or matches"
+            )
     return list(paths.values())
 
 

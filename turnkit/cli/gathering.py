@@ -49,6 +49,6 @@ def notes(evidence: Evidence, files: int) -> Iterator[str]:
     if (ranges := together(inferred)) is not None:
         eager = "off, or not reached" if ranges.eager is None else str(ranges.eager)
         yield (
-            f"{len(inferred)} recordings do not name their thresholds; by {ranges.ends} ends of turns, eot_threshold is "
-            f"{ranges.eot}, eager_eot_threshold {eager}, eot_timeout {ranges.timeout} s (--eot-threshold says it)"
+            f"{len(inferred)} recordings do not name their thresholds; by {ranges.ends} ends of turns, eot_threshold "
+            f"is {ranges.eot}, eager_eot_threshold {eager}, eot_timeout {ranges.timeout} s (--eot-threshold says it)"
         )

@@ -21,7 +21,9 @@ SHOWN = 10  # problems told in full
 
 @app.command()
 def metrics(
-    traces: Annotated[list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")],
+    traces: Annotated[
+        list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
+    ],
     jobs: JobsOption = None,
     dask: DaskOption = None,
     as_json: JsonFlag = False,

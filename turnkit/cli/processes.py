@@ -41,7 +41,9 @@ def on_processes(
                 yield len(part), result
 
 
-def _one_by_one(work: Callable[[list[str]], T], part: list[str], lost: Callable[[str, str], T]) -> Iterator[tuple[int, T]]:
+def _one_by_one(
+    work: Callable[[list[str]], T], part: list[str], lost: Callable[[str, str], T]
+) -> Iterator[tuple[int, T]]:
     """Do a part again, so that a path which ends its process is told from those beside it."""
     with _pool(1) as pool:
         for path in part:

@@ -28,7 +28,9 @@ Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds, in place of
 
 @app.command()
 def replay(
-    traces: Annotated[list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")],
+    traces: Annotated[
+        list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
+    ],
     barge_in: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {BARGE_IN_HELP}.")] = None,
     speculation: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {SPECULATION_HELP}.")] = None,
     hold_timeout: Seconds = None,

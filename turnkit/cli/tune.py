@@ -36,7 +36,9 @@ _ROWS = 14  # of the front
 
 @app.command("tune")
 def tune_calls(
-    traces: Annotated[list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")],
+    traces: Annotated[
+        list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
+    ],
     second: Annotated[float, typer.Option(min=0, help="What a second less of waiting is worth to you, a turn.")] = 0.01,
     call: Annotated[float, typer.Option(min=0, help="What a call of the LLM costs, in the same currency.")] = 0.001,
     cut_off: Annotated[

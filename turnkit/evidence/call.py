@@ -140,8 +140,9 @@ def call_id(trace: Trace) -> str:
 
 
 def _languages(trace: Trace) -> tuple[str, ...]:
-    ends = (record.event for record in trace.records if type(record) is Fed)
-    return tuple(sorted({name for e in ends if type(e) in (EndOfTurn, EagerEndOfTurn) for name in e.languages}))
+    events = (record.event for record in trace.records if type(record) is Fed)
+    ends = (event for event in events if isinstance(event, (EndOfTurn, EagerEndOfTurn)))
+    return tuple(sorted({language for end in ends for language in end.languages}))
 
 
 def _packed(value: object) -> bytes:

@@ -167,4 +167,6 @@ class Evidence:
 
 
 def _chance(name: str) -> bytes:
-    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() + name.encode("utf-8", "surrogatepass")
+    return blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest() + name.encode(
+        "utf-8", "surrogatepass"
+    )

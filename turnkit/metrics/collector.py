@@ -184,7 +184,8 @@ class Metrics:
 
     def _take_record(self, item: object) -> tuple[TurnMetrics, ...]:
         """Take a record of a trace that holds no event."""
-        name, at = getattr(item, "name", None), getattr(item, "at", None)
+        name: object = getattr(item, "name", None)
+        at: Any = getattr(item, "at", None)
         if isinstance(name, str) and isinstance(fields := getattr(item, "fields", None), Mapping):
             return self.fact(at, name, fields)
         if at is None:

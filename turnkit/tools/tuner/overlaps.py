@@ -135,7 +135,7 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
         if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
             current.events.append((at, event))
             if isinstance(event, EndOfTurn):
-                current.meant, current.final = _intent_of(event.transcript, heard), event.transcript
+                current.meant, current.final = intent_of(event.transcript, heard), event.transcript
                 found.append(current)
                 current = None
         if isinstance(event, PlaybackFinished):
@@ -143,7 +143,8 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     return found
 
 
-def _intent_of(text: str, heard: str) -> Intent:
+def intent_of(text: str, heard: str) -> Intent:
+    """What the user wanted with these final words, said while this was heard of the agent."""
     if not has_words(text):
         return Intent.NOTHING
     whole = Overlap(text, 10.0, 10.0, heard, False, True)
