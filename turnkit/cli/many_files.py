@@ -20,7 +20,7 @@ __all__ = ["ALONE", "DaskOption", "JobsOption", "each", "found", "parts"]
 T = TypeVar("T")
 ALONE = 16
 """How many files are done before other processes would have begun."""
-LARGEST = 64  # files of a part: seconds of work, so that little is done again when a worker is lost
+LARGEST = 32  # files of a part: a moment of work, so that little is done again when a worker is lost
 
 JobsOption = Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")]
 DaskOption = Annotated[

@@ -47,7 +47,7 @@ class Evidence:
         problems: What was wrong with files that could not be read, by their names.
     """
 
-    __slots__ = ("_tuned", "calls", "most", "problems")
+    __slots__ = ("_first", "_last_chance", "calls", "most", "problems")
 
     def __init__(self, *, most: int | None = None) -> None:
         if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
@@ -55,7 +55,8 @@ class Evidence:
         self.most = most
         self.calls: dict[str, CallEvidence] = {}
         self.problems: dict[str, str] = {}
-        self._tuned = 0  # calls with something for the tuner, at most
+        self._first: dict[str, bytes] = {}  # if there is a bound: the calls that come first, and some more
+        self._last_chance: bytes | None = None  # of those that are kept for the tuner; None while all are
 
     def __repr__(self) -> str:
         return f"<Evidence: {len(self.calls)} calls, {len(self.problems)} problems>"
@@ -82,8 +83,9 @@ class Evidence:
 
     def update(self, other: Evidence) -> None:
         """Add what another holds, which is not changed."""
-        bounds = [bound for bound in (self.most, other.most) if bound is not None]
-        self.most = min(bounds, default=None)
+        if other.most is not None and (self.most is None or other.most < self.most):
+            self.most = other.most
+            self._first = {name: _chance(name) for name in self.calls}
         for call in other.calls.values():
             self.add(call)
         for name, problem in other.problems.items():
@@ -91,12 +93,18 @@ class Evidence:
 
     def add(self, call: CallEvidence) -> None:
         """Add the evidence of one call."""
-        before = self.calls.get(call.call)
-        self.calls[call.call] = call if before is None else before | call
-        self._tuned += bool(call.tuning)
-        # Now and then, as it takes a look at all of them.
-        if self.most is not None and self._tuned > self.most + self.most // 4 + 16:
-            self._let_go()
+        name = call.call
+        before = self.calls.get(name)
+        self.calls[name] = call if before is None else before | call
+        if self.most is None:
+            return
+        chance = _chance(name)
+        if self._last_chance is not None and chance > self._last_chance:
+            self._forget(name)  # as many come before it, and none of them ever leaves
+        else:
+            self._first[name] = chance
+            if len(self._first) > self.most + self.most // 4 + 16:  # now and then, as it sorts them
+                self._let_go()
 
     def add_problem(self, name: str, problem: str) -> None:
         """Add what is wrong with a file that could not be read."""
@@ -158,12 +166,17 @@ class Evidence:
 
     def _let_go(self) -> None:
         """Let go what the tuner is not to keep: of the calls whose ids come last in the order of chance."""
-        if self.most is None or self._tuned <= self.most:
+        if self.most is None or len(self._first) <= self.most:
             return
-        for name in sorted(self.calls, key=_chance)[self.most :]:
-            if self.calls[name].tuning:
-                self.calls[name] = msgspec.structs.replace(self.calls[name], tuning=b"")
-        self._tuned = self.most
+        ordered = sorted(self._first, key=self._first.__getitem__)
+        self._last_chance = self._first[ordered[self.most - 1]]
+        for name in ordered[self.most :]:
+            del self._first[name]
+            self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        if self.calls[name].tuning:
+            self.calls[name] = msgspec.structs.replace(self.calls[name], tuning=b"")
 
 
 def _chance(name: str) -> bytes:

@@ -1,13 +1,13 @@
 """Thresholds of a recording that does not name them, as far as its events tell.
 
 Each is a range. Flux ends a turn at a confidence of at least `eot_threshold`, so that is at most the least confidence
-of an end; an EagerEndOfTurn comes below it, so it is more than the greatest confidence of one. That is as Flux's own
-pages have it; where its events contradict it (the threshold was changed in mid-call) a range is one point.
+of an end. It is more than what a turn that ended by its timeout had reached after a second of silence; in shorter ones
+Flux lets high numbers pass. Where events contradict each other (a threshold was changed in mid-call) a range is a point.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -19,6 +19,8 @@ EAGER = (0.3, 0.9)
 TIMEOUT = (0.5, 60.0)
 """What Flux takes, in seconds the last."""
 
+_SURE_SECONDS = 1.0
+"""Seconds of silence after which Flux is taken to act on a number at once."""
 _REPORTS = 0.24
 """Seconds between two of Flux's reports, at most: so much later than it happened a timeout is seen."""
 
@@ -59,7 +61,7 @@ def infer_thresholds(trace: Trace) -> InferredThresholds:
     others = [wait for event in ends if event.trigger in ("model", "") and (wait := _silence(event)) is not None]
     timeout = _range(max(min(waits) - _REPORTS, *TIMEOUT[:1]), min(waits), TIMEOUT) if waits else None
     return InferredThresholds(
-        _range(max(eager, default=EOT[0]), min(sure, default=EOT[1]), EOT),
+        _range(max(_not_enough(events), default=EOT[0]), min(sure, default=EOT[1]), EOT),
         _range(EAGER[0], min(eager), EAGER) if eager else None,
         timeout or _range(max(others, default=TIMEOUT[0]), TIMEOUT[1], TIMEOUT),
         len(ends),
@@ -87,6 +89,18 @@ def _around(ranges: list[Range]) -> Range:
 def _range(low: float, high: float, bounds: tuple[float, float]) -> Range:
     high = min(max(high, bounds[0]), bounds[1])
     return Range(min(max(low, bounds[0]), high), high)
+
+
+def _not_enough(events: list[TurnEvent]) -> Iterator[float]:
+    """Confidences at which Flux could have ended a turn, and waited for the timeout instead."""
+    turn: list[TurnEvent] = []
+    for event in events:
+        if turn and turn[-1].turn_index != event.turn_index:
+            turn = []
+        turn.append(event)
+        if isinstance(event, EndOfTurn) and event.trigger == "timeout" and (wait := _silence(event)) is not None:
+            since = event.audio_end - wait + _SURE_SECONDS
+            yield from (one.confidence for one in turn[:-1] if one.audio_end >= since)
 
 
 def _silence(event: EndOfTurn) -> float | None:
