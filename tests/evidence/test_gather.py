@@ -63,7 +63,8 @@ def test_a_file_that_was_cut_off_counts_as_far_as_it_goes(tmp_path: Path, packin
         path.write_bytes(packed[: int(len(packed) * share)])
         found = gather(str(path))
         # Of zstd a block is lost whole, and a short call may be a single one.
-        assert found.unfinished == len(found) and len(found) + len(found.problems) == 1
+        assert found.unfinished == len(found)
+        assert len(found) + len(found.problems) == 1
         assert packing == "zst" or len(found) == 1
 
 
@@ -162,9 +163,12 @@ def test_without_options_the_thresholds_are_ranges() -> None:
     """That hold what was in force: 0.7, 0.4 and 5 s."""
     (told,) = _of(frames()).for_tuner()
     ranges = told.inferred
-    assert ranges is not None and ranges.eager is not None and ranges.ends >= 7
+    assert ranges is not None
+    assert ranges.eager is not None
+    assert ranges.ends >= 7
     assert 0.5 <= ranges.eot.low <= 0.7 <= ranges.eot.high < 0.8
-    assert ranges.eager.low == 0.3 and 0.4 <= ranges.eager.high < 0.5
+    assert ranges.eager.low == 0.3
+    assert 0.4 <= ranges.eager.high < 0.5
     assert ranges.timeout.low <= 5.0 <= ranges.timeout.high
 
 

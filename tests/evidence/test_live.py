@@ -57,9 +57,11 @@ async def test_it_is_what_the_recording_tells(tmp_path: Path) -> None:
     (recorded,) = gather(str(path)).calls.values()
     assert live.metrics() == recorded.metrics()
     mine, its = live.for_tuner(), recorded.for_tuner()
-    assert mine is not None and its is not None
+    assert mine is not None
+    assert its is not None
     assert (mine.silences.utterances, mine.silences.drafts) == (its.silences.utterances, its.silences.drafts)
-    assert mine.verdicts == its.verdicts and len(mine.verdicts) == 1
+    assert mine.verdicts == its.verdicts
+    assert len(mine.verdicts) == 1
     assert (live.tags, live.languages, live.complete) == (("lab",), ("en",), True)
     assert watch.evidence == ended[0]
     assert len(ended[0] | gather(str(path))) == 2  # when it began, this one was not told

@@ -44,7 +44,8 @@ def test_overlaps_are_told_by_what_was_meant() -> None:
     rows = [row for number in range(4) for row in rows_of(parse(call(number)), words=True)["turns"]]
     kept = [row for row in rows if row["dropped"] == "overlap_kept"]
     cut = [row for row in rows if row["barged_in"] is not None]
-    assert kept and cut
+    assert kept
+    assert cut
     assert {row["meant"] for row in kept} == {"backchannel"}
     assert {row["meant"] for row in cut} <= {"floor", "backchannel"}
     assert {row["meant"] for row in rows if not row["overlap"]} == {None}

@@ -2,7 +2,7 @@
 
 Each is a range. Flux ends a turn at a confidence of at least `eot_threshold`, so that is at most the least confidence
 of an end. It is more than what a turn that ended by its timeout had reached after a second of silence; in shorter ones
-Flux lets high numbers pass. Where events contradict each other (a threshold was changed in mid-call) a range is a point.
+Flux lets high numbers pass. Where events contradict each other (a threshold changed in mid-call) a range is a point.
 """
 
 from __future__ import annotations
