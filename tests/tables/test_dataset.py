@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def test_writing_that_was_stopped_is_made_up_for(tmp_path: Path, monkeypatch: py
     """Wherever it was: no file is half written, and the same command adds what is missing."""
     paths, whole = calls(tmp_path / "calls", 6), tmp_path / "whole"
     add(whole, paths)
-    replace, left = dataset.os.replace, 0
+    replace, left = os.replace, 0
 
     def stopped(source: Path, target: Path) -> None:
         nonlocal left
@@ -79,7 +80,7 @@ def test_writing_that_was_stopped_is_made_up_for(tmp_path: Path, monkeypatch: py
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr(dataset.os, "replace", stopped)
+    monkeypatch.setattr("turnkit.tables.dataset.os.replace", stopped)
     for done in range(12):
         left, out = done, tmp_path / f"out {done}"
         with pytest.raises(KeyboardInterrupt):

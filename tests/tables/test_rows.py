@@ -36,7 +36,7 @@ def test_a_row_a_turn() -> None:
         assert [row[f"{name}_s"] for name in DURATIONS] == [getattr(turn, name) for name in DURATIONS]
         assert row["transcript"] == histories[turn.turn].transcript
         assert (row["result"] == "committed") == (histories[turn.turn].committed is not None)
-        assert row["at"] > row["call_began"] == datetime(2026, 11, 2, 1, 1, tzinfo=UTC)
+        assert row["wall_clock"] > row["call_began"] == datetime(2026, 11, 2, 1, 1, tzinfo=UTC)
 
 
 def test_overlaps_are_told_by_what_was_meant() -> None:
@@ -77,7 +77,7 @@ def test_a_row_a_signal() -> None:
 def test_a_call_without_a_wall_clock_has_rows_too() -> None:
     """And frames alone have none: they hold no decisions."""
     unknown = parse(call(1).replace(b'"began":"2026-11-02T01:01:00.000+00:00"', b'"began":"yesterday"'))
-    (at,) = {row["at"] for row in rows_of(unknown)["turns"]}
+    (at,) = {row["wall_clock"] for row in rows_of(unknown)["turns"]}
     assert at is None
     raw = b'{"type":"TurnInfo","event":"StartOfTurn","turn_index":0,"audio_window_end":1.0,"transcript":"hi"}'
     assert rows_of(parse(raw))["signals"] == []

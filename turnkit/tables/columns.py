@@ -50,7 +50,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "turns": (
         *_CALL,
         Column("turn", "int64", "", "Id of the turn within its call."),
-        Column("at", "timestamp[ms, tz=UTC]", "", "Wall clock at its start; null if not known."),
+        Column("wall_clock", "timestamp[ms, tz=UTC]", "", "Wall clock at its start; null if not known."),
         Column("started_s", "double", "s", "From the beginning of the call to its start."),
         Column("ended_s", "double", "s", "From the beginning of the call to its Commit or its end without one."),
         Column("result", "string", "", "committed, dropped or open."),
@@ -75,7 +75,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
         *_CALL,
         Column("turn", "int64", "", "Id of the turn it was begun for."),
         Column("reply", "int64", "", "Id of the reply."),
-        Column("at", "timestamp[ms, tz=UTC]", "", "Wall clock when it was begun; null if not known."),
+        Column("wall_clock", "timestamp[ms, tz=UTC]", "", "Wall clock when it was begun; null if not known."),
         Column("at_s", "double", "s", "From the beginning of the call to when it was begun."),
         Column("confidence", "double", "0 to 1", "Flux's, of the eager end that it was begun at."),
         Column("language", "string", "", "The first language that Flux detected by then."),
@@ -89,7 +89,7 @@ COLUMNS: Mapping[str, tuple[Column, ...]] = {
     "signals": (
         *_CALL,
         Column("number", "int64", "", "Its place among the signals of the call, from 0."),
-        Column("at", "timestamp[ms, tz=UTC]", "", "Wall clock; null if not known."),
+        Column("wall_clock", "timestamp[ms, tz=UTC]", "", "Wall clock; null if not known."),
         Column("at_s", "double", "s", "From the beginning of the call."),
         Column("signal", "string", "", "Speculate, Commit, Cancel, BargeIn, ..., ReplyEnded or Note."),
         Column("turn", "int64", "", "Id of the turn it is about; null if none."),

@@ -128,7 +128,7 @@ class _Reading:
         return {
             **self._call,
             "turn": turn.turn,
-            "at": at["at"],
+            "wall_clock": at["wall_clock"],
             "started_s": at["at_s"],
             "ended_s": None if turn.ended_at is None else turn.ended_at - began,
             "result": result,
@@ -169,9 +169,9 @@ class _Reading:
     def _times(self, at: float | None) -> Row:
         """The wall clock and the second of the call at a moment of its own clock."""
         if at is None:
-            return {"at": None, "at_s": None}
+            return {"wall_clock": None, "at_s": None}
         since = at - self._trace.began_at
-        return {"at": None if self._began is None else self._began + timedelta(seconds=since), "at_s": since}
+        return {"wall_clock": None if self._began is None else self._began + timedelta(seconds=since), "at_s": since}
 
 
 def _end(draft: Row | None, signal: Commit | Cancel, at: float) -> None:
