@@ -114,12 +114,17 @@ def corpus(folder: Path, calls: int, *, packed: bool = False) -> float:
             path = Path(scratch) / f"{seed}.jsonl"
             record(path, seed)
             bodies.append(path.read_bytes())
+    # The header apart from what follows it, which is packed once: a gzip file may have several members.
+    headers, rests = zip(*(body.split(b"\n", 1) for body in bodies), strict=True)
+    if packed:
+        rests = tuple(gzip.compress(rest, 6) for rest in rests)
     for number in range(calls):
-        body = bodies[number % len(bodies)].replace(
-            f'"session":"call {number % len(bodies)}"'.encode(), f'"session":"call {number}"'.encode(), 1
+        seed = number % len(bodies)
+        header = (
+            headers[seed].replace(f'"session":"call {seed}"'.encode(), f'"session":"call {number}"'.encode()) + b"\n"
         )
         into = folder / f"{number // 1000:03}"
         into.mkdir(parents=True, exist_ok=True)
         name = f"{number:06}.jsonl" + (".gz" if packed else "")
-        (into / name).write_bytes(gzip.compress(body, 6) if packed else body)
+        (into / name).write_bytes((gzip.compress(header) if packed else header) + rests[seed])
     return sum(map(len, bodies)) / len(bodies)
