@@ -174,7 +174,8 @@ def judge(call: Iterable[RecordedOverlap], policies: Mapping[str, BargeInPolicy]
     """Have each policy decide about the overlaps of one call."""
     judged = []
     for overlap in call:
-        stops = {name: _stop_of(overlap, policy) for name, policy in policies.items()}
+        events = [(at, _renamed(event)) for at, event in overlap.events]
+        stops = {name: _stop_of(events, overlap.began, policy) for name, policy in policies.items()}
         held = frozenset(name for name, (_, held) in stops.items() if held)
         judged.append(Verdicts(overlap.meant, {name: at for name, (at, _) in stops.items()}, held))
     return judged
@@ -209,21 +210,20 @@ def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tu
     return scores
 
 
-def _stop_of(overlap: RecordedOverlap, policy: BargeInPolicy) -> tuple[float | None, bool]:
+def _stop_of(events: list[tuple[float, Event]], began: float, policy: BargeInPolicy) -> tuple[float | None, bool]:
     """Seconds from the start of the turn to the stop, None if there was none; and whether the agent was held."""
     machine = TurnMachine(barge_in=policy)
-    begin = overlap.events[0][0]
-    signals = list(machine.feed(Initiate(), begin))
-    assert isinstance(signals[0], Commit)
+    commit = machine.feed(Initiate(), events[0][0])[0]
+    assert isinstance(commit, Commit)
     held = False
-    for at, event in overlap.events:
+    for at, event in events:
         # The deadline first, where one falls between two events, as a live session would.
         due = machine.deadline
-        got = [*(machine.wake(due) if due is not None and due < at else ()), *machine.feed(_renamed(event), at)]
-        held |= any(isinstance(signal, Hold) for signal in got)
-        stop = next((signal for signal in got if isinstance(signal, BargeIn)), None)
-        if stop is not None:
-            return stop.at - overlap.began, held
+        got = machine.feed(event, at) if due is None or due >= at else (*machine.wake(due), *machine.feed(event, at))
+        for signal in got:
+            held = held or type(signal) is Hold
+            if type(signal) is BargeIn:
+                return signal.at - began, held
     return None, held
 
 
