@@ -4,7 +4,7 @@
 
 Each row is the command itself, begun anew: files in, answer out. CPU seconds are of the command and its processes (of
 Dask only the client's), memory is the resident size of the command at its most; each process or worker beside it takes
-some 80 MB, whatever the number of calls. `gather` is what `tune` does before its arithmetic.
+some 30 MB, whatever the number of calls. `gather` is what `tune` does before its arithmetic.
 """
 
 from __future__ import annotations
