@@ -19,7 +19,7 @@ from time import perf_counter
 from turnkit import EagerEndOfTurn, EndOfTurn, MinWords, StartOfTurn, TurnMachine, TurnResumed, Update
 from turnkit.cli.many_files import each
 from turnkit.trace import Recorder
-from turnkit.trace.summary import ReplayFinding, summarize
+from turnkit.trace.summary import ReplayFinding, ReplaySummary, summarize
 from turnkit.turns.events import Commit, Event, PlaybackAdvanced, PlaybackFinished, PlaybackStarted
 
 CALL_SECONDS = 300.0
@@ -89,10 +89,15 @@ class Caller:
         self.turn += 1
 
 
+def lost(path: str, problem: str) -> ReplaySummary:
+    """None is."""
+    raise AssertionError(f"{path}: {problem}")
+
+
 def measure(paths: list[str], jobs: int) -> tuple[float, int]:
     """Seconds, and events replayed; every call must come out as recorded."""
     began = perf_counter()
-    results = list(each(partial(summarize, settings={}), paths, jobs, "", quiet=True))
+    results = list(each(partial(summarize, settings={}), paths, jobs, "", quiet=True, lost=lost))
     seconds = perf_counter() - began
     assert {result.finding for result in results} == {ReplayFinding.SAME}, "a call came out differently"
     return seconds, sum(result.events for result in results)

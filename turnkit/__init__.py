@@ -3,6 +3,7 @@
 - `turns`: the engine, pure: what can happen, what is legal, what the policies say, and what follows from it.
 - `wire`: what Flux says and is told, as messages; `errors`: all that turnkit raises; `checks`: of settings.
 - `trace`: a call as a file, and that call replayed; `metrics`: a call in figures.
+- `evidence`: many calls in one unit that adds up; `tables`: the same as rows, for Parquet.
 - `timers`, `logs`: how everything live waits, and how it logs.
 - `flux`: the connection to Flux; `session`: your bot in a call; `speaking`: its voice.
 - `interop`: turnkit inside Pipecat, LiveKit and the Deepgram SDK, on the phone and in a page; imported by name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,21 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_is_one_for_each() -> None:
     """A command that is added is tried here, too."""
     assert sorted(COMMANDS) == sorted(
-        ["chart", "check", "demo", "play", "replay", "run", "serve", "simulate", "soak", "tune", "view"]
+        [
+            "chart",
+            "check",
+            "demo",
+            "export",
+            "metrics",
+            "play",
+            "replay",
+            "run",
+            "serve",
+            "simulate",
+            "soak",
+            "tune",
+            "view",
+        ]
     )
 
 
@@ -96,6 +111,21 @@ def test_tune(recording: Path) -> None:
     """For people and for programs."""
     assert "threshold" in done("tune", recording)
     assert json.loads(done("tune", recording, "--json").splitlines()[0])
+
+
+def test_metrics(recording: Path) -> None:
+    """For people and for programs."""
+    assert "response gap" in done("metrics", recording)
+    assert json.loads(done("metrics", recording, "--json"))["metrics"]["calls"] == 1
+
+
+def test_export(recording: Path) -> None:
+    """Where pyarrow is not installed, it says how to install it."""
+    result = turnkit("export", recording, "-o", recording.with_suffix(".tables"))
+    if find_spec("pyarrow") is None:
+        assert (result.returncode, "pip install 'turnkit[parquet]'" in result.stderr) == (1, True)
+    else:
+        assert result.stdout == "1 calls read\n1 calls are new\n"
 
 
 def test_soak() -> None:

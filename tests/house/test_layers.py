@@ -50,18 +50,32 @@ ROOMS: dict[str, set[str]] = {
     "tools.proof": _ENGINE,
     "tools.tuner": _CALL,
     "tools.viewer": _CALL,
+    # Many calls: as a unit that adds up, and as tables.
+    "evidence": _CALL | {"tools.tuner"},
+    "tables": _CALL | {"tools.tuner", "evidence", "lazy"},
     "tools.soak": _BOT | {"simulator"},
     "tools.demo": _BOT | {"simulator", "trace"},
     "tools.play": _BOT | {"simulator", "trace", "interop", "tools.viewer"},
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
-    | {"simulator", "turnkit", "printable", "interop"}
+    | {"simulator", "turnkit", "printable", "interop", "evidence", "tables"}
     | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "tuner", "viewer")},
     "__main__": {"cli"},
 }
 
-PURE = {"errors", "checks", "turns", "wire", "trace", "metrics", "tools", "tools.proof", "tools.tuner", "tools.viewer"}
+PURE = {
+    "errors",
+    "checks",
+    "turns",
+    "wire",
+    "trace",
+    "metrics",
+    "tools",
+    "tools.proof",
+    "tools.tuner",
+    "tools.viewer",
+} | {"evidence"}
 """The rooms in which nothing waits, logs, reads a clock, rolls dice or opens a socket."""
 
 LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "socket", "ssl", "os", "importlib"}
@@ -69,6 +83,9 @@ LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "
 LIBRARIES: dict[str, set[str]] = {
     "turns": {"msgspec", "transitions"},
     **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.tuner", "tools.viewer", "tools.proof")},
+    "trace": {"msgspec", "fsspec", "zstandard"},  # the last two where a recording lies in a store, or is packed
+    "evidence": {"msgspec"},
+    "tables": {"msgspec", "pyarrow"},
     "logs": {"structlog"},
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
     "speaking": {"anyio", "msgspec"},

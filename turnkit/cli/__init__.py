@@ -7,7 +7,21 @@ one object a line on standard output. What goes wrong is said in a sentence on s
 
 from __future__ import annotations
 
-from . import chart, check, demo, play, replay, run, serve, simulate, soak, tune, view  # noqa: F401  (each registers its command)
+from . import (  # noqa: F401  (each registers its command)
+    chart,
+    check,
+    demo,
+    export,
+    metrics,
+    play,
+    replay,
+    run,
+    serve,
+    simulate,
+    soak,
+    tune,
+    view,
+)
 from .app import app
 
 __all__ = ["app", "main"]

@@ -1,83 +1,103 @@
-"""Work on many files: found by name, directory or pattern, worked on by all cores, with progress."""
+"""Work on many files: in parts, by all cores or a cluster, with progress; what comes of them in order."""
 
 from __future__ import annotations
 
-import glob
-import os
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Annotated, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from .output import fail
+from .cluster import on_cluster
+from .found_files import found
+from .processes import on_processes
 from .screen import Screen
 
+__all__ = ["ALONE", "DaskOption", "JobsOption", "each", "found", "parts"]
+
 T = TypeVar("T")
-_SUFFIXES = ("*.jsonl", "*.jsonl.gz")
 ALONE = 16
 """How many files are done before other processes would have begun."""
+LARGEST = 32  # files of a part: a moment of work, so that little is done again when a worker is lost
+
+JobsOption = Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")]
+DaskOption = Annotated[
+    str | None, typer.Option("--dask", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://scheduler:8786.")
+]
 
 
-def found(arguments: Iterable[str]) -> list[str]:
-    """Find the files that are meant, each once, in order; fail if there is none for an argument."""
-    paths: dict[str, None] = {}
-    for argument in arguments:
-        path = Path(argument)
-        if path.is_dir():
-            files = sorted(str(file) for suffix in _SUFFIXES for file in path.rglob(suffix))
-        elif path.exists() or not glob.has_magic(argument):
-            files = [argument]
-        else:
-            files = sorted(file for file in glob.glob(argument, recursive=True) if Path(file).is_file())
-        if not files:
-            fail(f"{argument}: no file there is called {' or '.join(_SUFFIXES)}, or matches")
-        paths.update(dict.fromkeys(files))
-    return list(paths)
+def parts(
+    work: Callable[[list[str]], T],
+    paths: list[str],
+    jobs: int | None,
+    doing: str,
+    *,
+    quiet: bool,
+    lost: Callable[[str, str], T],
+    dask: str | None = None,
+) -> Iterator[T]:
+    """Work on the files, some at a time, in several processes or on a cluster if there are many.
 
-
-def each(work: Callable[[str], T], paths: list[str], jobs: int | None, doing: str, *, quiet: bool) -> Iterator[T]:
-    """Work on each path, in several processes if there are many.
+    At most a few parts are under way or wait to be taken, however many there are. A process that dies in the middle
+    costs nothing: its part is done again.
 
     Args:
-        work: What to do with a path; a function that can be pickled.
+        work: What to do with some paths; a function that can be pickled.
         paths: The files.
         jobs: Number of processes; None for one a core.
         doing: Name of the progress that is shown.
         quiet: Whether to show none.
+        lost: What to make of a path that ended each process that worked on it; it is told the path, and that.
+        dask: Address of a Dask scheduler, to work on its cluster.
 
     Yields:
-        What `work` makes of each path, in order.
+        What `work` makes of each part, in order.
     """
-    jobs = min(jobs or _cores(), max(1, len(paths) // 4))
     console = Screen(stderr=True)
     hidden = quiet or len(paths) < ALONE or not console.is_terminal
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task("", total=len(paths))
-        for result in _all(work, paths, jobs):
-            progress.advance(task)
+        if dask is not None:
+            results = on_cluster(work, paths, dask, LARGEST, lost)
+        elif jobs == 1 or len(paths) < ALONE:
+            results = ((1, work([path])) for path in paths)
+        else:
+            results = on_processes(work, paths, jobs, LARGEST, lost)
+        for count, result in results:
+            progress.advance(task, count)
             yield result
 
 
-def _all(work: Callable[[str], T], paths: list[str], jobs: int) -> Iterator[T]:
-    if jobs == 1 or len(paths) < ALONE:
-        yield from map(work, paths)
-        return
-    # Begun anew and not forked: a fork of a process with threads may hang.
-    # Ctrl-C reaches them all; what is said of it is for this process to say.
-    ignore = (signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    with ProcessPoolExecutor(jobs, get_context("spawn"), *ignore) as pool:
-        try:
-            yield from pool.map(work, paths, chunksize=max(1, min(64, len(paths) // (8 * jobs))))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def each(
+    work: Callable[[str], T],
+    paths: list[str],
+    jobs: int | None,
+    doing: str,
+    *,
+    quiet: bool,
+    lost: Callable[[str, str], T],
+    dask: str | None = None,
+) -> Iterator[T]:
+    """Work on each file, as `parts` does; what `work` makes of each path, in order."""
+
+    def lost_one(path: str, problem: str) -> list[T]:
+        return [lost(path, problem)]
+
+    one_by_one = partial(_each_of, work)
+    for results in parts(one_by_one, paths, jobs, doing, quiet=quiet, lost=lost_one, dask=dask):
+        yield from results
 
 
-def _cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+def _each_of(work: Callable[[str], T], paths: list[str]) -> list[T]:
+    return [work(path) for path in paths]
+
+
+class _Rate(ProgressColumn):
+    """Files a second."""
+
+    def render(self, task: Task) -> Text:
+        """As text; blank until it is known."""
+        return Text("" if not task.speed else f"{task.speed:,.0f}/s", style="progress.data.speed")

@@ -15,7 +15,7 @@ from rich.table import Table
 from ..trace import Comparison, TurnHistory
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .app import app
-from .many_files import each, found
+from .many_files import DaskOption, JobsOption, each, found
 from .output import JsonFlag, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
 from .screen import Screen
@@ -28,7 +28,9 @@ Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds, in place of
 
 @app.command()
 def replay(
-    traces: Annotated[list[str], typer.Argument(help="Files, directories, or patterns such as 'calls/**/*.jsonl'.")],
+    traces: Annotated[
+        list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
+    ],
     barge_in: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {BARGE_IN_HELP}.")] = None,
     speculation: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {SPECULATION_HELP}.")] = None,
     hold_timeout: Seconds = None,
@@ -36,7 +38,8 @@ def replay(
     stall_timeout: Seconds = None,
     stall_grace: Seconds = None,
     idle_timeout: Seconds = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")] = None,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Replay recorded calls: the same decisions again, or what other settings would have made of them.
@@ -57,11 +60,16 @@ def replay(
     settings = {name: value for name, value in settings.items() if value is not None}
     paths = found(traces)
     report = _ReplayJson() if as_json else _ReplayReport(Screen(), alone=len(paths) == 1)
-    for summary in each(partial(summarize, settings=settings), paths, jobs, "replaying", quiet=as_json):
+    work = partial(summarize, settings=settings)
+    for summary in each(work, paths, jobs, "replaying", quiet=as_json, lost=_lost, dask=dask):
         report.take(summary)
     report.end()
     if report.failed:
         raise typer.Exit(1)
+
+
+def _lost(path: str, problem: str) -> ReplaySummary:
+    return ReplaySummary(name=path, finding=ReplayFinding.UNREADABLE, problem=f"trace {path!r}: {problem}")
 
 
 class _ReplayJson:

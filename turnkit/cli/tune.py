@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -14,43 +13,33 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import ConfigError
 from ..tools.tuner import (
-    CallSilences,
     Estimate,
     FluxThresholds,
     Forecast,
     PolicyScore,
-    RecordedOverlap,
     Setting,
     Tuning,
     Worth,
-    call_silences,
-    overlaps,
-    score_policies,
+    score_verdicts,
     tune,
 )
 from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, lines, operating_points, spans
-from ..trace import read
 from .app import app
-from .many_files import each, found
+from .gathering import gathered, notes
+from .many_files import DaskOption, JobsOption, found
+from .metrics import tell_problems
 from .output import JsonFlag, fail, say_json, write_file
 from .screen import Screen
 
 _ROWS = 14  # of the front
 
 
-class _FileFindings(msgspec.Struct):
-    """The silences and overlaps of one file, or the problem with it."""
-
-    call: CallSilences | None = None
-    overlaps: list[RecordedOverlap] = []
-    problem: str = ""
-
-
 @app.command("tune")
 def tune_calls(
-    traces: Annotated[list[str], typer.Argument(help="Files, directories, or patterns such as 'calls/**/*.jsonl'.")],
+    traces: Annotated[
+        list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
+    ],
     second: Annotated[float, typer.Option(min=0, help="What a second less of waiting is worth to you, a turn.")] = 0.01,
     call: Annotated[float, typer.Option(min=0, help="What a call of the LLM costs, in the same currency.")] = 0.001,
     cut_off: Annotated[
@@ -67,7 +56,9 @@ def tune_calls(
         typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Of more calls than these, so many by chance.")] = 20_000,
+    jobs: JobsOption = None,
+    dask: DaskOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Find the thresholds to run, from your own recorded calls.
@@ -78,20 +69,20 @@ def tune_calls(
     """
     given = None if eot_threshold is None else FluxThresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
     paths = found(traces)
-    results = list(each(partial(_read_file, given=given), paths, jobs, "reading", quiet=as_json))
-    problems = [result.problem for result in results if result.problem]
-    calls = [result.call for result in results if result.call is not None and result.call.utterances]
-    if not calls:
+    evidence = gathered(paths, jobs, dask, quiet=as_json, tuning=True, thresholds=given, most=most)
+    problems = list(evidence.problems.values())
+    if not any(call.utterances for call in evidence.silences()):
         fail(problems[0] if problems else f"none of {len(paths)} traces has a turn with words that came to its end")
-    tuning = tune(calls, worth=Worth(second=second, call=call, cut_off=cut_off), reply_seconds=reply_seconds)
-    scores = score_policies(result.overlaps for result in results)
-    points = fixed_points(operating_points([*map(spans, calls)], FLUX_POLICIES)) if eot_bench else None
+    worth = Worth(second=second, call=call, cut_off=cut_off)
+    tuning = tune(evidence.silences(), worth=worth, reply_seconds=reply_seconds)
+    scores = score_verdicts(evidence.verdicts())
+    points = fixed_points(operating_points([*map(spans, evidence.silences())], FLUX_POLICIES)) if eot_bench else None
     if html is not None:
         _draw(tuning, scores, html)
     if as_json:
         say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
-    _TuneReport(Screen()).tell(tuning, scores, problems, html)
+    _TuneReport(Screen()).tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
     for line in [] if points is None else lines(points):
         typer.echo(line)
 
@@ -100,14 +91,6 @@ def _fixed(points: FixedPoints) -> dict[str, object]:
     """The fixed points as plain fields, by latency in seconds and by share of cut-offs."""
     fields = msgspec.to_builtins(points)
     return {"fixed_points": {name: {f"{at:g}": best for at, best in row.items()} for name, row in fields.items()}}
-
-
-def _read_file(path: str, given: FluxThresholds | None) -> _FileFindings:
-    try:
-        trace = read(path)
-        return _FileFindings(call_silences(trace, given if trace.options is None else None), overlaps(trace))
-    except ConfigError as error:
-        return _FileFindings(problem=str(error))
 
 
 def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
@@ -146,19 +129,20 @@ class _TuneReport:
     def _print(self, text: str = "") -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def tell(self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None) -> None:
+    def tell(
+        self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None, said: list[str]
+    ) -> None:
         """Print all of it, the answer first."""
         self._print(f"{tuning.utterances} utterances in {tuning.calls} calls")
-        for problem in problems[:5]:
-            self._print(f"[red]left out[/] {escape(problem)}")
         self._recommend(tuning)
         self._console.print(_forecasts(tuning))
         if tuning.calibration.bins:
             self._console.print(_calibration(tuning))
         if scores and scores[0].overlaps:
             self._console.print(_policies(scores))
-        for caveat in tuning.caveats:
+        for caveat in (*said, *tuning.caveats):
             self._print(f"[yellow]note[/] {escape(caveat)}")
+        tell_problems(self._console, problems)
         if html is not None:
             self._print(f"wrote [bold]{escape(str(html))}[/bold]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from math import inf
 from typing import Any, TypeAlias, get_args
 
@@ -50,6 +51,11 @@ _TRIGGERS = frozenset({"model", "manual", "timeout", "missed", "stalled", "strea
 _EMPTY = frozenset({DropReason.EMPTY, DropReason.STALLED})  # stalled turns with words are committed
 
 
+@lru_cache(8)
+def _ignoring(backchannels: frozenset[str]) -> IgnoreBackchannels:
+    return IgnoreBackchannels(backchannels)  # it takes its phrases apart, which takes as long as a short call
+
+
 class Metrics:
     """The figures of one call, from its events and signals in the order in which things happened.
 
@@ -66,7 +72,7 @@ class Metrics:
 
     def __init__(self, *, backchannels: Iterable[str] = ENGLISH_BACKCHANNELS) -> None:
         # Both are asked about final words, with the default of yielding to all that is not theirs.
-        self._is_backchannel = IgnoreBackchannels(frozenset(check_strings("backchannels", backchannels)))
+        self._is_backchannel = _ignoring(frozenset(check_strings("backchannels", backchannels)))
         self._is_echo = EchoGuard()
         self._call = CallMetrics(calls=1)
         self._first: float | None = None
@@ -95,14 +101,23 @@ class Metrics:
         Raises:
             LocalProtocolError: The item is none of these, or its time is no finite number; nothing is changed.
         """
-        handler = _HANDLERS.get(type(item))
+        kind = type(item)
+        handler = _HANDLERS.get(kind)
         if handler is None:
-            return self._take_record(item)
-        self._pass_time(item, getattr(item, "at", at))
-        if isinstance(item, _EVENTS):
+            # A record of a trace that holds an event, known by its fields: metrics do not know traces.
+            event = getattr(item, "event", None)
+            kind = type(event)
+            handler = _HANDLERS.get(kind)
+            if handler is None:
+                return self._take_record(item)
+            item, at = event, getattr(item, "at", None)
+        if kind in _EVENTS:
+            self._pass_time(item, at)
             self._interrupting = False
+        else:
+            self._pass_time(item, getattr(item, "at", at))
         handler(self, item)
-        return self._hand_out()
+        return self._hand_out() if self._settled else ()
 
     def fact(self, at: float, name: str, fields: Mapping[str, Any]) -> tuple[TurnMetrics, ...]:
         """Take something that the machine is not told: `FirstChunk` (`reply`) or `TokensUsed` (`reply`, `tokens`).
@@ -153,20 +168,24 @@ class Metrics:
 
     # Time ---------------------------------------------------------------------------------------------------------
 
-    def _pass_time(self, item: object, at: object) -> None:
-        if not is_number(at):
-            what = item if isinstance(item, str) else type(item).__name__
-            raise LocalProtocolError(f"{what} at={shown(at)}: must be a finite number of monotonic seconds")
-        self._now = max(self._now, float(at))
+    def _pass_time(self, item: object, at: Any) -> None:
+        if type(at) is not float or at - at != 0.0:  # the usual case, told at once
+            at = self._seconds(item, at)
+        if at > self._now:
+            self._now = at
         if self._first is None:
             self._first = self._now
 
+    def _seconds(self, item: object, at: object) -> float:
+        if not is_number(at):
+            what = item if isinstance(item, str) else type(item).__name__
+            raise LocalProtocolError(f"{what} at={shown(at)}: must be a finite number of monotonic seconds")
+        return float(at)
+
     def _take_record(self, item: object) -> tuple[TurnMetrics, ...]:
-        """Take a record of a trace, known by its fields: metrics do not know traces."""
-        event, name = getattr(item, "event", None), getattr(item, "name", None)
+        """Take a record of a trace that holds no event."""
+        name: object = getattr(item, "name", None)
         at: Any = getattr(item, "at", None)
-        if type(event) in _HANDLERS:
-            return self.take(event, at)
         if isinstance(name, str) and isinstance(fields := getattr(item, "fields", None), Mapping):
             return self.fact(at, name, fields)
         if at is None:
@@ -467,7 +486,7 @@ def measure(records: Iterable[object]) -> tuple[CallMetrics, list[TurnMetrics]]:
     return metrics.call, turns
 
 
-_EVENTS = get_args(Event)
+_EVENTS = frozenset(get_args(Event))
 _Handler: TypeAlias = Callable[[Metrics, Any], None]
 
 _HANDLERS: dict[type, _Handler] = {

@@ -12,22 +12,24 @@ from .records import MOST_BYTES
 _LONGEST_LINE = 1 << 23  # bytes: a frame of Flux has at most 1 MiB, and takes up to six times as much as JSON in JSON
 _PIECE = 1 << 16  # bytes read, and unpacked, in one go
 _PACKED = 1 << 12  # bytes to unpack in one go: what is left of them when a member ends is copied
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_WIDEST = 1 << 27  # bytes that zstd may look back: what its command line takes without being asked for more
 _EMPTY = 1000  # members of a gzip file, one after the other, that hold nothing
 
 
-def lines_of(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes, bool]]:
-    """The lines of a file, also of one that is gzipped.
+def blocks_of(file: BinaryIO, name: str) -> Iterator[tuple[int, list[bytes], bool]]:
+    """The lines of a file, many at a time, also of one that is gzipped or packed with zstd.
 
     Args:
         file: open for reading bytes.
         name: of the file, for errors.
 
     Yields:
-        The number of a line, from 1, the line without blanks around it, and whether it ended in a newline. Blank lines
-        are counted and left out.
+        The number of the first of some lines, from 1; the lines, blank ones among them; and whether they ended in a
+        newline, which only the last line of a file may lack.
 
     Raises:
-        ConfigError: It is no gzip although it begins like it, or beyond the bounds.
+        ConfigError: It is not packed although it begins like it, or beyond the bounds.
     """
     number, rest, since, total = 1, b"", 0, 0
     for piece in _pieces(file, name):
@@ -37,20 +39,31 @@ def lines_of(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes, bool]]:
         lines = piece.split(b"\n")
         lines[0] = rest + lines[0]
         rest = lines.pop()
-        for line in lines:
-            text = line.strip()
-            since = 0 if text else since + len(line) + 1
-            if text:
-                yield number, text, True
-            number += 1
+        if lines:
+            since = _blank_at_the_end(lines, since)
+            yield number, lines, True
+            number += len(lines)
         if since + len(rest) > _LONGEST_LINE:
             raise ConfigError(f"trace {name!r}, line {number}: is longer than {_LONGEST_LINE} bytes, blanks included")
-    if text := rest.strip():
-        yield number, text, False
+    if rest.strip():
+        yield number, [rest], False
+
+
+def _blank_at_the_end(lines: list[bytes], before: int) -> int:
+    """Bytes since the last line that is not blank, given those before these lines."""
+    blank = 0
+    for line in reversed(lines):
+        if line and not line.isspace():
+            return blank
+        blank += len(line) + 1
+    return before + blank
 
 
 def _pieces(file: BinaryIO, name: str) -> Iterator[bytes]:
     piece = file.read(_PIECE)
+    if piece[:4] == _ZSTD:
+        yield from _unpacked_zstd(_Continued(piece, file), name)
+        return
     if piece[:2] != b"\x1f\x8b":
         while piece:
             yield piece
@@ -82,3 +95,31 @@ def _unpacked(file: BinaryIO, packed: bytes, name: str) -> Iterator[bytes]:
                 yield data
             at -= len(unpacker.unused_data)
         packed = file.read(_PIECE)
+
+
+class _Continued:
+    """A file of which some bytes were read already."""
+
+    def __init__(self, piece: bytes, file: BinaryIO) -> None:
+        self._piece = piece
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; those that were read already come first."""
+        piece, self._piece = self._piece[:size], self._piece[size:]
+        return piece or self._file.read(size)
+
+
+def _unpacked_zstd(file: _Continued, name: str) -> Iterator[bytes]:
+    """The content of a file packed with zstd, as far as it goes; it may have several frames."""
+    try:
+        import zstandard
+    except ImportError:
+        raise ConfigError(f"trace {name!r}: is packed with zstd; to read it, pip install 'turnkit[zstd]'") from None
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_WIDEST)
+    try:
+        with unpacker.stream_reader(file, read_size=_PIECE, read_across_frames=True) as content:
+            while piece := content.read(_PIECE):
+                yield piece
+    except zstandard.ZstdError as error:
+        raise ConfigError(f"trace {name!r}: is not zstd, although it begins like it: {error}") from None

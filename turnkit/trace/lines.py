@@ -30,8 +30,10 @@ _EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
 _SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
 
 _line = msgspec.json.Decoder(Line).decode
-_event = msgspec.json.Decoder(Event).decode
-_signal = msgspec.json.Decoder(Signal | ReplyEnded).decode
+event_of = msgspec.json.Decoder(Event).decode
+"""The event of a line that is known to hold one; it raises what `record_of` does."""
+signal_of = msgspec.json.Decoder(Signal | ReplyEnded).decode
+"""The signal of a line that is known to hold one; it raises what `record_of` does."""
 _any = msgspec.json.Decoder().decode
 
 
@@ -57,9 +59,9 @@ def record_of(line: Line, text: bytes, version: int = VERSION) -> Record | None:
     if line.fact is not None:
         return Fact(line.at, line.fact, line.fields if version > 1 else _beside(text))
     if line.event is not None:
-        return Fed(line.at, _event(text)) if line.event in _EVENTS else None
+        return Fed(line.at, event_of(text)) if line.event in _EVENTS else None
     if line.signal is not None:
-        return _signal(text) if line.signal in _SIGNALS else None
+        return signal_of(text) if line.signal in _SIGNALS else None
     if line.wake or line.close:
         return Woken(line.at) if line.wake else Closed(line.at)
     if bytes(line.frame):

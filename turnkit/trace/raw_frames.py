@@ -1,9 +1,15 @@
-"""Reader of raw frames: Flux's messages recorded elsewhere, one JSON object a line, with or without arrival times."""
+"""Reader of raw frames: Flux's messages recorded elsewhere, one JSON object a line, with or without arrival times.
+
+A line may say with which options the connection was opened: `{"options": {"eot_threshold": 0.8, ...}}`, in Flux's
+spelling, or `{"url": "wss://api.deepgram.com/v2/listen?model=...&eot_threshold=0.8"}`, of which nothing but these is
+kept.
+"""
 
 from __future__ import annotations
 
 from math import isfinite
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -15,6 +21,7 @@ from .records import Closed, Fed, Frame, Header, Record, Trace
 
 _ARRIVED = ("received", "at")
 _INSIDE = ("frame", "message")
+_LISTS = ("keyterm", "language_hint", "tag")
 
 _any = msgspec.json.Decoder().decode
 
@@ -32,6 +39,7 @@ class RawReader:
         self._turns = False
         self._lost = False
         self._request_id = ""
+        self._options: wire.FluxOptions | None = None
 
     def take(self, text: bytes) -> bool:
         """Take a line; False, with the `problem`, if it is no frame of Flux."""
@@ -42,6 +50,8 @@ class RawReader:
         if not isinstance(fields, dict):
             self.problem = "is no JSON object"
             return False
+        if "type" not in fields and not fields.keys().isdisjoint(("options", "url")):
+            return self._take_options(fields)
         inside = next((fields[name] for name in _INSIDE if isinstance(fields.get(name), dict)), None)
         message = flux_message(text if inside is None else inside)
         if message is None:
@@ -49,6 +59,17 @@ class RawReader:
             return False
         self._advance_clock(message, _arrival(fields))
         self._add(message)
+        return True
+
+    def _take_options(self, fields: dict[str, Any]) -> bool:
+        given = fields.get("options")
+        if isinstance(url := fields.get("url"), str):
+            given = {name: values if name in _LISTS else values[-1] for name, values in _query(url).items()}
+        try:
+            self._options = msgspec.convert(given, wire.FluxOptions, strict=False)
+        except (ValueError, TypeError) as error:
+            self.problem = f"has options that are none of Flux's: {error}"
+            return False
         return True
 
     def _advance_clock(self, message: wire.Message, arrived: float | None) -> None:
@@ -88,8 +109,16 @@ class RawReader:
         """The trace of all that was taken; raises ConfigError if it holds no turn event."""
         if not any(isinstance(record, Fed) for record in self._records):
             raise ConfigError(f"trace {name!r}: holds no TurnInfo; it must have the frames of a Flux session")
-        header = Header(session=self._request_id, began_at=self._began or 0.0)
+        options = None if self._options is None else msgspec.to_builtins(self._options)
+        header = Header(session=self._request_id, began_at=self._began or 0.0, options=options)
         return Trace(header=header, records=(*self._records, Closed(self._now)), name=name, raw=True, ended="closed")
+
+
+def _query(url: str) -> dict[str, list[str]]:
+    try:
+        return parse_qs(urlsplit(url).query)
+    except ValueError:
+        return {}
 
 
 def _arrival(fields: dict[str, Any]) -> float | None:

@@ -40,7 +40,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     redacted: bool = False
 
 
-class Fed(msgspec.Struct, frozen=True):
+class Fed(msgspec.Struct, frozen=True, gc=False):
     """An event that the machine was fed.
 
     Attributes:
@@ -52,13 +52,13 @@ class Fed(msgspec.Struct, frozen=True):
     event: Event
 
 
-class Woken(msgspec.Struct, frozen=True):
+class Woken(msgspec.Struct, frozen=True, gc=False):
     """Time passed for the machine, up to the monotonic second `at`."""
 
     at: float
 
 
-class Closed(msgspec.Struct, frozen=True):
+class Closed(msgspec.Struct, frozen=True, gc=False):
     """The machine was closed at the monotonic second `at`."""
 
     at: float

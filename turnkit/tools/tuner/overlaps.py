@@ -6,7 +6,7 @@ they said in the end: nothing at all, a backchannel, or the agent's own words co
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -25,6 +25,7 @@ from ...turns.events import (
     PlaybackStarted,
     StartOfTurn,
     TurnEvent,
+    Update,
 )
 from ...turns.machine import TurnMachine
 from ...turns.policy import BARGE_IN_POLICIES, BargeInPolicy, EchoGuard, IgnoreBackchannels, Overlap, Verdict
@@ -45,11 +46,18 @@ class Intent(StrEnum):
     ECHO = "echo"
 
 
+_MEANINGS: tuple[tuple[BargeInPolicy, Intent], ...] = (
+    (EchoGuard(), Intent.ECHO),
+    (IgnoreBackchannels(), Intent.BACKCHANNEL),
+)
+
+
 class RecordedOverlap(msgspec.Struct):
     """An overlap in a recorded call.
 
     Attributes:
-        events: Events with their seconds, from the first sound of the reply on.
+        events: Events with their seconds: the first sound of the reply, what was heard of it when the user began, and
+            all from there on.
         began: Second at which the user's turn began.
         meant: What the user wanted.
         final: Final words of the turn.
@@ -59,6 +67,21 @@ class RecordedOverlap(msgspec.Struct):
     began: float
     meant: Intent
     final: str
+
+
+class Verdicts(msgspec.Struct, frozen=True, array_like=True):
+    """What each policy makes of one overlap, without what was said in it.
+
+    Attributes:
+        meant: What the user wanted.
+        stops: Seconds from the start of the user's turn to the stop of the agent, by policy; None where it is not
+            stopped.
+        held: Policies by which the agent is held for a while.
+    """
+
+    meant: Intent
+    stops: dict[str, float | None]
+    held: frozenset[str] = frozenset()
 
 
 class PolicyScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,24 +116,26 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     heard = ""
     current: RecordedOverlap | None = None
     for record in () if trace.raw else trace.records:
-        if isinstance(record, BargeIn):
-            playing = []
-        if not isinstance(record, Fed):
+        if type(record) is not Fed:
+            if type(record) is BargeIn:
+                playing = []
             continue
         event, at = record.event, record.at
+        if current is None and type(event) is Update:
+            continue  # most of a call
         if isinstance(event, Interrupt):
             current = None  # it was not the user's speech that was judged
         elif isinstance(event, PlaybackStarted):
             playing, heard = [(at, event)], ""
         elif isinstance(event, PlaybackAdvanced) and playing:
-            playing.append((at, event))
+            playing[1:] = [(at, event)]  # what had been heard before says nothing more
             heard = event.heard
         elif isinstance(event, StartOfTurn) and playing and current is None:
             current = RecordedOverlap([*playing], at, Intent.FLOOR, "")
         if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
             current.events.append((at, event))
             if isinstance(event, EndOfTurn):
-                current.meant, current.final = _intent_of(event.transcript, heard), event.transcript
+                current.meant, current.final = intent_of(event.transcript, heard), event.transcript
                 found.append(current)
                 current = None
         if isinstance(event, PlaybackFinished):
@@ -118,11 +143,12 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     return found
 
 
-def _intent_of(text: str, heard: str) -> Intent:
+def intent_of(text: str, heard: str) -> Intent:
+    """What the user wanted with these final words, said while this was heard of the agent."""
     if not has_words(text):
         return Intent.NOTHING
     whole = Overlap(text, 10.0, 10.0, heard, False, True)
-    for policy, meaning in ((EchoGuard(), Intent.ECHO), (IgnoreBackchannels(), Intent.BACKCHANNEL)):
+    for policy, meaning in _MEANINGS:
         verdict = policy(whole)
         if (verdict[0] if isinstance(verdict, tuple) else verdict) is Verdict.KEEP:
             return meaning
@@ -141,41 +167,63 @@ def score_policies(
     Returns:
         A score for each policy.
     """
+    return score_verdicts((judge(call, policies) for call in calls), tuple(policies))
+
+
+def judge(call: Iterable[RecordedOverlap], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Verdicts]:
+    """Have each policy decide about the overlaps of one call."""
+    judged = []
+    for overlap in call:
+        events = [(at, _renamed(event)) for at, event in overlap.events]
+        stops = {name: _stop_of(events, overlap.began, policy) for name, policy in policies.items()}
+        held = frozenset(name for name, (_, held) in stops.items() if held)
+        judged.append(Verdicts(overlap.meant, {name: at for name, (at, _) in stops.items()}, held))
+    return judged
+
+
+def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tuple(POLICIES)) -> list[PolicyScore]:
+    """Score each policy on overlaps that were judged already.
+
+    Args:
+        calls: The verdicts of each call.
+        policies: Names of the policies that were asked.
+
+    Returns:
+        A score for each policy.
+    """
     known = [call for call in calls if call]
     scores = []
-    for name, policy in policies.items():
-        stops = [[(overlap, *_stop_of(overlap, policy)) for overlap in call] for call in known]
-        right = [[at for overlap, at, _ in call if overlap.meant is Intent.FLOOR] for call in stops]
-        wrong = [[at for overlap, at, _ in call if overlap.meant is not Intent.FLOOR] for call in stops]
+    for name in policies:
+        right = [[one.stops[name] for one in call if one.meant is Intent.FLOOR] for call in known]
+        wrong = [[one.stops[name] for one in call if one.meant is not Intent.FLOOR] for call in known]
         scores.append(
             PolicyScore(
                 policy=name,
-                overlaps=sum(map(len, stops)),
+                overlaps=sum(map(len, known)),
                 meant=sum(map(len, right)),
                 false_stops=share((len(call) - call.count(None), len(call)) for call in wrong),
                 missed=share((call.count(None), len(call)) for call in right),
                 reaction=quantile([at for call in right for at in call if at is not None], 0.5),
-                pauses=sum(held for call in stops for _, _, held in call),
+                pauses=sum(name in one.held for call in known for one in call),
             )
         )
     return scores
 
 
-def _stop_of(overlap: RecordedOverlap, policy: BargeInPolicy) -> tuple[float | None, bool]:
+def _stop_of(events: list[tuple[float, Event]], began: float, policy: BargeInPolicy) -> tuple[float | None, bool]:
     """Seconds from the start of the turn to the stop, None if there was none; and whether the agent was held."""
     machine = TurnMachine(barge_in=policy)
-    begin = overlap.events[0][0]
-    signals = list(machine.feed(Initiate(), begin))
-    assert isinstance(signals[0], Commit)
+    commit = machine.feed(Initiate(), events[0][0])[0]
+    assert isinstance(commit, Commit)
     held = False
-    for at, event in overlap.events:
+    for at, event in events:
         # The deadline first, where one falls between two events, as a live session would.
         due = machine.deadline
-        got = [*(machine.wake(due) if due is not None and due < at else ()), *machine.feed(_renamed(event), at)]
-        held |= any(isinstance(signal, Hold) for signal in got)
-        stop = next((signal for signal in got if isinstance(signal, BargeIn)), None)
-        if stop is not None:
-            return stop.at - overlap.began, held
+        got = machine.feed(event, at) if due is None or due >= at else (*machine.wake(due), *machine.feed(event, at))
+        for signal in got:
+            held = held or type(signal) is Hold
+            if type(signal) is BargeIn:
+                return signal.at - began, held
     return None, held
 
 

@@ -154,11 +154,11 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     current: _FluxTurn | None = None
     interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
-        if isinstance(record, Commit) and record.turn is not None and record.trigger != "typed" and turns:
-            answers[record.reply] = turns[-1]
-        elif isinstance(record, Cancel) and record.reason is CancelReason.NEW_TURN and record.reply in answers:
-            answers[record.reply].unheard = not interrupted
-        if not isinstance(record, Fed):
+        if type(record) is not Fed:
+            if isinstance(record, Commit) and record.turn is not None and record.trigger != "typed" and turns:
+                answers[record.reply] = turns[-1]
+            elif isinstance(record, Cancel) and record.reason is CancelReason.NEW_TURN and record.reply in answers:
+                answers[record.reply].unheard = not interrupted
             continue
         event = record.event
         interrupted = isinstance(event, Interrupt)

@@ -1,0 +1,73 @@
+"""Lines as turnkit writes them are read in a shorter way: to the same records, and the same complaints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.many_calls import bodies
+from turnkit.errors import ConfigError
+from turnkit.trace import parse
+
+
+def outcome(data: bytes) -> tuple[Any, ...]:
+    try:
+        trace = parse(data, "x")
+    except ConfigError as error:
+        return (str(error),)
+    return trace.records, trace.ended, trace.skipped
+
+
+def closely(data: bytes) -> tuple[Any, ...]:
+    """What comes of looking at each line closely."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("turnkit.trace.reader._Reader.take_usual", lambda reader, lines, place: place)
+        return outcome(data)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_whole_calls_are_the_same(number: int) -> None:
+    """To the last bit."""
+    assert outcome(bodies()[number]) == closely(bodies()[number])
+
+
+LINES = bodies()[1].splitlines(keepends=True)
+ODD = [
+    b'{"at":1.0,"event":"Update"}\n',
+    b'{"at":NaN,"event":"Update","turn_index":0}\n',
+    b'{"at":1e999,"event":"Update","turn_index":0}\n',
+    b'{"at":1_0,"event":"Update","turn_index":0}\n',
+    b'{"at":"1.0","event":"Update","turn_index":0}\n',
+    b'{"at":true,"event":"Update","turn_index":0}\n',
+    b'{"at": 90.0 ,"event":"Update","turn_index":0}\n',
+    b'{"at":90,"event":"Update","turn_index":1e400}\n',
+    b'{"at":90,"event":"Newer","turn_index":0}\n',
+    b'{"event":"Update","at":90.0,"turn_index":0}\r\n',
+    b'{"signal":"Newer","at":90.0}\n',
+    b'{"signal":"Commit","at":90.0}\n',
+    b'{"signal":5}\n',
+    b'{"at":95.0,"close":true}\n',
+    b'{"at":95.0,"wake":true}\n',
+    b'{"at":1.0,"end":"full"}\n',
+    b"  \n",
+    b"{\n",
+    b"\xff\n",
+    b"[1,2]\n",
+    b'{"at":',
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.sampled_from(LINES[1:]) | st.sampled_from(ODD), max_size=8),
+    st.integers(0, 40),
+    st.integers(0, 60),
+)
+def test_whatever_stands_between_them(odd: list[bytes], whole: int, cut: int) -> None:
+    """Lines out of order, of other kinds, of newer versions, and damaged ones, up to a last one that was cut off."""
+    data = b"".join([*LINES[: whole + 1], *odd])
+    data = data[: len(data) - cut]
+    assert outcome(data) == closely(data)

@@ -1,0 +1,81 @@
+"""Files that an argument means: a file, a directory as a tree, a pattern, or the same in a store that fsspec knows."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..trace.opening import is_url, shown_url, store_of
+from .output import fail, guard, warn
+
+_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+
+
+def found(arguments: Iterable[str]) -> list[str]:
+    """Find the files that are meant, each once, in order; fail if there is none for an argument.
+
+    Symbolic links are followed, and a file or a directory that is reached in several ways counts once.
+    """
+    paths: dict[str, str] = {}  # as they are named, by where they are
+    for argument in arguments:
+        before = len(paths)
+        any_found = False
+        for place, path in _found_in_store(argument) if is_url(argument) else _found_here(argument):
+            any_found = True
+            paths.setdefault(place, path)
+        if not any_found and len(paths) == before:
+            fail(
+                f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in _SUFFIXES)}, or matches"
+            )
+    return list(paths.values())
+
+
+def _found_here(argument: str) -> Iterator[tuple[str, str]]:
+    """Where each file is, and how it is named."""
+    path = Path(argument)
+    if path.is_dir():
+        yield from _tree(argument)
+    elif path.exists() or not glob.has_magic(argument):
+        yield os.path.realpath(argument), argument
+    else:
+        for file in sorted(glob.glob(argument, recursive=True)):
+            if Path(file).is_file():
+                yield os.path.realpath(file), file
+
+
+def _tree(root: str) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+
+    def refuse(error: OSError) -> None:
+        warn(f"{error.filename}: cannot be listed: {error.strerror}")
+
+    for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
+        place = os.path.realpath(folder)
+        if place in seen:
+            folders.clear()  # a link leads here a second time, or round in a circle
+            continue
+        seen.add(place)
+        folders.sort()
+        for name in sorted(files):
+            if name.endswith(_SUFFIXES):
+                path = os.path.join(folder, name)
+                yield os.path.realpath(path) if os.path.islink(path) else os.path.join(place, name), path
+
+
+def _found_in_store(url: str) -> Iterator[tuple[str, str]]:
+    store, path = guard(lambda: store_of(url))
+    try:
+        if "*" in path:
+            names = sorted(store.glob(path))
+        elif store.isdir(path):
+            names = sorted(name for name in store.find(path) if name.endswith(_SUFFIXES))
+        else:
+            yield url, url
+            return
+    except Exception as error:  # of whatever library stands behind the scheme
+        fail(f"{shown_url(url)}: cannot be listed: {type(error).__name__}")
+    for name in names:
+        full = store.unstrip_protocol(name)
+        yield full, full

@@ -1,0 +1,54 @@
+"""Evidence of the files that a command is given, and what there is to say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from ..evidence import Evidence, gather_all
+from ..evidence.inferred import together
+from ..tools.tuner import FluxThresholds
+from .many_files import parts
+
+
+def gathered(
+    paths: list[str],
+    jobs: int | None,
+    dask: str | None,
+    *,
+    quiet: bool,
+    figures: bool = False,
+    tuning: bool = False,
+    thresholds: FluxThresholds | None = None,
+    most: int | None = None,
+) -> Evidence:
+    """The evidence of all files; those that cannot be read are named in its `problems`."""
+    work = partial(gather_all, figures=figures, tuning=tuning, thresholds=thresholds)
+    evidence = Evidence(most=most)
+    for part in parts(work, paths, jobs, "reading", quiet=quiet, lost=_lost, dask=dask):
+        evidence.update(part)
+    return evidence
+
+
+def _lost(path: str, problem: str) -> Evidence:
+    evidence = Evidence()
+    evidence.add_problem(path, f"trace {path!r}: {problem}")
+    return evidence
+
+
+def notes(evidence: Evidence, files: int) -> Iterator[str]:
+    """What one should know of how the evidence came about, in plain words."""
+    again = files - len(evidence.calls) - len(evidence.problems)
+    if again > 0:
+        yield f"{again} files are of calls that others hold too: each call counts once"
+    if evidence.unfinished:
+        yield f"{evidence.unfinished} recordings were cut off, or are still being written: they count as far as they go"
+    if evidence.sampled:
+        yield f"of {len(evidence.calls)} calls, {evidence.most} by chance are asked about thresholds (--most)"
+    inferred = [tuning.inferred for tuning in evidence.for_tuner() if tuning.inferred is not None]
+    if (ranges := together(inferred)) is not None:
+        eager = "off, or not reached" if ranges.eager is None else str(ranges.eager)
+        yield (
+            f"{len(inferred)} recordings do not name their thresholds; by {ranges.ends} ends of turns, eot_threshold "
+            f"is {ranges.eot}, eager_eot_threshold {eager}, eot_timeout {ranges.timeout} s (--eot-threshold says it)"
+        )

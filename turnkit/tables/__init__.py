@@ -1,0 +1,30 @@
+"""Tables: recorded calls as rows, one a turn, one a draft and one a signal, in Parquet.
+
+`COLUMNS` says what each column is; docs/many-recordings.md has the questions. `pip install 'turnkit[parquet]'`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import on_first_use
+
+if TYPE_CHECKING:
+    from .columns import COLUMNS, Column
+    from .dataset import Dataset
+    from .part import Part, part_of
+    from .rows import rows_of
+
+__all__ = ["COLUMNS", "Column", "Dataset", "Part", "part_of", "rows_of"]
+
+__getattr__, __dir__ = on_first_use(
+    __name__,
+    {
+        "COLUMNS": "columns",
+        "Column": "columns",
+        "Dataset": "dataset",
+        "Part": "part",
+        "part_of": "part",
+        "rows_of": "rows",
+    },
+)
