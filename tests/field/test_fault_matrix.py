@@ -19,7 +19,7 @@ __all__ = ["anyio_backend"]  # over every transport
 
 pytestmark = pytest.mark.anyio
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 PATIENCE = 3.0  # seconds after the caller's last that a call may take to end: `close_timeout`, and an answer
 ROUND = 0.35  # seconds that an answer may be late and still count as in time: one Update and a frame
 
