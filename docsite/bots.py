@@ -19,8 +19,8 @@ def bot() -> Picture:
         800,
         330,
         "A bot with turnkit inside",
-        "The caller's audio goes to turnkit's stream, and from there to Deepgram Flux, whose turn events come back. The "
-        "machine turns events into signals, the session runs your respond, with the LLM and tools, and your speak, with "
+        "The caller's audio goes to turnkit's stream, from there to Deepgram Flux, and turn events come back. The "
+        "machine makes signals of events, the session runs your respond, with LLM and tools, and your speak, with "
         "the TTS and player. The voice goes to the caller; what was heard of it comes back to the session.",
     )
     picture.box(212, 128, 344, 132, "panel", "turnkit", radius=9)

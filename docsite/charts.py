@@ -111,10 +111,16 @@ def reply() -> Picture:
         800,
         330,
         "A reply, moved by signals and playback",
-        "drafting becomes pending with Commit, audible with the first sound, held while an overlap is judged, and closed "
+        "drafting becomes pending with Commit, audible with the first sound, held while an overlap is judged, closed "
         "when it is over, stopped or cancelled.",
     )
-    states = {"drafting": (110, 170), "pending": (302, 170), "audible": (536, 170), "held": (536, 286), "closed": (732, 170)}
+    states = {
+        "drafting": (110, 170),
+        "pending": (302, 170),
+        "audible": (536, 170),
+        "held": (536, 286),
+        "closed": (732, 170),
+    }
     routes = {
         ("drafting", "pending"): Route("M163,170 L248,170", 206, 162),
         ("drafting", "closed"): Route("M110,150 C130,6 710,6 730,148", 420, 34),

@@ -1,7 +1,7 @@
 """The hook that mkdocs runs: what stands elsewhere in the repository gets a page, and pictures become part of theirs.
 
-In the pages' Markdown, `<!-- include: ../benchmarks/RESULTS.md -->` is replaced by that file (or, with `| measured`, by
-what stands between `<!-- measured -->` and `<!-- /measured -->` in it), and `<!-- reference: turnkit.testing -->` by all
+In the pages' Markdown, `<!-- include: ../benchmarks/RESULTS.md -->` is replaced by that file (with `| measured`, by
+what stands between `<!-- measured -->` and `<!-- /measured -->`), and `<!-- reference: turnkit.testing -->` by all
 that this module exports. A link to a file above `docs/` leads to its page, or fails the build.
 """
 
@@ -68,13 +68,16 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     docs = Path(config.docs_dir)
     markdown = re.sub(r"<!-- include: (\S+?)(?: \| (\w+))? -->", lambda found: _included(docs, found), markdown)
     markdown = re.sub(r"<!-- reference: (\S+) -->", lambda found: _exported(found[1]), markdown)
+    markdown = re.sub(r"^<!-- .*?-->\n", "", markdown, flags=re.DOTALL | re.MULTILINE)  # what is for the tests
     return re.sub(r"\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)", lambda found: _link(page, found), markdown)
 
 
 def _included(docs: Path, found: re.Match[str]) -> str:
     text = (docs / found[1]).resolve().read_text("utf-8")
     if found[2]:
-        return text.split(f"<!-- {found[2]} -->")[1].split(f"<!-- /{found[2]} -->")[0].strip()
+        _, begun = text.split(f"<!-- {found[2]} -->")
+        part, _ = begun.split(f"<!-- /{found[2]} -->")
+        return part.strip()
     return re.sub(r"(?m)^#+ ", lambda head: f"#{head[0]}", text)
 
 

@@ -70,7 +70,9 @@ def stylesheet() -> str:
     return (
         "/* Written by `python -m docsite`. */\n"
         f".turnkit-picture {{{_variables(LIGHT)}}}\n"
-        f'[data-md-color-scheme="slate"] .turnkit-picture {{{_variables(DARK)}}}\n' + _RULES.replace("}.", "}\n.") + "\n"
+        f'[data-md-color-scheme="slate"] .turnkit-picture {{{_variables(DARK)}}}\n'
+        + _RULES.replace("}.", "}\n.")
+        + "\n"
     )
 
 
@@ -112,10 +114,21 @@ class Picture:
         """
         classes = f' class="{css}"' if css else ""
         colour = f' style="fill:var(--tk-{ink})"' if ink else ""
-        self.add(f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{classes}{colour}>{escape(text, quote=False)}</text>')
+        self.add(
+            f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{classes}{colour}>{escape(text, quote=False)}</text>'
+        )
 
     def box(
-        self, x: float, y: float, width: float, height: float, fill: str, stroke: str, *, radius: float = 5, more: str = ""
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        fill: str,
+        stroke: str,
+        *,
+        radius: float = 5,
+        more: str = "",
     ) -> None:
         """Draw a rectangle with round corners in two named colours."""
         self.add(

@@ -65,7 +65,7 @@ def turn() -> Picture:
         800,
         364,
         "A turn, from its first word to a barge-in",
-        "The caller says: I'd like a table, pauses, and goes on: for two please. In the pause Flux says EagerEndOfTurn; "
+        "The caller says: I'd like a table, pauses, and goes on: for two please. In the pause comes EagerEndOfTurn; "
         "turnkit says Speculate, and the LLM begins a draft. TurnResumed takes it back: Cancel. At the second "
         "EagerEndOfTurn another draft begins; at EndOfTurn turnkit says Commit, and the voice is heard at once, as the "
         "draft is there. The caller says: Sorry, three. At StartOfTurn turnkit says BargeIn: the voice stops, and the "
@@ -99,8 +99,12 @@ def turn() -> Picture:
     picture.line(_x(4.95), 318, _x(5.1), 318, "voice")
     picture.line(_x(4.95), 312, _x(4.95), 324, "voice")
     picture.line(_x(5.1), 312, _x(5.1), 324, "voice")
-    picture.text(_x(4.95) - 9, 322, "the wait: the answer was begun before the turn was final", css="small", anchor="end")
-    picture.text(14, 350, "Before the Commit nothing is heard and no tool takes effect.", css="small soft", anchor="start")
+    picture.text(
+        _x(4.95) - 9, 322, "the wait: the answer was begun before the turn was final", css="small", anchor="end"
+    )
+    picture.text(
+        14, 350, "Before the Commit nothing is heard and no tool takes effect.", css="small soft", anchor="start"
+    )
     picture.text(786, 350, "What goes into the history is what was heard.", css="small soft", anchor="end")
     return picture
 
