@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def test_its_test_command_is_what_ci_runs() -> None:
     assert len(commands) == 3  # the last makes the site
     assert commands[0].endswith("turnkit demo")
     assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_the_page_of_the_package_leads_nowhere_that_is_not_there() -> None:
+    """It shows the README by itself: whole links are left, of others the words, and nothing that is for tests."""
+    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"]
+    page = README
+    for change in hooks["fancy-pypi-readme"]["substitutions"]:
+        page = re.sub(change["pattern"], change["replacement"].replace("$", "\\"), page)
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert targets
+    assert all(target.startswith("https://") for target in targets)
+    assert "How it decides, policies, the rules" in page
+    assert "<!--" not in page
+    assert re.findall(r"```python\n.*?```", page, re.DOTALL) == re.findall(r"```python\n.*?```", README, re.DOTALL)
 
 
 def test_what_it_links_to_exists() -> None:
