@@ -1,4 +1,4 @@
-"""The fault matrix as data, and as the table of the README: `python -m tests.field.fault_matrix` prints that.
+"""The fault matrix as data, and as the table of docs/faults.md: `python -m tests.field.fault_matrix` prints that.
 
 The rows stand in fault_matrix.txt, whose head says how to read them.
 """
@@ -114,13 +114,13 @@ def _counted(faults: str) -> Iterator[str]:
 
 
 def text() -> str:
-    """What the README says of faults, between its markers: a sentence and a table."""
+    """What docs/faults.md says, between its markers: a sentence and a table."""
     every = rows()
     kinds = {fault.partition("@")[0].partition(":")[0].partition("/")[0] for row in every for fault in row.faults}
     lines = [
         f"The simulator injects {len(kinds)} faults by name; here they strike at {len(every)} moments of a call, on",
         "asyncio and on trio, with every setting as it is by default. No words are lost unless it says so.",
-        "[tests/field/fault_matrix.txt](tests/field/fault_matrix.txt) has each one, and what the session is told.",
+        "[tests/field/fault_matrix.txt](../tests/field/fault_matrix.txt) has each one, and what the session is told.",
         "",
         "| what happens | what turnkit does | what the caller notices |",
         "| --- | --- | --- |",

@@ -19,7 +19,7 @@ __all__ = ["anyio_backend"]  # over every transport
 
 pytestmark = pytest.mark.anyio
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 PATIENCE = 3.0  # seconds after the caller's last that a call may take to end: `close_timeout`, and an answer
 ROUND = 0.35  # seconds that an answer may be late and still count as in time: one Update and a frame
 
@@ -136,10 +136,10 @@ def test_every_row_is_another() -> None:
     assert len(families()) <= 25
 
 
-def test_the_readme_says_what_the_matrix_says() -> None:
+def test_the_page_of_faults_says_what_the_matrix_says() -> None:
     """What stands between its markers is made from the rows."""
-    between = README.read_text(encoding="utf-8").split("<!-- faults -->")
-    assert len(between) == 2, "run `python -m tests.field.fault_matrix` and put what it prints into the README"
+    between = PAGE.read_text(encoding="utf-8").split("<!-- faults -->")
+    assert len(between) == 2, "run `python -m tests.field.fault_matrix` and put what it prints into docs/faults.md"
     assert between[1].split("<!-- /faults -->")[0].strip() == text(), "run `python -m tests.field.fault_matrix`"
 
 

@@ -1,6 +1,6 @@
 """The rules, read literally: a second machine, plain and slow, that answers what the first one should.
 
-It is written from the behaviour table and the rules in the README, not from the machine, and in another shape: the
+It is written from the behaviour table and the rules in docs/rules.md, not from the machine, and in another shape: the
 table is the data below, deadlines are a dictionary of names, nothing is remembered to save time, words are compared
 by a dozen lines of their own. Compare `TURN_EVENTS` with the table there, and each method with the rule it quotes.
 

@@ -1,0 +1,7 @@
+"""What makes the documentation: its pictures, drawn by `python -m docsite`, and the hook that mkdocs runs (`hook.py`).
+
+- `svg`: a picture and its palette, in light and dark.
+- `timelines`: a turn, and an overlap, on the axis of time.
+- `bots`: the parts of a bot, and where turnkit stands among them.
+- `charts`: the two charts that run, drawn from their own rows.
+"""

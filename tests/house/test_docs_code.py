@@ -1,0 +1,140 @@
+"""Every block of code in the README and docs keeps its word: it runs, or says who runs it, or why nobody can."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from tests.support.doc_blocks import ROOT, Block, blocks, pages, python_of
+from turnkit.cli import app
+
+EVERY = [block for page in pages() for block in blocks(page)]
+SHELL = [block for block in EVERY if block.language == "sh" and not block.how]
+NOT_RUN = Counter(
+    {"mkdocs is not installed where the tests run; .ci/docs does this": 2, "it runs the whole of the tests": 1}
+)
+NOT_RUN["a cluster to try it on is not here"] = 1
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if python_of(page)])
+def test_the_python_of_a_page_runs(page: str, tmp_path: Path) -> None:
+    """From top to bottom, in a fresh interpreter, warnings being errors, where it can leave what it makes."""
+    code = f"from tests.support.doc_blocks import run_page; run_page({page!r})"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
+        cwd=tmp_path,
+        timeout=120,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_each_block_is_of_a_kind_that_is_held_to_its_word() -> None:
+    """A language that nobody looks at would be a hole in this."""
+    runs = {"python", "given", "then", "sh", "text"}
+    others = [str(block) for block in EVERY if block.language not in runs and not block.how]
+    assert others == []
+
+
+def test_what_another_test_runs_it_runs() -> None:
+    """The test is there, reads the page, and needs something that is not installed here."""
+    foreign = {(block.page, block.why) for block in EVERY if block.how == "run by"}
+    assert len(foreign) >= 8
+    for page, test in foreign:
+        source = (ROOT / test).read_text("utf-8")
+        assert page.rpartition("/")[2] in source, (page, test)
+        assert "importorskip" in source or "subprocess" in source, test
+
+
+def test_what_nobody_runs_is_known() -> None:
+    """By its reason, and how often: who adds one says so here."""
+    assert Counter(block.why for block in EVERY if block.how == "not run") == NOT_RUN
+
+
+def test_fences_are_closed() -> None:
+    """So that none is swallowed by the one before, and none missed."""
+    for page in pages():
+        fences = re.findall(r"^```", (ROOT / page).read_text("utf-8"), re.MULTILINE)
+        seen = [block for block in blocks(page) if block.language not in ("given", "then")]
+        assert len(fences) == 2 * len(seen), page
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_a_command_can_be_given(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is one that there is, with arguments that it takes."""
+    monkeypatch.chdir(tmp_path)
+    for line in block.code.splitlines():
+        for command in line.partition("  #")[0].split("&&"):
+            check_command(shlex.split(command))
+
+
+def test_the_commands_in_the_text_blocks_can_be_given() -> None:
+    """Those of turnkit, up to where they are explained."""
+    lines = [line for block in EVERY if block.language == "text" for line in block.code.splitlines()]
+    assert len(lines) >= 4
+    for line in lines:
+        check_command(shlex.split(re.split(r" {3,}", line)[0]))
+
+
+def check_command(words: list[str]) -> None:
+    """Say what is wrong with a command line, if anything is."""
+    match words:
+        case []:
+            pass
+        case ["export", *given]:
+            assert all("=" in one for one in given)
+        case ["turnkit" | ".venv/bin/turnkit", *arguments]:
+            check_turnkit(arguments)
+        case ["pip" | ".venv/bin/pip", "install", *what]:
+            for one in what:
+                if found := re.fullmatch(r"(?:turnkit|\.)\[([\w,]+)\]", one):
+                    assert set(found[1].split(",")) <= EXTRAS.keys(), one
+        case ["python3", "-m", "venv", ".venv"]:
+            pass
+        case ["python" | ".venv/bin/python", "-m", module, *_]:
+            assert find_spec(module), module
+        case ["python", script, *_]:
+            assert (ROOT / script).exists(), script
+        case _:
+            raise AssertionError(f"nobody knows what this does: {' '.join(words)}")
+
+
+def check_turnkit(arguments: list[str]) -> None:
+    """Have the command line read them, and do nothing."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    assert arguments[0] in commands, f"No such command: {arguments[0]}"
+    commands[arguments[0]].make_context(arguments[0], arguments[1:])
+
+
+@pytest.mark.parametrize(
+    "line", ["turnkit replay", "turnkit nonsense", "turnkit tune calls/ --nonsense 1", "rm -r calls"]
+)
+def test_a_command_that_cannot_be_given_is_found(line: str) -> None:
+    """Without its argument, of no command, with an option that there is not, of another program."""
+    with pytest.raises((AssertionError, Exception), match=r"Missing|No such|nobody knows"):
+        check_command(shlex.split(line))
+
+
+def test_names_that_pages_import_are_public() -> None:
+    """What a page shows comes from where the reference has it."""
+    for block in EVERY:
+        if block.language == "python":
+            for node in ast.walk(
+                compile(block.code, str(block), "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            ):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("turnkit"):
+                    assert not any(part.startswith("_") for part in (node.module or "").split(".")), str(block)
+                    assert not any(alias.name.startswith("_") for alias in node.names), str(block)

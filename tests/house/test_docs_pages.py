@@ -1,0 +1,152 @@
+"""The pages of docs keep their word: links lead on, the reference has every name, pictures show what runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import turnkit
+from docsite.__main__ import files
+from docsite.hook import PAGES, examples, names_of
+from tests.support.doc_blocks import ROOT, pages
+from turnkit.turns.chart import REPLY_EDGES, USER_EDGES, Edge
+
+DOCS = ROOT / "docs"
+SVG = "{http://www.w3.org/2000/svg}"
+NAMED_BY_FILE = ("turnkit/wire.py", "turnkit/telemetry.py", "turnkit/turns/chart.py")  # public, and no __all__ in them
+
+
+@pytest.mark.parametrize("page", pages())
+def test_what_a_page_links_to_exists(page: str) -> None:
+    """Every relative link leads to a file, and one with a heading to that heading of a page."""
+    text = (ROOT / page).read_text("utf-8")
+    for target, heading in re.findall(r"\]\((?!http|#|turnkit)([^)#\s]+)(?:#([^)]*))?\)", text):
+        path = (ROOT / page).parent / target
+        assert path.exists(), f"{page}: {target}"
+        if heading:
+            assert heading in headings(path), f"{page}: {target}#{heading}"
+
+
+def headings(path: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    found = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in found}
+
+
+def test_links_above_docs_lead_to_pages_of_the_site() -> None:
+    """The site has a page for each file of the repository that a page links to."""
+    for page in pages():
+        if page.startswith("docs/"):
+            for target in re.findall(r"\]\((?:\.\./)+([^)#\s]+)", (ROOT / page).read_text("utf-8")):
+                name = f"{target.rstrip('/').removesuffix('.py')}.md"
+                in_docs = (DOCS / target).exists()
+                assert in_docs or target in PAGES or name in examples(), f"{page}: {target}"
+
+
+def test_a_menu_leads_to_every_page() -> None:
+    """And every entry of it is a page."""
+    menu = (ROOT / "mkdocs.yml").read_text("utf-8").split("\nnav:")[1]
+    told = set(re.findall(r"^ *- .*?([\w/-]+\.md)$", menu, re.MULTILINE))
+    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
+    assert told == there | {page for page in PAGES.values() if page.endswith(".md")}
+
+
+# The reference ------------------------------------------------------------------------------------------------------
+
+
+def test_the_reference_has_every_public_name() -> None:
+    """Of turnkit itself by name, of each room by its list; and nothing twice."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    named = re.findall(r"^::: turnkit\.(\w+)$", text, re.MULTILINE)
+    assert sorted(named) == sorted(turnkit.__all__)
+    rooms = re.findall(r"^<!-- reference: (\S+) -->$", text, re.MULTILINE)
+    assert sorted(rooms) == sorted(set(rooms) & {module_of(path) for path in front_doors()})
+    assert {module_of(path) for path in front_doors()} == set(rooms)
+
+
+def front_doors() -> Iterable[Path]:
+    """The files that say in `__all__` what their room gives to others, but what the front page of turnkit passes on."""
+    for path in sorted((ROOT / "turnkit").rglob("*.py")):
+        inside = path.relative_to(ROOT).as_posix()
+        listed = re.search(r"^__all__ = \[", path.read_text("utf-8"), re.MULTILINE)
+        is_room = path.name == "__init__.py" or inside.startswith("turnkit/interop/")
+        inner = inside.startswith("turnkit/interop/web/") and path.name != "__init__.py"
+        front = inside in ("turnkit/__init__.py", "turnkit/cli/__init__.py")  # the latter is told by --help
+        if inside in NAMED_BY_FILE or (listed and is_room and not inner and not front):
+            yield path
+
+
+def module_of(path: Path) -> str:
+    """The name under which a file is imported."""
+    return path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def test_names_are_found_as_they_are_exported(tmp_path: Path) -> None:
+    """By the list, or by what is defined and not private."""
+    listed, free = tmp_path / "listed.py", tmp_path / "free.py"
+    listed.write_text("__all__ = ['a']\ndef a(): ...\ndef b(): ...\n")
+    free.write_text("class A: ...\ndef _b(): ...\nasync def c(): ...\nd = 1\n")
+    assert names_of(listed) == ["a"]
+    assert names_of(free) == ["A", "c"]
+
+
+def test_every_page_that_is_included_is_there_with_its_part() -> None:
+    """A table that stands on two pages stands in one file."""
+    found = 0
+    for page in pages():
+        for path, part in re.findall(r"<!-- include: (\S+?)(?: \| (\w+))? -->", (ROOT / page).read_text("utf-8")):
+            text = ((ROOT / page).parent / path).read_text("utf-8")
+            if part:
+                assert text.count(f"<!-- {part} -->") == text.count(f"<!-- /{part} -->") == 1, (
+                    f"{page}: {path} | {part}"
+                )
+            found += 1
+    assert found >= 3
+
+
+# The pictures -------------------------------------------------------------------------------------------------------
+
+
+def test_the_pictures_are_as_they_are_drawn() -> None:
+    """Nobody has changed one by hand, or what draws it without drawing it."""
+    for path, text in files().items():
+        assert path.read_text("utf-8") == text, "run `python -m docsite`"
+
+
+@pytest.mark.parametrize(("name", "edges"), [("user", USER_EDGES), ("reply", REPLY_EDGES)])
+def test_a_chart_shows_what_runs(name: str, edges: tuple[Edge, ...]) -> None:
+    """Each edge that moves something, with all that takes it, read back from the picture itself."""
+    root = ElementTree.parse(DOCS / "pictures" / f"{name}.svg").getroot()
+    drawn = {
+        (group.attrib["data-from"], group.attrib["data-to"], text.text)
+        for group in root.iter(f"{SVG}g")
+        if "data-from" in group.attrib
+        for text in group.iter(f"{SVG}text")
+    }
+    assert drawn == {(edge.source.value, edge.dest.value, edge.move.value) for edge in edges if edge.dest is not None}
+    surprises = {text.text for text in root.iter(f"{SVG}text") if text.get("class") == "small slant"}
+    told = {edge.move.value for edge in edges if edge.dest is not None and edge.surprise}
+    assert {text for text in surprises if text and not text.startswith("slanted")} == told
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "pictures").glob("*.svg")), ids=lambda path: path.stem)
+def test_a_picture_reads_by_itself(path: Path) -> None:
+    """It says what it shows, its words are inside of it, it has both palettes, and fetches nothing."""
+    text = path.read_text("utf-8")
+    root = ElementTree.fromstring(text)
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    assert root.findtext(f"{SVG}title")
+    assert len(root.findtext(f"{SVG}desc") or "") > 80
+    for word in root.iter(f"{SVG}text"):
+        x, y = float(word.attrib["x"]), float(word.attrib["y"])
+        about = 6.2 * len(word.text or "")
+        left = x - {"start": 0, "middle": about / 2, "end": about}[word.attrib["text-anchor"]]
+        assert left >= 0, word.text
+        assert left + about <= width, word.text
+        assert 10 <= y <= height - 4, word.text
+    assert "prefers-color-scheme:dark" in text
+    assert re.findall(r"(?:href|src)=|url\((?!#)|https?://(?!www\.w3\.org/2000/svg)", text) == []
