@@ -44,7 +44,7 @@ def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int 
     pages = index.with_name(f"{index.stem}-pages")
     paths = found([str(directory)])
     work = partial(_page_of, directory=directory, index=index, pages=pages, theme=theme)
-    findings = list(each(work, paths, jobs, "drawing", quiet=False))
+    findings = list(each(work, paths, jobs, "drawing", quiet=False, lost=lambda _, problem: _Finding(problem=problem)))
     calls = [finding.call for finding in findings if finding.call is not None]
     problems = [finding.problem for finding in findings if finding.problem]
     if not calls:
