@@ -67,7 +67,8 @@ LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "
 
 LIBRARIES: dict[str, set[str]] = {
     "turns": {"msgspec", "transitions"},
-    **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.tuner", "tools.viewer", "tools.proof")},
+    **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.viewer", "tools.proof")},
+    "tools.tuner": {"msgspec", "numpy", "scipy"},
     "logs": {"structlog"},
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
     "speaking": {"anyio", "msgspec"},

@@ -86,11 +86,14 @@ def start_from(calibration: Calibration, call_cost: float, second_value: float, 
 
 
 def _bins(calls: Sequence[CallSilences]) -> tuple[Bin, ...]:
-    places = sorted({_place(draft) for call in calls for draft in call.drafts})
-    rows = []
-    for place in places:
-        confirmed = [[draft.confirmed for draft in call.drafts if _place(draft) == place] for call in calls]
-        rows.append((place, sum(map(len, confirmed)), share((sum(one), len(one)) for one in confirmed)))
+    counted: dict[int, list[tuple[int, int]]] = {}
+    for call in calls:
+        mine: dict[int, list[bool]] = {}
+        for draft in call.drafts:
+            mine.setdefault(_place(draft), []).append(draft.confirmed)
+        for place, confirmed in mine.items():
+            counted.setdefault(place, []).append((sum(confirmed), len(confirmed)))
+    rows = [(place, sum(tries for _, tries in counted[place]), share(counted[place])) for place in sorted(counted)]
     rising = _rising([(estimate.value, drafts) for _, drafts, estimate in rows])
     return tuple(
         Bin(round(place * _WIDTH, 2), round((place + 1) * _WIDTH, 2), drafts, estimate, level)
