@@ -237,7 +237,7 @@ def main() -> None:
             futures = {key: pool.submit(cell, *key, given.sets, given.seed) for key in keys}
             scores = {key: future.result() for key, future in futures.items()}
     chance = sqrt(0.05 * 0.95 / given.sets)
-    title = f"{given.sets} sets a cell, chance alone moves a cell by {chance:.1%}; {perf_counter() - began:.0f} s"
+    title = f"{given.sets} sets a row, chance alone moves a cell by {chance:.1%}; {perf_counter() - began:.0f} s"
     text = "\n".join([title, *_lines(scores)])
     print(text)
     if given.write:

@@ -131,10 +131,12 @@ class World:
         if variant.session:
             sure = np.where(~self.last & (self.pause - at < heard), inf, sure)
         sure = np.where(ended, sure, 0.0)
+        spoke = np.where(self.last, follow, self.pause)
+        answered = ended & variant.session & np.isfinite(spoke) & (spoke >= at + heard + self.speech)
         # A call's last words are followed by none, whatever they were.
         went_on = ended & (gap < sure) & np.isfinite(gap)
         last = ended & ~went_on
-        inside = (np.arange(FRAMES)[None, :] <= np.where(ended, end, FRAMES)[:, None]) & (grid > 0)
+        inside = np.arange(FRAMES)[None, :] <= np.where(ended, end, FRAMES)[:, None]
         inside &= grid <= np.where(ended, inf, pause)[:, None] + 1e-6
         inside &= self._reported(variant, end, ended, thresholds)
         eager = self._eager(thresholds, variant, at, grid)
@@ -150,6 +152,7 @@ class World:
             eager=eager,
             gap=gap,
             sure=sure,
+            answered=answered & (gap >= sure),
             joins=np.where(ended, self.joins, -1),
             elapsed=grid[inside],
             confidence=np.round(self.confidence[inside].astype(np.float64), 4),

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable
 from math import inf
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -31,7 +33,10 @@ from turnkit.tools.tuner import (
     start_from,
     tune,
 )
-from turnkit.tools.tuner.prediction import Predictor, gate, knowledge
+from turnkit.tools.tuner.columns import Columns
+from turnkit.tools.tuner.crossings import Crossings
+from turnkit.tools.tuner.prediction import Predictor
+from turnkit.tools.tuner.settings import knowledge
 from turnkit.tools.tuner.statistics import mean, quantile, share
 from turnkit.trace import Fed, Header, Trace, read
 from turnkit.turns.events import (
@@ -75,9 +80,21 @@ def paused() -> CallSilences:
     return call_silences(trace(PAUSED))
 
 
-def predicted(setting: Setting, calls: list[CallSilences] | None = None) -> Any:
-    (turn,) = Predictor(calls or [paused()], REPLY_SECONDS).turns(setting)[0]
-    return turn
+def predicted(setting: Setting, calls: list[CallSilences] | None = None) -> SimpleNamespace:
+    """What a setting makes of the one utterance of these calls, at best and at worst."""
+    columns = Columns.of(calls or [paused()])
+    made = Predictor(columns, REPLY_SECONDS).of(setting)
+    (last,) = np.flatnonzero(columns.last)
+    low, high = (
+        SimpleNamespace(
+            response=float(made.response[side][last]),
+            extra=int(made.extra[side][~columns.last].sum()),
+            cut_offs=int(made.cut_offs[side][~columns.last].sum()),
+        )
+        for side in (0, 1)
+    )
+    saved = float(made.saved[last])
+    return SimpleNamespace(low=low, saved=None if np.isnan(saved) else saved, **vars(high))
 
 
 def test_pauses_are_found_between_words_and_after_them() -> None:
@@ -100,7 +117,7 @@ def test_the_recorded_setting_comes_out_as_it_was() -> None:
     turn = predicted(Setting(HAD))
     assert (turn.extra, turn.cut_offs) == (1, 0)
     assert turn.saved == pytest.approx(0.4)
-    assert turn.response == turn.response_low == pytest.approx(0.8 + REPLY_SECONDS - 0.4)
+    assert turn.response == turn.low.response == pytest.approx(0.8 + REPLY_SECONDS - 0.4)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +127,15 @@ def test_the_recorded_setting_comes_out_as_it_was() -> None:
         (0.7, 0.72, 5.0, inf, 0, 0, 0.8 + 0.7),  # so late that the draft comes with the end
         (0.7, None, 5.0, inf, 0, 0, 0.8 + 0.7),
         (0.7, 0.5, 5.0, 1.0, 1, 0, 0.8 + 0.7),  # the budget was spent in the pause
-        (0.7, 0.5, 0.7, inf, 2 - 1, 1, 0.7 + 0.7 - 0.3),  # the timeout cuts the pause off: an answer to half a sentence
+        (
+            0.7,
+            0.5,
+            0.7,
+            inf,
+            2 - 1,
+            1,
+            0.74 + 0.7 - 0.34,
+        ),  # the timeout cuts the pause off: an answer to half a sentence
         (0.6, 0.5, 5.0, inf, 1, 1, 0.4 + 0.7),  # so does a lower threshold, which then ends the turn sooner
     ],
 )
@@ -119,15 +144,15 @@ def test_another_setting(
 ) -> None:
     """Each knob by itself, worked out by hand."""
     turn = predicted(Setting(FluxThresholds(eot, eager, timeout), drafts))
-    assert (turn.extra, turn.cut_offs, turn.cut_offs_low) == (extra, cut_offs, cut_offs)
+    assert (turn.extra, turn.cut_offs) == (turn.low.extra, turn.low.cut_offs) == (extra, cut_offs)
     assert turn.response == pytest.approx(response)
 
 
 def test_above_the_recorded_threshold_only_bounds_are_known() -> None:
     """At best it ends when it did, at worst with the timeout; nothing is claimed in between."""
     turn = predicted(Setting(FluxThresholds(0.9, 0.5, 3.0)))
-    assert turn.response_low == pytest.approx(0.8 + REPLY_SECONDS - 0.4)
-    assert turn.response == pytest.approx(3.0 + REPLY_SECONDS - REPLY_SECONDS)
+    assert turn.low.response == pytest.approx(0.88 + REPLY_SECONDS - 0.48)
+    assert turn.response == pytest.approx(3.04 + REPLY_SECONDS - REPLY_SECONDS)
     within = predicted(Setting(FluxThresholds(0.74, 0.5, 5.0)))
     assert within.response == within.response_low, "the end's own confidence was above this one too"
 

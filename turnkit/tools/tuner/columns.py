@@ -36,6 +36,7 @@ class Columns:
         eager: See `Silence`; nan if there was none.
         gap: See `Silence`.
         sure: See `Silence`.
+        answered: Whether the reply had surely been heard to its end when the user spoke next.
         joins: 1 if the words before it do not end a sentence, 0 if they do, -1 if that is not known.
         elapsed: Seconds of silence of each sample.
         confidence: Flux's confidence of each sample.
@@ -52,6 +53,7 @@ class Columns:
     eager: Numbers
     gap: Numbers
     sure: Numbers
+    answered: Flags
     joins: Counts
     elapsed: Numbers
     confidence: Numbers
@@ -66,7 +68,7 @@ class Columns:
     def of(cls, calls: Iterable[CallSilences]) -> Columns:
         """The columns of these calls, each of which is read once."""
         numbers = [array("d") for _ in range(7)]
-        flags = [array("b") for _ in range(4)]
+        flags = [array("b") for _ in range(5)]
         index, offsets = array("q"), array("q", [0])
         thresholds: list[FluxThresholds] = []
         for number, call in enumerate(calls):
@@ -78,7 +80,7 @@ class Columns:
                     _append(numbers, flags, silence, silence is end, call.recorded)
                     offsets.append(len(numbers[5]))
         seconds, known, eager, gap, sure, elapsed, confidence = (np.array(one, dtype=np.float64) for one in numbers)
-        last, ended, timed_out, joins = (np.array(one, dtype=np.int64) for one in flags)
+        last, ended, timed_out, answered, joins = (np.array(one, dtype=np.int64) for one in flags)
         return cls(
             tuple(thresholds),
             np.array(index, dtype=np.int64),
@@ -90,6 +92,7 @@ class Columns:
             eager,
             gap,
             sure,
+            answered.astype(bool),
             joins,
             elapsed,
             confidence,
@@ -119,4 +122,5 @@ def _append(
     flags[0].append(last)
     flags[1].append(trigger is not None)
     flags[2].append(timed_out)
-    flags[3].append(-1 if silence.joins is None else silence.joins)
+    flags[3].append(bool(silence.answered))
+    flags[4].append(-1 if silence.joins is None else silence.joins)

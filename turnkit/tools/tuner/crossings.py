@@ -80,12 +80,13 @@ class Crossings:
         pair = ~self._first
         low = np.minimum(columns.confidence, self._was)[pair]
         tight = ~self._skipped[pair]
-        reported_from = None
-        for level in _LEVELS:
-            both = low >= level
-            if both.sum() >= _FEW and tight[both].mean() >= 0.9:
-                reported_from = level
+        reported_from: float | None = None
+        for level, above in zip(reversed(_LEVELS), (2.0, *reversed(_LEVELS)), strict=False):
+            band = (low >= level) & (low < above)
+            if band.sum() >= _FEW and tight[band].mean() < 0.9:
                 break
+            if (low >= level).sum() >= _FEW:
+                reported_from = level
         moved = np.abs(columns.confidence - self._was)[pair]
         timeouts = columns.recorded()[2]
         beyond = (columns.known - timeouts)[columns.timed_out]

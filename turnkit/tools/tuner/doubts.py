@@ -1,7 +1,8 @@
 """Doubts: which ends of turns may have been pauses in which the user was cut off.
 
-A user who speaks again before anything of the reply was heard, or faster than anyone reacts to it, had only paused.
-Later, they may have paused or have had finished: the recording does not say. How often users go on in the stretch in
+A user who speaks again before anything of the reply was heard, or faster than anyone reacts to it, had only paused. One
+who let the reply come to its end has taken it for an answer, and had finished. In between, and where it is not recorded
+when the agent was heard, they may have done either: the recording does not say. How often users go on in the stretch in
 which it is sure, and how fast pauses come to an end, bound how many of the others are pauses: no more to the second
 than at the end of that stretch, and ever fewer, by at least half the rate at which pauses ended before. Where the words
 before most sure pauses do not end a sentence, those after which they do can be only so many.
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from .columns import Columns, Flags, Numbers
+from .columns import Columns, Counts, Flags, Numbers
 
 _BIN = 0.5  # seconds
 _RATES = (0.2, 3.0)  # at which pauses may come to an end, a second
@@ -27,29 +28,40 @@ class Doubts:
 
     Attributes:
         likely: The likely weights.
-        assignments: Weights of which those that are true lie between: none; as many as there may be, likely ones first;
-            as many, but the shortest; as many, but the longest.
+        most: The most that the weights may be, one by one; and together, whichever silences they are on.
+        unsure: Numbers of the silences that may be either.
     """
 
     likely: Numbers
-    assignments: tuple[Numbers, ...]
+    most: Numbers
+    unsure: Counts
+
+    @property
+    def total(self) -> float:
+        """How many of them may be pauses at most."""
+        return float(self.most.sum())
+
+    def on_largest(self, values: Numbers) -> Numbers:
+        """As much weight as there may be, on the unsure silences of the largest values."""
+        mine = values[self.unsure]
+        weights = np.zeros(len(values))
+        count = min(int(self.total), len(mine))
+        order = np.argpartition(-mine, min(count, len(mine) - 1))
+        weights[self.unsure[order[:count]]] = 1.0
+        if count < len(mine):
+            weights[self.unsure[order[count]]] = self.total - count
+        return weights
 
 
 def doubts(columns: Columns) -> Doubts:
     """Weigh each end of a turn after which the user spoke again."""
-    none = np.zeros(len(columns.call))
-    unsure = columns.last & columns.ended & np.isfinite(columns.gap)
-    if not unsure.any():
-        return Doubts(none, (none,))
-    likely, most = _weights(columns, unsure)
-    most *= _by_words(columns, unsure, float(most.sum()))
-    weights = none.copy(), none.copy()
-    for one, values in zip(weights, (np.minimum(likely, most), most), strict=True):
-        one[unsure] = values
-    if most.sum() < 1e-9:
-        return Doubts(none, (none,))
-    extremes = (_filled(columns, unsure, float(most.sum()), direction) for direction in (1, -1))
-    return Doubts(weights[0], (none, weights[1], *extremes))
+    likely, most = np.zeros(len(columns.call)), np.zeros(len(columns.call))
+    unsure = columns.last & columns.ended & np.isfinite(columns.gap) & ~columns.answered
+    if unsure.any():
+        chance, limit = _weights(columns, unsure)
+        limit *= _by_words(columns, unsure, float(limit.sum()))
+        likely[unsure], most[unsure] = np.minimum(chance, limit), limit
+    return Doubts(likely, most, np.flatnonzero(most))
 
 
 def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
@@ -95,12 +107,3 @@ def _by_words(columns: Columns, unsure: Flags, most: float) -> float:
     least = float(special.betaincinv(joined + 0.5, int(sure.sum()) - joined + 0.5, 0.025))
     room = float((columns.joins[told] == 1).sum()) / max(least, 1e-6)
     return min(1.0, room / most)
-
-
-def _filled(columns: Columns, unsure: Flags, total: float, direction: int) -> Numbers:
-    """As much weight as the total, on the unsure ends that came soonest (1) or latest (-1)."""
-    (places,) = np.nonzero(unsure)
-    order = places[np.argsort(direction * columns.known[places], kind="stable")]
-    weights = np.zeros(len(columns.call))
-    weights[order] = np.clip(total - np.arange(len(order)), 0.0, 1.0)
-    return weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import inf
 from typing import TypeAlias
 
@@ -19,6 +18,9 @@ from .worth import Worth
 Part: TypeAlias = slice | Counts
 """Some of the calls, by their numbers."""
 
+Pair: TypeAlias = tuple[Numbers, Numbers]
+"""What each silence adds at best and at worst."""
+
 _ALL = slice(None)
 _EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
 
@@ -31,9 +33,10 @@ class Forecaster:
         self._predictor = Predictor(columns, reply_seconds)
         self._worth = worth
         self._recorded = set(columns.thresholds)
-        found = doubts(columns)
-        self._likely = _Assignment(columns, found.likely)
-        self._assignments = [_Assignment(columns, weights) for weights in found.assignments]
+        self._last = columns.last
+        self._doubts = doubts(columns)
+        self._none = np.zeros(len(columns.call))
+        self._likely_turns = self._turns(self._doubts.likely)
 
     @property
     def gate(self) -> SilenceGate:
@@ -43,25 +46,23 @@ class Forecaster:
     @property
     def turns(self) -> Numbers:
         """The likely number of utterances of each call."""
-        return self._likely.turns
+        return self._likely_turns
 
     def forecast(self, setting: Setting, part: Part = _ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
-        predicted = self._predictor.of(setting)
+        predicted, none = self._predictor.of(setting), (self._none, self._none)
         most = knowledge(setting, self._recorded)
-        response, response_knowledge, best = self._estimate(list(self._responses(predicted)), most, part)
-        extra, extra_knowledge, _ = self._estimate(list(self._pauses(predicted.extra)), most, part, counted=True)
-        cuts, cuts_knowledge, best_cuts = self._estimate(
-            list(self._pauses(predicted.cut_offs)), most, part, counted=True
-        )
-        last = self._columns.last
+        response, response_knowledge, best = self._estimate(predicted.response, none, most, part)
+        extra, extra_knowledge, _ = self._estimate(none, predicted.extra, most, part, counted=True)
+        cuts, cuts_knowledge, best_cuts = self._estimate(none, predicted.cut_offs, most, part, counted=True)
+        last = self._last
         if part is not _ALL:
             last = last & np.isin(self._columns.call, np.arange(self._columns.calls)[part])
         waits = predicted.response[1][last]
         saved = predicted.saved[last]
         saved = saved[~np.isnan(saved)]
         labels = response_knowledge, extra_knowledge, cuts_knowledge
-        costs = list(self._costs(predicted, part))
+        costs = self._ratios(*self._prices(predicted), part)
         return Forecast(
             setting=setting,
             knowledge=max(labels, key=list(Knowledge).index),
@@ -85,96 +86,88 @@ class Forecaster:
 
     def cost(self, setting: Setting, part: Part) -> float:
         """The likely cost of a turn in a part of the calls."""
-        sums = self.costs(setting)
-        turns = float(self._likely.turns[part].sum())
-        return float(sums[part].sum()) / turns if turns else inf
+        turns = float(self._likely_turns[part].sum())
+        return float(self.costs(setting)[part].sum()) / turns if turns else inf
 
     def costs(self, setting: Setting) -> Numbers:
         """The likely cost of each call."""
-        return self._likely.costs(self._predictor.of(setting), None, self._worth)
+        ends, pauses = self._prices(self._predictor.of(setting))
+        return self._sum(self._weighed(_middle(ends), _middle(pauses), self._doubts.likely))
 
     def gain(self, from_setting: Setting, to_setting: Setting, part: Part) -> Estimate:
         """What the second setting costs less a turn than the first in a part of the calls."""
-        return _union(list(self._gains(from_setting, to_setting, part)))
+        before, after = (self._prices(self._predictor.of(one)) for one in (from_setting, to_setting))
+        ends, pauses = ((was[0] - will[1], was[1] - will[0]) for was, will in zip(before, after, strict=True))
+        return _union(self._ratios(ends, pauses, part))
 
-    def _gains(self, one: Setting, other: Setting, part: Part) -> Iterator[Estimate]:
-        before, after = self._predictor.of(one), self._predictor.of(other)
-        for assignment, side in ((self._likely, None), *((a, s) for a in self._assignments for s in (0, 1))):
-            back = None if side is None else 1 - side
-            sums = assignment.costs(before, side, self._worth) - assignment.costs(after, back, self._worth)
-            yield ratio(sums[part], assignment.turns[part])
+    def _prices(self, predicted: Predicted) -> tuple[Pair, Pair]:
+        """The cost of each silence as an end and as a pause."""
+        worth = self._worth
+        low, high = (worth.second * np.where(self._last, one, 0.0) + worth.per_call for one in predicted.response)
+        least, most = (
+            worth.second * worth.cut_off * cuts + worth.per_call * extra
+            for cuts, extra in zip(predicted.cut_offs, predicted.extra, strict=True)
+        )
+        return (low, high), (least, most)
 
-    def _costs(self, predicted: Predicted, part: Part) -> Iterator[Estimate]:
-        for assignment, side in ((self._likely, None), *((a, s) for a in self._assignments for s in (0, 1))):
-            sums = assignment.costs(predicted, side, self._worth)
-            yield ratio(sums[part], assignment.turns[part])
+    def _ratios(self, ends: Pair, pauses: Pair, part: Part, *, counted: bool = False) -> list[Estimate]:
+        """The mean a turn, the likely one first, then those of all extremes of what is open.
 
-    def _responses(self, predicted: Predicted) -> Iterator[tuple[Numbers, Numbers]]:
-        yield self._likely.ends(_middle(predicted.response)), self._likely.turns
-        for assignment in self._assignments:
-            for side in _sides(predicted.response):
-                yield assignment.ends(side), assignment.turns
+        Args:
+            ends: What each silence adds if it is an end.
+            pauses: What it adds if it is a pause.
+            part: The calls to look at.
+            counted: Whether events are counted, see `ratio`.
 
-    def _pauses(self, values: tuple[Numbers, Numbers]) -> Iterator[tuple[Numbers, Numbers]]:
-        yield self._likely.pauses(_middle(values)), self._likely.turns
-        for assignment in self._assignments:
-            for side in _sides(values):
-                yield assignment.pauses(side), assignment.turns
+        Returns:
+            The likely mean, then one for each extreme.
+        """
+        readings = [(_middle(ends), _middle(pauses), self._doubts.likely)]
+        for end, pause in zip(ends, pauses, strict=True):
+            readings.append((end, pause, self._none))
+            if len(self._doubts.unsure):
+                more = np.where(self._last, end, 0.0) - pause
+                weights = self._doubts.most, self._doubts.on_largest(more), self._doubts.on_largest(-more)
+                readings += [(end, pause, one) for one in weights]
+            if ends[0] is ends[1] and pauses[0] is pauses[1]:
+                break
+        return [
+            ratio(self._sum(self._weighed(*reading))[part], self._turns(reading[2])[part], counted=counted)
+            for reading in readings
+        ]
+
+    def _weighed(self, ends: Numbers, pauses: Numbers, weights: Numbers) -> Numbers:
+        """What each silence adds, with this weight of pauses among those that ended a turn."""
+        if weights is self._none:
+            return np.where(self._last, ends, pauses)
+        return np.where(self._last, (1 - weights) * np.where(self._last, ends, 0.0) + weights * pauses, pauses)
+
+    def _turns(self, weights: Numbers) -> Numbers:
+        return self._sum(np.where(self._last, 1 - weights, 0.0))
+
+    def _sum(self, values: Numbers) -> Numbers:
+        columns = self._columns
+        return np.asarray(np.bincount(columns.call, weights=values, minlength=columns.calls), dtype=np.float64)
 
     def _estimate(
-        self, sums: list[tuple[Numbers, Numbers]], most: Knowledge, part: Part, *, counted: bool = False
+        self, ends: Pair, pauses: Pair, most: Knowledge, part: Part, *, counted: bool = False
     ) -> tuple[Estimate, Knowledge, float]:
-        """The estimate from its likely sums and those at all extremes, its label, and its value at best."""
-        estimates = [ratio(one[part], turns[part], counted=counted) for one, turns in sums]
+        """The estimate with all that is open in its interval, its label, and its value at best."""
+        estimates = self._ratios(ends, pauses, part, counted=counted)
         values = [one.value for one in estimates]
         best, worst = min(values), max(values)
         chance = max(one.high - one.low for one in estimates) / 2
         width = worst - best
         label = Knowledge.EXACT
-        if width > _EXACT * chance or most is not Knowledge.EXACT:
+        if width > _EXACT * chance:
             label = Knowledge.ROUGH
         if width > _ROUGH * chance:
             label = Knowledge.BOUNDS
         return _union(estimates), max(label, most, key=list(Knowledge).index), best
 
 
-class _Assignment:
-    """One reading of which ends were pauses."""
-
-    def __init__(self, columns: Columns, weights: Numbers) -> None:
-        self._call, self._calls = columns.call, columns.calls
-        self._last = columns.last
-        self._paused = np.where(columns.last, weights, 1.0)
-        self._ended = np.where(columns.last, 1.0 - weights, 0.0)
-        self.turns = self._sum(self._ended)
-
-    def _sum(self, values: Numbers) -> Numbers:
-        return np.asarray(np.bincount(self._call, weights=values, minlength=self._calls), dtype=np.float64)
-
-    def ends(self, values: Numbers) -> Numbers:
-        """The sum over the ends of each call."""
-        return self._sum(np.where(self._last, values, 0.0) * self._ended)
-
-    def pauses(self, values: Numbers) -> Numbers:
-        """The sum over the pauses of each call."""
-        return self._sum(values * self._paused)
-
-    def costs(self, predicted: Predicted, side: int | None, worth: Worth) -> Numbers:
-        """The cost of each call, at best (0), at worst (1), or in the middle (None)."""
-        response, cuts, extra = (
-            _middle(pair) if side is None else pair[side]
-            for pair in (predicted.response, predicted.cut_offs, predicted.extra)
-        )
-        paused = worth.second * worth.cut_off * cuts + worth.per_call * extra
-        return self.ends(worth.second * response + worth.per_call) + self._sum(self._paused * paused)
-
-
-def _middle(pair: tuple[Numbers, Numbers]) -> Numbers:
+def _middle(pair: Pair) -> Numbers:
     return pair[0] if pair[0] is pair[1] else (pair[0] + pair[1]) / 2
-
-
-def _sides(pair: tuple[Numbers, Numbers]) -> tuple[Numbers, ...]:
-    return pair[:1] if pair[0] is pair[1] or np.array_equal(pair[0], pair[1]) else pair
 
 
 def _union(estimates: list[Estimate]) -> Estimate:

@@ -261,7 +261,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
         silence = Silence(end - begin, [], end - begin)
         for event in turn.events:
             elapsed = event.audio_end - begin
-            if elapsed > 0 and event.audio_end <= end + 1e-6:
+            if elapsed > -1e-6 and event.audio_end <= end + 1e-6:  # at 0 the silence may have begun, by the grid
                 if not silence.samples or elapsed > silence.samples[-1][0] + 1e-6:  # two may come of one frame
                     silence.samples.append((elapsed, event.confidence))
                 if isinstance(event, EagerEndOfTurn) and silence.eager is None:
