@@ -128,8 +128,12 @@ class Crossings:
                 np.isfinite(eager), columns.eager, np.where(columns.ended & ~columns.timed_out, columns.known, np.nan)
             )
             acted += did[mine & np.isfinite(did)].tolist()
+            slack = NOISE
             reached = self._reached(level)[1]
-            passed += reached[mine & np.isfinite(reached) & ~(did <= reached + NOISE)].tolist()
+            if not self.gate.frames:  # one frame or two: a report that was acted on right after it was not let pass
+                slack = 2 * FRAME + NOISE
+                reached = self._earliest(columns.confidence >= level - NOISE, columns.elapsed)
+            passed += reached[mine & np.isfinite(reached) & ~(did <= reached + slack)].tolist()
         if not acted:
             return 0.0, None
         did_act, let_pass = np.sort(acted), np.sort(passed)
