@@ -129,10 +129,19 @@ def judge(columns: Columns, recorded: FluxThresholds, truths: dict[FluxThreshold
         score.false += gain <= 0
 
 
-def cell(name: str, variant: Variant, recorded: FluxThresholds, calls: int, sets: int, seed: int) -> Score:
+def cell(
+    name: str,
+    variant: Variant,
+    recorded: FluxThresholds,
+    calls: int,
+    sets: int,
+    seed: int,
+    *,
+    truth_calls: int = _TRUTH_CALLS,
+) -> Score:
     """The score of sets of calls of one model that are recorded alike."""
     draw = {**MODELS, **UNSEEN}[name]
-    truths = truth(name, variant.frames)
+    truths = truth(name, variant.frames, truth_calls)
     score = Score()
     for number in range(sets):
         place = zlib.crc32(f"{name} {calls} {seed} {number}".encode())
@@ -144,13 +153,13 @@ def cell(name: str, variant: Variant, recorded: FluxThresholds, calls: int, sets
 _TRUTHS: dict[tuple[str, int], dict[FluxThresholds, Truth]] = {}
 
 
-def truth(name: str, frames: int) -> dict[FluxThresholds, Truth]:
-    """What every setting asked about does to the callers of a model, from a hundred thousand turns of theirs."""
+def truth(name: str, frames: int, calls: int = _TRUTH_CALLS) -> dict[FluxThresholds, Truth]:
+    """What every setting asked about does to the callers of a model, from ten turns of each of so many calls."""
     if (name, frames) not in _TRUTHS:
         draw = {**MODELS, **UNSEEN}[name]
         found: dict[FluxThresholds, list[Truth]] = {one: [] for one in ASKED}
         for part in range(10):
-            world = draw(np.random.default_rng(zlib.crc32(f"{name} truth {part}".encode())), _TRUTH_CALLS // 10)
+            world = draw(np.random.default_rng(zlib.crc32(f"{name} truth {part}".encode())), calls // 10)
             for one in ASKED:
                 found[one].append(world.truth(one, frames))
         _TRUTHS[name, frames] = {

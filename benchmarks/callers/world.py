@@ -155,7 +155,7 @@ class World:
             answered=answered & (gap >= sure),
             joins=np.where(ended, self.joins, -1),
             elapsed=grid[inside],
-            confidence=np.round(self.confidence[inside].astype(np.float64), 4),
+            confidence=np.asarray(np.round(self.confidence[inside].astype(np.float64), 4), dtype=np.float64),
             offsets=np.concatenate(([0], np.cumsum(inside.sum(axis=1)))),
         )
 

@@ -77,7 +77,7 @@ class Columns:
                 end = utterance[-1]
                 for silence in utterance:
                     index.append(number)
-                    _append(numbers, flags, silence, silence is end, call.recorded)
+                    _append(numbers, flags, silence, silence is end)
                     offsets.append(len(numbers[5]))
         seconds, known, eager, gap, sure, elapsed, confidence = (np.array(one, dtype=np.float64) for one in numbers)
         last, ended, timed_out, answered, joins = (np.array(one, dtype=np.int64) for one in flags)
@@ -106,11 +106,7 @@ class Columns:
         return np.array(eot)[self.call], np.array(eager)[self.call], np.array(timeout)[self.call]
 
 
-def _append(
-    numbers: list[array[float]], flags: list[array[int]], silence: Silence, last: bool, recorded: FluxThresholds
-) -> None:
-    trigger = silence.trigger
-    timed_out = trigger == "timeout" or (trigger == "model" and silence.known >= recorded.timeout)
+def _append(numbers: list[array[float]], flags: list[array[int]], silence: Silence, last: bool) -> None:
     numbers[0].append(silence.seconds)
     numbers[1].append(silence.known)
     numbers[2].append(nan if silence.eager is None else silence.eager)
@@ -120,7 +116,7 @@ def _append(
         numbers[5].append(elapsed)
         numbers[6].append(confidence)
     flags[0].append(last)
-    flags[1].append(trigger is not None)
-    flags[2].append(timed_out)
+    flags[1].append(silence.trigger is not None)
+    flags[2].append(silence.trigger == "timeout")
     flags[3].append(bool(silence.answered))
     flags[4].append(-1 if silence.joins is None else silence.joins)

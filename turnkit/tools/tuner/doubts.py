@@ -42,14 +42,14 @@ class Doubts:
         return float(self.most.sum())
 
     def on_largest(self, values: Numbers) -> Numbers:
-        """As much weight as there may be, on the unsure silences of the largest values."""
-        mine = values[self.unsure]
+        """As much weight as there may be, on those unsure silences that have the largest values."""
+        count = min(int(self.total), len(values))
         weights = np.zeros(len(values))
-        count = min(int(self.total), len(mine))
-        order = np.argpartition(-mine, min(count, len(mine) - 1))
-        weights[self.unsure[order[:count]]] = 1.0
-        if count < len(mine):
-            weights[self.unsure[order[count]]] = self.total - count
+        if count == len(values):
+            return weights + 1.0
+        order = np.argpartition(-values, count)
+        weights[order[:count]] = 1.0
+        weights[order[count]] = self.total - count
         return weights
 
 

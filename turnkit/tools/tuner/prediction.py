@@ -24,6 +24,8 @@ from .columns import Columns, Counts, Flags, Numbers
 from .crossings import FRAME, NOISE, Crossings
 from .settings import Setting, SilenceGate
 
+_KEPT = 16  # ends that are not worked out again: those of one threshold, with all timeouts
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -96,6 +98,8 @@ class Predictor:
     def _end(self, eot: float, timeout: float) -> tuple[Numbers, Numbers]:
         """The second of each silence at which the turn ends, at the earliest and at the latest."""
         if (eot, timeout) not in self._ends:
+            if len(self._ends) >= _KEPT:
+                self._ends.clear()
             self._ends[eot, timeout] = self._end_of(eot, timeout)
         return self._ends[eot, timeout]
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from .forecasts import Forecaster
 
 _ENOUGH = 20  # utterances below which nothing is recommended
-_CHOICE, _TEST = slice(0, None, 2), slice(1, None, 2)  # of the calls
 
 
 class Reading:
@@ -149,9 +148,11 @@ def recommend(
     made: Forecaster, forecasts: list[Forecast], known: list[Setting], calibration: Calibration, worth: Worth
 ) -> Recommendation:
     """Choose the cheapest on the calls of even number, and test it on those of odd number."""
+    from .forecasts import TEST
+
     current = forecasts[0].setting
-    best = min(known or [current], key=lambda setting: (round(made.cost(setting, _CHOICE), 6), setting != current))
-    gain = made.gain(current, best, _TEST)
+    best = min(known or [current], key=lambda setting: (round(made.chosen_cost(setting), 6), setting != current))
+    gain = made.gain(current, best, TEST)
     shown = best != current and gain.low > 0
     if best == current:
         why = "no setting that these calls can tell about costs less than the current one"

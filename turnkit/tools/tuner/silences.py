@@ -156,6 +156,8 @@ def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> Cal
         measured &= timed
         if not silences:
             continue
+        if not silences[-1].trigger:  # by a Flux that did not say
+            silences[-1].trigger = "timeout" if silences[-1].known >= recorded.timeout else "model"
         went_on = last is not None and _followed(utterances[-1][-1], last[0], begin - last[1])
         if went_on:
             utterances[-1] += silences
@@ -272,7 +274,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     last = turn.events[-1]
     silences[-1].seconds = inf
     silences[-1].known = max(0.0, last.audio_end - spans[-1][0])
-    silences[-1].trigger = getattr(last, "trigger", "") or "model"
+    silences[-1].trigger = getattr(last, "trigger", "")
     silences[-1].joins = not last.transcript.rstrip("\"'”’)»").endswith((".", "?", "!", "。", "？", "！"))
     begin = spoken[0][0] if timed else turn.events[0].audio_end
     return silences, begin, spans[-1][0], timed
