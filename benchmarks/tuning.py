@@ -23,7 +23,7 @@ from rich.table import Table
 from turnkit.simulator.detector import Detector
 from turnkit.simulator.parameters import Settings
 from turnkit.simulator.script import Script, Utterance, say
-from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, call_silences, tune
+from turnkit.tools.tuner import CallSilences, FluxThresholds, Setting, call_silences, tune
 from turnkit.trace import Trace, parse
 
 REPLY_SECONDS = 0.7
@@ -104,10 +104,11 @@ def compare(scripts: list[Script], calls: list[CallSilences], settings: list[Set
                 "knowledge": outcome.knowledge.value,
                 "median": (outcome.median, middle([r for r, _, _ in real])),
                 "mean": (outcome.response.value, sum(r for r, _, _ in real) / len(real)),
-                "best": outcome.best_response,
+                "interval": (outcome.response.low, outcome.response.high),
                 "extra": (outcome.extra.value, sum(x for _, x, _ in real) / len(real)),
                 "cut_offs": (outcome.cut_offs.value, sum(c for _, _, c in real) / len(real)),
-                "best_cut_offs": outcome.best_cut_offs,
+                "extra_interval": (outcome.extra.low, outcome.extra.high),
+                "cut_offs_interval": (outcome.cut_offs.low, outcome.cut_offs.high),
             }
         )
     return rows
@@ -154,17 +155,16 @@ def main() -> None:
     for name in ("setting", "known", "median ms", "", "mean ms", "", "extra calls", "", "cut-offs", ""):
         table.add_column(name, no_wrap=True, justify="left" if name in ("setting", "known") else "right")
     for row in rows:
-        exact = row["knowledge"] != Knowledge.BOUNDS
-        low = "" if exact else f"{row['best'] * 1000:.0f}–"
-        low_cut = "" if exact else f"{row['best_cut_offs']:.3f}–"
+        low, high = (f"{value * 1000:.0f}" for value in row["interval"])
         table.add_row(
             row["setting"],
             row["knowledge"],
             *(f"{value * 1000:.0f}" for value in row["median"]),
-            f"{low}{row['mean'][0] * 1000:.0f}",
+            f"{low}–{high}",
             f"{row['mean'][1] * 1000:.0f}",
-            *(f"{value:.3f}" for value in row["extra"]),
-            f"{low_cut}{row['cut_offs'][0]:.3f}",
+            "{:.3f}–{:.3f}".format(*row["extra_interval"]),
+            f"{row['extra'][1]:.3f}",
+            "{:.3f}–{:.3f}".format(*row["cut_offs_interval"]),
             f"{row['cut_offs'][1]:.3f}",
         )
     Console(width=150).print(table)

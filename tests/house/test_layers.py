@@ -82,10 +82,11 @@ LIVE_STDLIB = {"asyncio", "logging", "time", "random", "secrets", "threading", "
 
 LIBRARIES: dict[str, set[str]] = {
     "turns": {"msgspec", "transitions"},
-    **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.tuner", "tools.viewer", "tools.proof")},
+    **{room: {"msgspec"} for room in ("wire", "trace", "metrics", "tools.viewer", "tools.proof")},
     "trace": {"msgspec", "fsspec", "zstandard"},  # the last two where a recording lies in a store, or is packed
     "evidence": {"msgspec"},
     "tables": {"msgspec", "pyarrow"},
+    "tools.tuner": {"msgspec", "numpy", "scipy"},
     "logs": {"structlog"},
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
     "speaking": {"anyio", "msgspec"},

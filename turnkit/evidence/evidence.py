@@ -35,11 +35,7 @@ class Evidence:
     `a | b` is associative, commutative and idempotent. Two recordings of one call, such as a copy, or a file that was
     read again when it had grown, count as the one that was read further.
 
-<<<<<<< HEAD
-    Memory is some 1.4 kB a call with its figures, and 2.4 kB with what the tuner needs, the latter of `most` calls.
-=======
     Memory is some 1.4 kB a call for its figures, and 2.4 kB for the tuner, the latter of `most` calls only.
->>>>>>> work-scale
 
     Args:
         most: How many calls to keep for the tuner; None for all. Beyond it a sample is kept: the calls whose ids come

@@ -1,6 +1,15 @@
-"""Tuner: which thresholds, drafts and barge-in policy to run, answered from your own recorded calls."""
+"""Tuner: which thresholds, drafts and barge-in policy to run, answered from your own recorded calls.
+
+What cannot be known from a recording: what Flux would have thought of a silence after it had ended the turn, so higher
+thresholds and longer timeouts than the recorded ones are bounds; whether a user who speaks again while the agent may be
+heard had been cut off or had finished, where the recording does not say when the agent was heard (bare frames do not);
+what a user would have done who gave up because they were cut off; and how Flux moved between the frames it reported.
+
+Reading a call needs nothing more; `tune` and `compare` load numpy and scipy when they are called (`turnkit[tune]`).
+"""
 
 from .calibration import Bin, Calibration, calibrate, start_from
+from .comparison import Comparison, Difference, compare
 from .overlaps import (
     POLICIES,
     Intent,
@@ -13,16 +22,20 @@ from .overlaps import (
     score_policies,
     score_verdicts,
 )
-from .prediction import Knowledge, Setting, SilenceGate
-from .recommendation import Forecast, Recommendation, Tuning, Worth, grid, tune
+from .recommendation import tune
+from .settings import Knowledge, Setting, SilenceGate, grid
 from .silences import CallSilences, Draft, FluxThresholds, Silence, call_silences
 from .statistics import Estimate
+from .tuning import Forecast, Recommendation, Segment, Tuning, Week
+from .worth import Worth
 
 __all__ = [
     "POLICIES",
     "Bin",
     "Calibration",
     "CallSilences",
+    "Comparison",
+    "Difference",
     "Draft",
     "Estimate",
     "FluxThresholds",
@@ -32,14 +45,17 @@ __all__ = [
     "PolicyScore",
     "Recommendation",
     "RecordedOverlap",
+    "Segment",
     "Setting",
     "Silence",
     "SilenceGate",
     "Tuning",
     "Verdicts",
+    "Week",
     "Worth",
     "calibrate",
     "call_silences",
+    "compare",
     "grid",
     "intent_of",
     "judge",

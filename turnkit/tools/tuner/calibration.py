@@ -24,8 +24,8 @@ class Bin(msgspec.Struct, frozen=True):
         low: Least confidence of the range.
         high: Confidence below which the range ends.
         drafts: Number of drafts.
-        confirmed: Share of them that was confirmed.
-        rising: That share, smoothed so that it does not fall as the confidence rises.
+        confirmed: Share of them that was confirmed, as counted.
+        rising: The share to reckon with: few drafts claim little, and it does not fall as the confidence rises.
     """
 
     low: float
@@ -86,12 +86,16 @@ def start_from(calibration: Calibration, call_cost: float, second_value: float, 
 
 
 def _bins(calls: Sequence[CallSilences]) -> tuple[Bin, ...]:
-    places = sorted({_place(draft) for call in calls for draft in call.drafts})
-    rows = []
-    for place in places:
-        confirmed = [[draft.confirmed for draft in call.drafts if _place(draft) == place] for call in calls]
-        rows.append((place, sum(map(len, confirmed)), share((sum(one), len(one)) for one in confirmed)))
-    rising = _rising([(estimate.value, drafts) for _, drafts, estimate in rows])
+    counted: dict[int, list[tuple[int, int]]] = {}
+    for call in calls:
+        mine: dict[int, list[bool]] = {}
+        for draft in call.drafts:
+            mine.setdefault(_place(draft), []).append(draft.confirmed)
+        for place, confirmed in mine.items():
+            counted.setdefault(place, []).append((sum(confirmed), len(confirmed)))
+    rows = [(place, sum(tries for _, tries in counted[place]), share(counted[place])) for place in sorted(counted)]
+    # Reckoned with, as by one hit and one miss more: two of two are no certainty.
+    rising = _rising([((sum(h for h, _ in counted[place]) + 1) / (drafts + 2), drafts) for place, drafts, _ in rows])
     return tuple(
         Bin(round(place * _WIDTH, 2), round((place + 1) * _WIDTH, 2), drafts, estimate, level)
         for (place, drafts, estimate), level in zip(rows, rising, strict=True)

@@ -1,206 +1,152 @@
-"""Prediction of what other thresholds would have made of the same silences, and how much of it a trace can know.
+"""Prediction of what other thresholds would have made of the same silences, and how much of it a recording can know.
 
-The reading of Flux behind it is the plainest one: it acts at the first report in a silence that reaches the threshold.
-Flux asks for more than that: it has been seen to let a high number pass in a short silence. `SilenceGate` estimates
-this from the calls themselves, as the seconds of silence that best tell what it acted on from what it let pass. What
-follows is
+The reading of Flux behind it is the plainest one: it ends a turn once its confidence has reached the threshold, for
+one report or for two, and not before a certain silence (`SilenceGate`, estimated from the calls themselves). So it is
 
 - exact (but for the grid of its reports, 0.08 to 0.24 s) for a higher `eager_eot_threshold` than the recorded one, for
   a budget of drafts, and for a shorter timeout;
 - rough for lower thresholds than the recorded ones: the numbers are there, the gate is an estimate;
 - bounds only for a higher `eot_threshold` or a longer timeout: how sure Flux would have become after it had ended the
   turn was never said. Record some calls with a high threshold and a long timeout, and all below becomes answerable.
+
+Whether it really knows as much as that depends on what is unsure in these calls (`doubts`) as well: a forecast is no
+better than the width of what they leave open.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
+from dataclasses import dataclass
 from math import inf
 
-import msgspec
+import numpy as np
 
-from .silences import CallSilences, FluxThresholds, Silence
+from .columns import Columns, Counts, Flags, Numbers
+from .crossings import FRAME, NOISE, Crossings
+from .settings import Setting, SilenceGate
 
-_NOISE = 1e-6
-
-
-class Knowledge(StrEnum):
-    """How much a set of traces can say about a setting."""
-
-    EXACT = "exact"
-    ROUGH = "rough"
-    BOUNDS = "bounds"
+_KEPT = 16  # ends that are not worked out again: those of one threshold, with all timeouts
 
 
-class Setting(msgspec.Struct, frozen=True):
-    """A setting that could be run.
+@dataclass(frozen=True)
+class Predicted:
+    """What a setting makes of each silence, at best and at worst, one row a silence.
 
     Attributes:
-        thresholds: Thresholds of Flux.
-        drafts: Number of drafts that a turn may have; inf for any number.
+        response: Seconds from the last word to the first sound, were it an end.
+        saved: Seconds of it that a draft saved; nan if there was none.
+        cut_offs: Whether the user is cut off, were it a pause.
+        extra: Whether a call of the LLM is lost, were it a pause.
     """
 
-    thresholds: FluxThresholds
-    drafts: float = inf
-
-    def __str__(self) -> str:
-        eager = "off" if self.thresholds.eager is None else f"{self.thresholds.eager:.2f}"
-        drafts = "" if self.drafts == inf or self.thresholds.eager is None else f", {self.drafts:.0f} a turn"
-        return f"eot {self.thresholds.eot:.2f}, eager {eager}{drafts}, timeout {self.thresholds.timeout:g} s"
-
-
-class SilenceGate(msgspec.Struct, frozen=True):
-    """The silence that Flux asks for beyond the confidence.
-
-    Attributes:
-        seconds: Seconds of silence.
-        explained: Share of what Flux did, where a report reached the threshold, that this explains; None if no report
-            did.
-    """
-
-    seconds: float
-    explained: float | None
-
-
-class PredictedTurn(msgspec.Struct, gc=False):
-    """What a setting makes of one utterance.
-
-    Attributes:
-        response: Seconds from the end of the last word to the first sound of the reply.
-        response_low: The same at best; it differs where only bounds are known.
-        saved: Seconds of it that a draft saved; None if there was none.
-        extra: Number of calls of the LLM beyond the one that was needed.
-        cut_offs: Number of times that the utterance was cut off.
-        cut_offs_low: The same at best.
-    """
-
-    response: float
-    response_low: float
-    saved: float | None
-    extra: int
-    cut_offs: int
-    cut_offs_low: int
-
-
-def gate(calls: Iterable[CallSilences]) -> SilenceGate:
-    """Estimate the gate from what Flux did in these calls."""
-    acted: list[float] = []
-    reached: list[float] = []  # the silence at which the number was there first, acted on or not
-    for call in calls:
-        level = call.recorded.eager
-        for silence in (silence for utterance in call.utterances for silence in utterance):
-            if level is None:
-                if silence.trigger == "model":
-                    acted.append(silence.known)
-                continue
-            if silence.eager is not None:
-                acted.append(silence.eager)
-            first = next((elapsed for elapsed, confidence in silence.samples if confidence >= level - _NOISE), None)
-            if first is not None and (silence.eager is None or silence.eager > first + _NOISE):
-                reached.append(first)
-    if not acted:
-        return SilenceGate(0.0, None)
-    # The silence that tells best what Flux acted on from what it let pass; times of words lie on a grid.
-    acted, ignored = sorted(acted), sorted(reached)
-    errors = {
-        seconds: bisect_left(acted, seconds) + len(ignored) - bisect_left(ignored, seconds)
-        for seconds in sorted({round(elapsed, 2) - 0.005 for elapsed in (*acted, *ignored)})
-    }
-    seconds = min(errors, key=lambda one: errors[one])
-    return SilenceGate(max(seconds, 0.0), 1 - errors[seconds] / (len(acted) + len(ignored)))
-
-
-def knowledge(setting: Setting, recorded: Iterable[FluxThresholds]) -> Knowledge:
-    """How much calls that were recorded with these thresholds can say about a setting, at worst."""
-    worst = Knowledge.EXACT
-    asked = setting.thresholds
-    for had in recorded:
-        if asked.eot > had.eot + _NOISE or asked.timeout > had.timeout + _NOISE:
-            return Knowledge.BOUNDS
-        lower = asked.eager is not None and (had.eager is None or asked.eager < had.eager - _NOISE)
-        if lower or asked.eot < had.eot - _NOISE:
-            worst = Knowledge.ROUGH
-    return worst
+    response: tuple[Numbers, Numbers]
+    saved: Numbers
+    cut_offs: tuple[Numbers, Numbers]
+    extra: tuple[Numbers, Numbers]
 
 
 class Predictor:
-    """Predicts turns for many settings; what does not depend on them is worked out once."""
+    """Predicts silences for many settings; what does not depend on them is worked out once."""
 
-    def __init__(self, calls: Sequence[CallSilences], reply_seconds: float) -> None:
-        self.gate = gate(calls)
+    def __init__(self, columns: Columns, reply_seconds: float) -> None:
+        self._columns = columns
         self._reply_seconds = reply_seconds
-        self._calls = calls
-        self._crossings: dict[float, list[list[list[float]]]] = {}
+        self._crossings = Crossings(columns)
+        self._eot, self._eager, self._timeout = columns.recorded()
+        self._length = np.where(columns.last, columns.gap, columns.seconds)
+        filled = np.diff(columns.offsets) > 0
+        self._at_end = np.full(len(columns.call), -1.0)
+        self._at_end[filled] = columns.confidence[columns.offsets[1:][filled] - 1]
+        self._begins = np.concatenate(([True], columns.last[:-1])) if len(columns.call) else columns.last
+        self._ends: dict[tuple[float, float], tuple[Numbers, Numbers]] = {}
+        self._earlies: dict[float, tuple[Numbers, Numbers]] = {}
 
-    def _crossed(self, level: float) -> list[list[list[float]]]:
-        """The second at which each silence reaches a level; inf if it never does, as far as is known."""
-        if level not in self._crossings:
-            self._crossings[level] = [
-                [[_crossing(silence, level, self.gate.seconds) for silence in utterance] for utterance in c.utterances]
-                for c in self._calls
-            ]
-        return self._crossings[level]
+    @property
+    def gate(self) -> SilenceGate:
+        """What Flux asks for beyond the confidence."""
+        return self._crossings.gate
 
-    def turns(self, setting: Setting) -> list[list[PredictedTurn]]:
-        """What the setting makes of each utterance, call by call."""
-        asked = setting.thresholds
-        ends = self._crossed(asked.eot)
-        eager = ends if asked.eager is None else self._crossed(asked.eager)
-        drafts = 0 if asked.eager is None else setting.drafts
-        return [
-            [
-                _turn(utterance, ends[i][j], eager[i][j], asked.timeout, drafts, self._reply_seconds)
-                for j, utterance in enumerate(call.utterances)
-            ]
-            for i, call in enumerate(self._calls)
+    def of(self, setting: Setting) -> Predicted:
+        """What the setting makes of each silence."""
+        asked, reply, length = setting.thresholds, self._reply_seconds, self._length
+        end = self._end(asked.eot, asked.timeout)
+        cut = end[1] < length - NOISE, end[0] < length - NOISE
+        if asked.eager is None or setting.drafts < 1:
+            response = end[0] + reply, end[1] + reply
+            extra = cut[0].astype(float), cut[1].astype(float)
+            return Predicted(response, np.full(len(length), np.nan), extra, extra)
+        early = self._early(asked.eager)
+        wasted = (
+            (early[1] <= np.minimum(end[1], length)) & ~cut[1],
+            (early[0] <= np.minimum(end[0], length)) & ~cut[0],
+        )
+        drafted = (early[0] <= end[0]) & np.isfinite(early[0]), (early[1] <= end[1]) & np.isfinite(early[1])
+        if setting.drafts < inf:
+            left = self._left(wasted[0], cut[0], setting.drafts), self._left(wasted[1], cut[1], setting.drafts)
+            wasted = wasted[0] & left[1], wasted[1] & left[0]
+            drafted = drafted[0] & left[0], drafted[1] & left[1]
+        saved = [
+            np.where(d, np.minimum(e - np.where(d, s, 0.0), reply), 0.0)
+            for d, e, s in zip(drafted, end, early, strict=True)
         ]
+        return Predicted(
+            (end[0] + reply - saved[0], end[1] + reply - saved[1]),
+            np.where(drafted[1], saved[1], np.nan),
+            (cut[0].astype(float), cut[1].astype(float)),
+            ((cut[0] | wasted[0]).astype(float), (cut[1] | wasted[1]).astype(float)),
+        )
 
+    def _end(self, eot: float, timeout: float) -> tuple[Numbers, Numbers]:
+        """The second of each silence at which the turn ends, at the earliest and at the latest."""
+        if (eot, timeout) not in self._ends:
+            if len(self._ends) >= _KEPT:
+                self._ends.clear()
+            self._ends[eot, timeout] = self._end_of(eot, timeout)
+        return self._ends[eot, timeout]
 
-def _crossing(silence: Silence, level: float, gate_seconds: float) -> float:
-    for elapsed, confidence in silence.samples:
-        if confidence >= level - _NOISE and elapsed >= gate_seconds - _NOISE:
-            return elapsed
-    return inf
+    def _end_of(self, eot: float, timeout: float) -> tuple[Numbers, Numbers]:
+        columns, known = self._columns, self._columns.known
+        by_model = columns.ended & ~columns.timed_out
+        early, late = self._crossings.at(eot)
+        lower, higher = eot < self._eot - NOISE, eot > self._eot + NOISE
+        # The recorded end is one of a lower threshold too, at the latest.
+        early = np.where(by_model, np.minimum(early, known), early)
+        late = np.where(by_model, np.minimum(late, known), late)
+        same = np.where(by_model, known, inf)
+        single = self._crossings.gate.frames == 1
+        sure = by_model & (self._at_end >= eot - NOISE) & single
+        above_early = np.where(columns.ended, np.where(sure, known, known + FRAME), inf)
+        above_late = np.where(sure, known, inf)
+        early = np.where(lower, early, np.where(higher, above_early, same))
+        late = np.where(lower, late, np.where(higher, above_late, same))
+        # Beyond a timeout that ended the turn, a confidence that would have is not known.
+        early = np.where(columns.timed_out, np.minimum(early, known + FRAME), early)
+        shorter = timeout < self._timeout - NOISE
+        longer = timeout > self._timeout + NOISE
+        lag = self._crossings.gate.lag
+        limit = np.where(
+            shorter | longer,
+            timeout + lag,
+            np.where(columns.timed_out, known, np.where(columns.ended, self._timeout + lag, inf)),
+        )
+        limit = np.where(longer & ~columns.ended, inf, limit)
+        return np.minimum(early, limit), np.minimum(late, limit)
 
+    def _early(self, eager: float) -> tuple[Numbers, Numbers]:
+        """The second of each silence at which a draft begins, at the earliest and at the latest."""
+        if eager not in self._earlies:
+            early, late = self._crossings.at(eager)
+            recorded = np.abs(eager - self._eager) < NOISE
+            did = np.where(np.isnan(self._columns.eager), inf, self._columns.eager)
+            unknown = self._columns.ended & (self._columns.timed_out | (eager > self._eot + NOISE))
+            early = np.where(unknown, np.minimum(early, self._columns.known + FRAME), early)
+            by_model = self._columns.ended & ~self._columns.timed_out & (eager <= self._eot + NOISE)
+            early, late = (np.where(by_model, np.minimum(one, self._columns.known), one) for one in (early, late))
+            recorded_early = np.where(unknown, np.minimum(did, self._columns.known + FRAME), did)
+            self._earlies[eager] = np.where(recorded, recorded_early, early), np.where(recorded, did, late)
+        return self._earlies[eager]
 
-def _turn(
-    silences: Sequence[Silence],
-    ends: list[float],
-    eager: list[float],
-    timeout: float,
-    drafts: float,
-    reply_seconds: float,
-) -> PredictedTurn:
-    left = drafts
-    extra = cut_offs = cut_offs_low = 0
-    for silence, crossed, early in zip(silences[:-1], ends, eager, strict=False):
-        end = min(crossed, timeout)
-        drafted = left >= 1 and early <= min(end, silence.seconds)
-        if end < silence.seconds:
-            cut_offs += 1
-            cut_offs_low += 1
-            extra += 1  # an answer to half a sentence
-            left = drafts
-        elif crossed == inf and silence.known < silence.seconds - _NOISE:
-            # Flux ended the turn here, and a higher threshold might not have: nobody knows.
-            cut_offs += 1
-            extra += 1
-        elif drafted:
-            extra += 1
-            left -= 1
-    last, crossed, early = silences[-1], ends[-1], eager[-1]
-    end = min(crossed, timeout)
-    low = end if crossed < inf else min(max(last.known, 0.0), timeout)
-    saved = None
-    if left >= 1 and early <= end:
-        saved = min(end - early, reply_seconds)
-    return PredictedTurn(
-        end + reply_seconds - (saved or 0.0),
-        low + reply_seconds - (0.0 if saved is None else min(max(low - early, 0.0), reply_seconds)),
-        saved,
-        extra,
-        cut_offs,
-        cut_offs_low,
-    )
+    def _left(self, wasted: Flags, cut: Flags, drafts: float) -> Flags:
+        """Whether a draft is left in each silence after those that were wasted before, in its turn."""
+        total: Counts = np.cumsum(wasted) - wasted
+        anew = self._begins | np.concatenate(([False], cut[:-1]))
+        return total - np.maximum.accumulate(np.where(anew, total, 0)) < drafts

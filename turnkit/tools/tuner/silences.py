@@ -23,6 +23,8 @@ from ...turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
     Interrupt,
+    PlaybackFinished,
+    PlaybackStarted,
     StreamLost,
     TimedWord,
     TurnEvent,
@@ -30,10 +32,11 @@ from ...turns.events import (
 )
 from ...turns.words import same_words
 
-WENT_ON = 1.0
-"""Seconds of silence within which a user who speaks again after an end of turn is taken to have been cut off: no bot
-answers much sooner, and people who have finished wait for the answer (they leave some 0.2 s between turns). So is a
-user who speaks before a sound of the reply was heard, where the trace tells."""
+TURNAROUND = 0.3
+"""Seconds that no bot undercuts from an end of turn to the first sound of its reply."""
+
+REACTION = 0.3
+"""Seconds after the first sound of a reply within which a user who speaks does not answer it: nobody reacts sooner."""
 
 SHORTEST = 0.1
 """Seconds below which the space between two words is no silence: their times lie on a grid of 0.08 s."""
@@ -42,13 +45,20 @@ SHORTEST = 0.1
 class Silence(msgspec.Struct, gc=False):
     """A silence of the user's, within an utterance or at its end.
 
+    The last silence of an utterance ended a turn. It may have been the end of what the user had to say, or a pause in
+    which they were cut off: what the recording knows about that is in `gap`, `sure`, `answered` and `joins`.
+
     Attributes:
-        seconds: Seconds until the user went on; inf if they did not.
+        seconds: Seconds until the user surely went on; inf where they did not, or may have had finished.
         samples: Seconds of silence so far and Flux's confidence then, in order.
         known: Seconds of silence up to which the samples are complete.
         trigger: Trigger of the EndOfTurn that fell into it; None if none did.
         eager: Seconds of silence at which an EagerEndOfTurn came first; None if none did.
         gap: Seconds until the user's next words of any kind; inf if none followed.
+        sure: Seconds of silence within which a user who speaks has surely only paused, as nothing of the reply had been
+            heard for long enough to react to; inf if they spoke before any of it was.
+        answered: Whether the reply had been heard to its end when the user spoke next; None if that is not recorded.
+        joins: Whether the words before it do not end a sentence; None if there were none.
     """
 
     seconds: float
@@ -57,6 +67,9 @@ class Silence(msgspec.Struct, gc=False):
     trigger: str | None = None
     eager: float | None = None
     gap: float = inf
+    sure: float = 0.0
+    answered: bool | None = None
+    joins: bool | None = None
 
 
 class FluxThresholds(msgspec.Struct, frozen=True):
@@ -86,7 +99,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
 
 
 class CallSilences(msgspec.Struct):
-    """What one trace tells about silences.
+    """What one trace tells about silences: small, without words, and all that `tune` asks of a call.
 
     Attributes:
         name: Name of the trace.
@@ -95,6 +108,9 @@ class CallSilences(msgspec.Struct):
         utterances: Each utterance as a list of its silences, of which the last one is its end.
         drafts: Each eager end of turn.
         measured: Whether Flux gave times of words; otherwise a silence is taken to begin when its words were reported.
+        tag: The first of the connection's tags; empty if there is none.
+        language: The language of the first turn that names one; empty if none does.
+        began: Wall clock at the beginning, in ISO 8601; empty if it is not known.
     """
 
     name: str
@@ -103,14 +119,21 @@ class CallSilences(msgspec.Struct):
     utterances: list[list[Silence]]
     drafts: list[Draft]
     measured: bool
+    tag: str = ""
+    language: str = ""
+    began: str = ""
 
 
 class _FluxTurn(msgspec.Struct):
-    """A turn as Flux counted it."""
+    """A turn as Flux counted it, and what became of its answer before the user spoke again."""
 
     events: list[TurnEvent]
     words: tuple[TimedWord, ...] = ()
-    unheard: bool = False  # the user went on before anything of the reply was heard
+    ended: float = 0.0  # the monotonic second of its end
+    heard: float | None = None  # the seconds from there to the first sound of the answer
+    finished: bool = False  # whether that was heard to its end
+    unheard: bool = False  # the user went on before anything of the answer was heard
+    language: str = ""
 
 
 def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> CallSilences:
@@ -126,25 +149,51 @@ def call_silences(trace: Trace, thresholds: FluxThresholds | None = None) -> Cal
     turns = _flux_turns(trace)
     recorded, inferred = _recorded(trace, turns, thresholds)
     utterances: list[list[Silence]] = []
-    last_end = -inf
-    unheard = False
+    last: tuple[_FluxTurn, float] | None = None  # the turn before, and where its last word ended
     measured = True
     for turn in turns:
         silences, begin, end, timed = _silences(turn)
         measured &= timed
         if not silences:
             continue
-        if utterances:
-            utterances[-1][-1].gap = max(begin - last_end, utterances[-1][-1].known + SHORTEST)
-        if utterances and (begin - last_end < WENT_ON or unheard) and utterances[-1][-1].trigger != "manual":
-            # The turn before was ended too soon: the user had only paused.
-            utterances[-1][-1].seconds = utterances[-1][-1].gap
+        if not silences[-1].trigger:  # by a Flux that did not say
+            silences[-1].trigger = "timeout" if silences[-1].known >= recorded.timeout else "model"
+        went_on = last is not None and _followed(utterances[-1][-1], last[0], begin - last[1])
+        if went_on:
             utterances[-1] += silences
         else:
             utterances.append(silences)
-        last_end, unheard = end, turn.unheard
-    drafts = [draft for turn in turns for draft in _drafts(turn)]
-    return CallSilences(trace.name, recorded, inferred, utterances, drafts, measured and bool(utterances))
+        last = turn, end
+    if last is not None:
+        _window(utterances[-1][-1], last[0])
+    options = trace.options
+    return CallSilences(
+        name=trace.name,
+        recorded=recorded,
+        inferred=inferred,
+        utterances=utterances,
+        drafts=[draft for turn in turns for draft in _drafts(turn)],
+        measured=measured and bool(utterances),
+        tag=options.tag[0] if options is not None and options.tag else "",
+        language=next((turn.language for turn in turns if turn.language), ""),
+        began=trace.header.began,
+    )
+
+
+def _window(end: Silence, turn: _FluxTurn) -> None:
+    heard = TURNAROUND if turn.heard is None else turn.heard
+    end.sure = inf if turn.unheard else end.known + heard + REACTION
+    end.answered = turn.finished if turn.heard is not None else None
+
+
+def _followed(end: Silence, turn: _FluxTurn, gap: float) -> bool:
+    """Note what followed the end of a turn; whether it surely was the rest of what the user had to say."""
+    _window(end, turn)
+    end.gap = max(gap, end.known + SHORTEST)
+    if end.trigger == "manual" or end.gap >= end.sure:
+        return False
+    end.seconds = end.gap
+    return True
 
 
 def _flux_turns(trace: Trace) -> list[_FluxTurn]:
@@ -164,16 +213,28 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
         interrupted = isinstance(event, Interrupt)
         if isinstance(event, StreamLost):
             current = None
+        elif isinstance(event, PlaybackStarted | PlaybackFinished) and event.reply in answers:
+            _heard(answers[event.reply], event, record.at, spoken=current is not None)
         elif isinstance(event, TurnEvent):
             if current is None or current.events[0].turn_index != event.turn_index:
                 current = _FluxTurn([])
             current.events.append(event)
             if isinstance(event, (EagerEndOfTurn, EndOfTurn)):
                 current.words = event.words or current.words
+                current.language = current.language or next(iter(event.languages), "")
             if isinstance(event, EndOfTurn):
+                current.ended = record.at
                 turns.append(current)
                 current = None
     return turns
+
+
+def _heard(turn: _FluxTurn, event: PlaybackStarted | PlaybackFinished, at: float, *, spoken: bool) -> None:
+    """Note what of a turn's answer was heard; not its end, if the user had `spoken` by then."""
+    if isinstance(event, PlaybackStarted):
+        turn.heard = at - turn.ended
+    elif turn.heard is not None and not spoken:
+        turn.finished = True
 
 
 def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None) -> tuple[FluxThresholds, bool]:
@@ -202,8 +263,9 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
         silence = Silence(end - begin, [], end - begin)
         for event in turn.events:
             elapsed = event.audio_end - begin
-            if elapsed > 0 and event.audio_end <= end + 1e-6:
-                silence.samples.append((elapsed, event.confidence))
+            if elapsed > -1e-6 and event.audio_end <= end + 1e-6:  # at 0 the silence may have begun, by the grid
+                if not silence.samples or elapsed > silence.samples[-1][0] + 1e-6:  # two may come of one frame
+                    silence.samples.append((elapsed, event.confidence))
                 if isinstance(event, EagerEndOfTurn) and silence.eager is None:
                     silence.eager = elapsed
         silences.append(silence)
@@ -212,7 +274,8 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     last = turn.events[-1]
     silences[-1].seconds = inf
     silences[-1].known = max(0.0, last.audio_end - spans[-1][0])
-    silences[-1].trigger = getattr(last, "trigger", "") or "model"
+    silences[-1].trigger = getattr(last, "trigger", "")
+    silences[-1].joins = not last.transcript.rstrip("\"'”’)»").endswith((".", "?", "!", "。", "？", "！"))
     begin = spoken[0][0] if timed else turn.events[0].audio_end
     return silences, begin, spans[-1][0], timed
 

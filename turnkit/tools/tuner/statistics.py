@@ -1,87 +1,164 @@
-"""Means and shares with their intervals: the turns of one call are alike, so whole calls are what is drawn."""
+"""Means and shares with their intervals: the turns of one call are alike, so whole calls are what is drawn.
+
+Quantiles of the distributions come from scipy, which is loaded when the first interval is asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, inf, sqrt
+from math import ceil, inf, nan
+from typing import TYPE_CHECKING
 
 import msgspec
 
-# Student's t at 95 %, by degrees of freedom; between the rows the more careful one counts.
-_T95 = (
-    (1, 12.71),
-    (2, 4.30),
-    (3, 3.18),
-    (4, 2.78),
-    (5, 2.57),
-    (7, 2.36),
-    (10, 2.23),
-    (15, 2.13),
-    (30, 2.04),
-    (100, 1.98),
-)
-_Z95 = 1.96
+if TYPE_CHECKING:
+    from .columns import Numbers
+
+_LOW, _HIGH = 0.025, 0.975
+_MANY = 8  # events, above which their own spread says how far they are apart
 
 
-class Estimate(msgspec.Struct, frozen=True):
-    """A mean or a share as `value`, and the interval from `low` to `high` in which it lies with 95 % confidence."""
+class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A mean or a share as `value`, and the interval from `low` to `high` in which it lies with 95 % confidence.
+
+    Attributes:
+        value: What was counted; nan where nothing was.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        hits: Of a share, how many there were; None of a mean.
+        tries: Of a share, of how many; None of a mean.
+    """
 
     value: float
     low: float
     high: float
+    hits: int | None = None
+    tries: int | None = None
 
 
 def student(freedom: int) -> float:
     """Student's t for a 95 % interval; inf without any degree of freedom."""
     if freedom < 1:
         return inf
-    return next((t for rows, t in reversed(_T95) if freedom >= rows), inf)
+    from scipy import special
+
+    return float(special.stdtrit(freedom, _HIGH))
 
 
 def mean(calls: Sequence[Sequence[float]]) -> Estimate:
-    """The mean over all turns, its interval by leaving out one call at a time (the jackknife)."""
-    sums = [(sum(call), len(call)) for call in calls if call]
-    total, count = sum(s for s, _ in sums), sum(n for _, n in sums)
-    if not count:
-        return Estimate(0.0, -inf, inf)
-    value = total / count
-    calls_count = len(sums)
-    if calls_count < 2:
-        return Estimate(value, -inf, inf)
-    without = [(total - s) / (count - n) for s, n in sums]
-    centre = sum(without) / calls_count
-    error = sqrt((calls_count - 1) / calls_count * sum((one - centre) ** 2 for one in without))
-    reach = student(calls_count - 1) * error
-    return Estimate(value, value - reach, value + reach)
+    """The mean over all turns of all calls."""
+    import numpy as np
+
+    return ratio(np.array([sum(call) for call in calls]), np.array([float(len(call)) for call in calls]))
+
+
+def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
+    """The mean over all turns.
+
+    Args:
+        sums: Sum over the turns of each call.
+        turns: Number of turns of each call.
+        counted: Whether events are counted, which are rare and never below 0: theirs is a score interval, which has a
+            width even where nothing was seen.
+
+    Returns:
+        The mean, with an interval that takes calls for independent, not turns.
+    """
+    import numpy as np
+
+    some = turns > 0
+    sums, turns = sums[some], turns[some]
+    calls, count = len(turns), float(turns.sum())
+    if not calls:
+        return Estimate(nan, -inf, inf)
+    value = float(sums.sum()) / count
+    if calls < 2:
+        return Estimate(value, 0.0 if counted else -inf, inf)
+    rest = sums - value * turns
+    # What one call left out changes in the mean: the jackknife.
+    moved = rest / (count - turns) if count > turns.max() else rest
+    variance = (calls - 1) / calls * float(np.sum((moved - moved.mean()) ** 2))
+    t = student(calls - 1)
+    if counted:
+        return _score(value, variance, count, t)
+    low, high = _skewed(rest, t)
+    scale = variance**0.5
+    return Estimate(value, value + low * scale, value + high * scale)
+
+
+def _skewed(rest: Numbers, t: float) -> tuple[float, float]:
+    """Where a t interval begins and ends, in standard errors: Johnson's, which is moved towards the long tail."""
+    spread = float((rest**2).mean())
+    if spread <= 0:
+        return -t, t
+    skewness = float((rest**3).mean()) / spread**1.5
+    shift = skewness / (6 * len(rest) ** 0.5) * (1 + 2 * t**2) / 3
+    return -t + shift, t + shift
+
+
+def _score(value: float, variance: float, turns: float, t: float) -> Estimate:
+    """The score interval of a rate of events, on as many independent turns as the calls are worth."""
+    worth = turns
+    if value * turns > _MANY and variance > 0:
+        worth = value / variance
+    elif variance > 0:
+        worth = min(turns, value / variance)
+    middle = value + t**2 / (2 * worth)
+    reach = t * (value / worth + t**2 / (4 * worth**2)) ** 0.5
+    return Estimate(value, max(0.0, middle - reach), middle + reach)
+
+
+def difference(one: Estimate, other: Estimate, stretch: float = 1.0) -> Estimate:
+    """How much more the first is than the second, both from calls of their own.
+
+    Its interval is made of theirs (the method of variance estimates recovery), and so as lopsided as they are.
+
+    Args:
+        one: The first.
+        other: The second.
+        stretch: How much wider the interval is to be, where many differences are looked at.
+
+    Returns:
+        The difference and its interval.
+    """
+    value = one.value - other.value
+    down = ((one.value - one.low) ** 2 + (other.high - other.value) ** 2) ** 0.5
+    up = ((one.high - one.value) ** 2 + (other.value - other.low) ** 2) ** 0.5
+    return Estimate(value, value - stretch * down, value + stretch * up)
 
 
 def share(calls: Iterable[tuple[int, int]]) -> Estimate:
-    """The share of hits among tries, with Wilson's interval on as many independent tries as the calls are worth.
-
-    The value is smoothed as by one hit and one miss before the first, so that few tries claim little.
+    """The share of hits among tries, with Jeffreys' interval on as many independent tries as the calls are worth.
 
     Args:
         calls: Hits and tries of each call.
 
     Returns:
-        The share and its interval.
+        What was counted, and its interval; nan from 0 to 1 where nothing was.
     """
+    from scipy import special
+
     counted = [(hits, tries) for hits, tries in calls if tries]
     hits, tries = sum(h for h, _ in counted), sum(n for _, n in counted)
     if not tries:
-        return Estimate(0.5, 0.0, 1.0)
+        return Estimate(nan, 0.0, 1.0, 0, 0)
     rate = hits / tries
     spread = rate * (1 - rate) / tries
     worth = float(tries)
     if len(counted) > 1 and spread > 0:
         among = sum((h - rate * n) ** 2 for h, n in counted) * len(counted) / (len(counted) - 1) / tries**2
         worth = tries / max(1.0, among / spread)
-    z = _Z95**2 / worth
-    middle = (rate + z / 2) / (1 + z)
-    reach = _Z95 * sqrt(rate * (1 - rate) / worth + z / (4 * worth)) / (1 + z)
-    return Estimate((hits + 1) / (tries + 2), max(0.0, middle - reach), min(1.0, middle + reach))
+    yes, no = rate * worth, (1 - rate) * worth
+    low = 0.0 if hits == 0 else float(special.betaincinv(yes + 0.5, no + 0.5, _LOW))
+    high = 1.0 if hits == tries else float(special.betaincinv(yes + 0.5, no + 0.5, _HIGH))
+    return Estimate(rate, low, high, hits, tries)
 
 
-def quantile(values: Sequence[float], part: float) -> float | None:
+def quantile(values: Sequence[float] | Numbers, part: float) -> float | None:
     """The smallest value that `part` of them do not exceed; None if there are none."""
-    return sorted(values)[max(0, ceil(part * len(values)) - 1)] if values else None
+    if not len(values):
+        return None
+    import numpy as np
+
+    place = max(0, ceil(part * len(values)) - 1)
+    return float(np.partition(np.asarray(values, dtype=np.float64), place)[place])

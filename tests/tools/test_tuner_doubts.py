@@ -1,0 +1,91 @@
+"""Whether a turn that ended was a pause: what the recording is sure of, what it is not, and what that leaves open."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from tests.support.heard import heard_call
+from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, Silence, call_silences, tune
+
+HAD = FluxThresholds(0.7, None, 1.0)
+
+
+def lengths(call: CallSilences) -> list[list[float]]:
+    return [[silence.seconds for silence in utterance] for utterance in call.utterances]
+
+
+def test_who_speaks_before_the_reply_is_heard_had_only_paused() -> None:
+    """However long that took: the agent was slow, and nobody waits in vain for an answer by answering it."""
+    call = call_silences(heard_call(gap=2.4, heard=None))
+    assert lengths(call) == [[pytest.approx(2.4), inf]]
+
+
+def test_who_speaks_faster_than_anyone_reacts_had_only_paused() -> None:
+    """The reply had begun 0.2 s before: it is not what they speak about. Half a second later it may be."""
+    at_once = call_silences(heard_call(gap=2.0, heard=1.3))
+    assert lengths(at_once) == [[pytest.approx(2.0), inf]]
+    later = call_silences(heard_call(gap=2.5, heard=1.3))
+    assert lengths(later) == [[inf], [inf]]
+    end = later.utterances[0][-1]
+    assert (end.gap, end.answered) == (pytest.approx(2.5), False)
+    assert end.sure == pytest.approx(0.5 + 1.3 + 0.3)
+
+
+def test_who_let_the_reply_end_had_finished() -> None:
+    """That is what an answer is."""
+    call = call_silences(heard_call(gap=4.0, heard=1.0, finished=2.5))
+    assert lengths(call) == [[inf], [inf]]
+    assert call.utterances[0][-1].answered is True
+
+
+def test_bare_frames_are_sure_for_as_long_as_no_bot_answers() -> None:
+    """The end came 0.5 s into the silence: 0.6 s later somebody might have heard an answer."""
+    assert lengths(call_silences(heard_call(gap=1.05, heard=None, bare=True))) == [[pytest.approx(1.05), inf]]
+    unsure = call_silences(heard_call(gap=1.5, heard=None, bare=True))
+    assert lengths(unsure) == [[inf], [inf]]
+    assert unsure.utterances[0][-1].answered is None
+
+
+def test_words_that_do_not_end_a_sentence_are_told_from_those_that_do() -> None:
+    """Whether they join what follows is evidence, kept without the words."""
+    call = call_silences(heard_call(gap=5.0, heard=1.0, finished=2.0, first="I would like", second="Yes."))
+    assert [utterance[-1].joins for utterance in call.utterances] == [True, False]
+
+
+def set_of(gaps: list[list[float]], *, answered: bool | None) -> list[CallSilences]:
+    """Calls of turns that ended by timeout, each after 1 s, the user's next words so many seconds after their last."""
+    return [
+        CallSilences(
+            str(number),
+            HAD,
+            False,
+            [[Silence(inf, [], 1.04, "timeout", gap=gap, sure=1.64, answered=answered)] for gap in (*call, inf)],
+            [],
+            True,
+        )
+        for number, call in enumerate(gaps)
+    ]
+
+
+def test_what_may_have_been_pauses_is_bounded_and_called_so() -> None:
+    """Users who spoke 1.7 s after their last words: had they been cut off? Not all of them had finished, surely."""
+    unsure = set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=None)
+    pause = Silence(1.4, [], 1.04, "timeout", gap=1.4, sure=1.64)
+    for number, call in enumerate(unsure):
+        if number % 2:
+            call.utterances[0].insert(0, pause)
+    forecast = tune(unsure, settings=[Setting(HAD)]).current
+    assert forecast.cut_offs_knowledge is Knowledge.BOUNDS
+    assert forecast.cut_offs.low < 20 / 240 < forecast.cut_offs.high
+    assert forecast.cut_offs.high > 0.5
+    certain = set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=True)
+    assert tune(certain, settings=[Setting(HAD)]).current.cut_offs_knowledge is Knowledge.EXACT
+
+
+def test_none_of_many_is_none_with_an_interval() -> None:
+    """No cut-off in 240 turns is 0, and may be 2 %."""
+    forecast = tune(set_of([[4.0] * 5] * 40, answered=True), settings=[Setting(HAD)]).current
+    assert forecast.cut_offs.value == 0
+    assert 0.005 < forecast.cut_offs.high < 0.03

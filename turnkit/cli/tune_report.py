@@ -1,0 +1,233 @@
+"""What `turnkit tune` says to people: the answer first, then what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..tools.tuner import Comparison, Difference, Estimate, Forecast, Knowledge, PolicyScore, Setting, Tuning
+from .metrics import tell_problems
+
+_ROWS = 14  # of the front
+
+
+def plain(value: object) -> object:
+    """The value for programs: numbers rounded, those that are not finite as null."""
+    if isinstance(value, float):
+        return round(value, 6) if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+class TuneReport:
+    """Prints a tuning for people."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def _print(self, text: str = "") -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def tell(
+        self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None, said: list[str]
+    ) -> None:
+        """Print all of it, the answer first."""
+        self._print(f"{tuning.utterances} utterances in {tuning.calls} calls")
+        self._recommend(tuning)
+        self._console.print(_forecasts(tuning))
+        if tuning.segments:
+            self._console.print(_table("Parts of the calls", _SEGMENT_COLUMNS, tuning.segments, left=""))
+        if tuning.weeks:
+            self._console.print(_table("By week, as it was run", _WEEK_COLUMNS, tuning.weeks, left="week"))
+        if tuning.calibration.bins:
+            self._console.print(_calibration(tuning))
+        if scores and scores[0].overlaps:
+            self._console.print(_policies(scores))
+        for caveat in (*said, *tuning.caveats):
+            self._print(f"[yellow]note[/] {escape(caveat)}")
+        tell_problems(self._console, problems)
+        if html is not None:
+            self._print(f"wrote [bold]{escape(str(html))}[/bold]")
+
+    def tell_comparison(self, comparison: Comparison, problems: list[str]) -> None:
+        """Print what changed from A to B."""
+        for name, calls, setting in zip("AB", comparison.calls, comparison.settings, strict=True):
+            self._print(f"  {name}  {calls} calls at {setting}")
+        tell_problems(self._console, problems)
+        self._console.print(_table("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left=""))
+
+    def _recommend(self, tuning: Tuning) -> None:
+        advice = tuning.recommendation
+        self._print(f"  running      {tuning.current.setting}")
+        if tuning.worth.currency:
+            a_call = f"{tuning.worth.per_call:g} {tuning.worth.currency} a call"
+            self._print(f"  prices       {escape(a_call)}, {tuning.worth.second:g} a second less of waiting")
+        if advice is None:
+            self._print("  recommended  nothing yet")
+        elif advice.setting == advice.current:
+            self._print(f"  recommended  [bold green]stay[/]: {advice.why}")
+        else:
+            style = "bold green" if advice.shown else "bold yellow"
+            self._print(f"  recommended  [{style}]{advice.setting}[/]")
+            self._print(f"               {advice.why}")
+        if advice is not None and advice.min_confidence:
+            self._print(
+                f"               and draft from a confidence of {advice.min_confidence:.2f} on (min-confidence)"
+            )
+        self._print()
+
+
+_Columns: TypeAlias = Sequence[tuple[str, Callable[[Any], str]]]
+"""Of a table: the heading of each column, and how to get its cell from the row's value."""
+
+_FORECAST_COLUMNS: _Columns = (
+    ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
+    ("eager", lambda one: "off" if one.setting.thresholds.eager is None else f"{one.setting.thresholds.eager:.2f}"),
+    ("drafts", lambda one: _drafts(one.setting)),
+    ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
+    ("mean", lambda one: _milliseconds(one.response, one.response_knowledge)),
+    ("p50", lambda one: _ms(one.median)),
+    ("p95", lambda one: _ms(one.p95)),
+    ("saved", lambda one: f"{_ms(one.saved_median)}/{_ms(one.saved_p95)}"),
+    ("calls +", lambda one: _interval(one.extra, one.extra_knowledge)),
+    ("cut off", lambda one: _interval(one.cut_offs, one.cut_offs_knowledge)),
+    ("cost", lambda one: f"{one.cost_low:.4f}–{one.cost_high:.4f}"),
+    ("", lambda one: one.knowledge.value),
+)
+_BIN_COLUMNS: _Columns = (
+    ("confidence", lambda one: f"{one.low:.2f}–{one.high:.2f}"),
+    ("eager ends", lambda one: str(one.drafts)),
+    ("were the end", lambda one: _counted(one.confirmed)),
+    ("95 % interval", lambda one: f"{one.confirmed.low:.0%} – {one.confirmed.high:.0%}"),
+    ("", lambda one: "█" * round(one.rising * 20)),
+)
+_SEGMENT_COLUMNS: _Columns = (
+    ("", lambda one: one.name or "not known"),
+    ("calls", lambda one: str(one.calls)),
+    ("run", lambda one: str(one.setting)),
+    ("mean", lambda one: _milliseconds(one.response, one.knowledge)),
+    ("calls +", lambda one: _interval(one.extra, one.knowledge)),
+    ("cut off", lambda one: _interval(one.cut_offs, one.knowledge)),
+    ("saves", lambda one: f"{one.gain.value:.4f} ({one.gain.low:.4f} at least)" if one.shown else "as all"),
+)
+_WEEK_COLUMNS: _Columns = (
+    ("week", lambda one: one.name),
+    ("calls", lambda one: str(one.calls)),
+    ("mean", lambda one: _milliseconds(one.response, Knowledge.BOUNDS)),
+    ("calls +", lambda one: _interval(one.extra, Knowledge.BOUNDS)),
+    ("cut off", lambda one: _interval(one.cut_offs, Knowledge.BOUNDS)),
+    ("", lambda one: "differs" if one.differs else ""),
+)
+_DIFFERENCE_COLUMNS: _Columns = (
+    ("", lambda one: {"response": "response, s", "extra": "calls +", "cut_offs": "cut off"}[one.name]),
+    ("A", lambda one: _interval(one.before, one.knowledge)),
+    ("B", lambda one: _interval(one.after, one.knowledge)),
+    ("change", lambda one: f"{one.change.value:+.3f} ({one.change.low:+.3f} to {one.change.high:+.3f})"),
+    ("known", lambda one: one.knowledge.value),
+    ("to tell", lambda one: _to_tell(one)),
+)
+_POLICY_COLUMNS: _Columns = (
+    ("policy", lambda one: one.policy),
+    ("stopped for nothing", lambda one: _share(one.false_stops) if one.overlaps > one.meant else "–"),
+    ("not stopped", lambda one: _share(one.missed) if one.meant else "–"),
+    ("reaction ms", lambda one: _ms(one.reaction)),
+    ("paused", lambda one: str(one.pauses)),
+)
+
+
+def _table(title: str, columns: _Columns, rows: Iterable[Any], *, left: str | None = None, bold: Any = None) -> Table:
+    """A row a value; the column headed `left` is the one that is not aligned to the right, `bold` the row that is."""
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for heading, _ in columns:
+        table.add_column(heading, justify="left" if heading == left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(cell(row) for _, cell in columns), style="bold" if row is bold else "")
+    return table
+
+
+def _forecasts(tuning: Tuning) -> Table:
+    advised = None if tuning.recommendation is None else tuning.recommendation.setting
+    shown = _thinned(tuning)
+
+    def mark(one: Forecast) -> str:
+        return "→" if one.setting == advised else "now" if one.setting == tuning.current.setting else ""
+
+    table = _table(
+        "Worth running: no other waits, calls and cuts off less (ms, a turn)",
+        (("", mark), *_FORECAST_COLUMNS),
+        shown,
+        bold=next((one for one in shown if one.setting == advised), None),
+    )
+    table.padding = (0, 1, 0, 0)
+    return table
+
+
+def _thinned(tuning: Tuning) -> list[Forecast]:
+    """As many forecasts of the front as one reads, evenly, with those of the running and the recommended setting."""
+    front = list(tuning.front)
+    step = max(1, -(-len(front) // _ROWS))
+    wanted = {forecast.setting for forecast in front[::step]} | {tuning.current.setting}
+    if tuning.recommendation is not None:
+        wanted.add(tuning.recommendation.setting)
+    chosen = [forecast for forecast in tuning.forecasts if forecast.setting in wanted]
+    return sorted(chosen, key=lambda forecast: forecast.response.value)
+
+
+def _calibration(tuning: Tuning) -> Table:
+    calibration = tuning.calibration
+    brier = "" if calibration.brier is None else f", Brier score {calibration.brier:.3f} on calls not counted"
+    title = f"Eager ends that were the end: {_share(calibration.confirmed)} of {calibration.drafts}{brier}"
+    return _table(title, _BIN_COLUMNS, calibration.bins, left="")
+
+
+def _policies(scores: list[PolicyScore]) -> Table:
+    title = f"Barge-in, on {scores[0].overlaps} overlaps of which {scores[0].meant} were meant for the floor"
+    return _table(title, _POLICY_COLUMNS, scores, left="policy")
+
+
+def _drafts(setting: Setting) -> str:
+    if setting.thresholds.eager is None:
+        return "–"
+    return "any" if setting.drafts == inf else f"{setting.drafts:.0f}"
+
+
+def _share(estimate: Estimate) -> str:
+    return f"{estimate.value:.0%} ({estimate.low:.0%}–{estimate.high:.0%})"
+
+
+def _counted(estimate: Estimate) -> str:
+    if not estimate.tries:
+        return "–"
+    return f"{estimate.value:.0%} ({estimate.hits} of {estimate.tries})"
+
+
+def _interval(estimate: Estimate, knowledge: Knowledge) -> str:
+    """A figure with its interval; where only bounds are known, these alone."""
+    if not isfinite(estimate.low) or not isfinite(estimate.high):
+        return f"{estimate.value:.2f}"
+    both = f"{estimate.low:.2f}–{estimate.high:.2f}"
+    return both if knowledge is Knowledge.BOUNDS else f"{estimate.value:.2f} ({both})"
+
+
+def _milliseconds(estimate: Estimate, knowledge: Knowledge) -> str:
+    if not isfinite(estimate.low) or not isfinite(estimate.high):
+        return _ms(estimate.value)
+    both = f"{_ms(estimate.low)}–{_ms(estimate.high)}"
+    return both if knowledge is Knowledge.BOUNDS else f"{_ms(estimate.value)} ({both})"
+
+
+def _to_tell(one: Difference) -> str:
+    if one.told:
+        return "told"
+    return "no number" if one.more_calls is None else f"{one.more_calls} more calls each"
+
+
+def _ms(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds * 1000:.0f}"

@@ -1,0 +1,122 @@
+"""The silences of many calls as columns of numbers: what the arithmetic of `tune` runs on.
+
+A call is a few kilobytes here, so that ten thousand fit; its leaves are let go one by one as they are read.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf, nan
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .silences import CallSilences, FluxThresholds, Silence
+
+Numbers: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One row a silence, in the order in which they were; the samples of all of them one after the other.
+
+    Attributes:
+        thresholds: Thresholds of each call.
+        call: Number of the call, from 0.
+        last: Whether it is the last silence of its utterance.
+        seconds: See `Silence`.
+        known: See `Silence`.
+        ended: Whether an end of turn fell into it.
+        timed_out: Whether the timeout was what ended it.
+        eager: See `Silence`; nan if there was none.
+        gap: See `Silence`.
+        sure: See `Silence`.
+        answered: Whether the reply had surely been heard to its end when the user spoke next.
+        joins: 1 if the words before it do not end a sentence, 0 if they do, -1 if that is not known.
+        elapsed: Seconds of silence of each sample.
+        confidence: Flux's confidence of each sample.
+        offsets: Where the samples of each silence begin, and where the last ones end.
+    """
+
+    thresholds: tuple[FluxThresholds, ...]
+    call: Counts
+    last: Flags
+    seconds: Numbers
+    known: Numbers
+    ended: Flags
+    timed_out: Flags
+    eager: Numbers
+    gap: Numbers
+    sure: Numbers
+    answered: Flags
+    joins: Counts
+    elapsed: Numbers
+    confidence: Numbers
+    offsets: Counts
+
+    @property
+    def calls(self) -> int:
+        """Number of calls."""
+        return len(self.thresholds)
+
+    @classmethod
+    def of(cls, calls: Iterable[CallSilences]) -> Columns:
+        """The columns of these calls, each of which is read once."""
+        numbers = [array("d") for _ in range(7)]
+        flags = [array("b") for _ in range(5)]
+        index, offsets = array("q"), array("q", [0])
+        thresholds: list[FluxThresholds] = []
+        for number, call in enumerate(calls):
+            thresholds.append(call.recorded)
+            for utterance in call.utterances:
+                end = utterance[-1]
+                for silence in utterance:
+                    index.append(number)
+                    _append(numbers, flags, silence, silence is end)
+                    offsets.append(len(numbers[5]))
+        seconds, known, eager, gap, sure, elapsed, confidence = (np.array(one, dtype=np.float64) for one in numbers)
+        last, ended, timed_out, answered, joins = (np.array(one, dtype=np.int64) for one in flags)
+        return cls(
+            tuple(thresholds),
+            np.array(index, dtype=np.int64),
+            last.astype(bool),
+            seconds,
+            known,
+            ended.astype(bool),
+            timed_out.astype(bool),
+            eager,
+            gap,
+            sure,
+            answered.astype(bool),
+            joins,
+            elapsed,
+            confidence,
+            np.array(offsets, dtype=np.int64),
+        )
+
+    def recorded(self) -> tuple[Numbers, Numbers, Numbers]:
+        """The thresholds in force in each silence: eot, eager (inf where eager ends were off) and timeout."""
+        eager = [inf if one.eager is None else one.eager for one in self.thresholds]
+        eot, timeout = [one.eot for one in self.thresholds], [one.timeout for one in self.thresholds]
+        return np.array(eot)[self.call], np.array(eager)[self.call], np.array(timeout)[self.call]
+
+
+def _append(numbers: list[array[float]], flags: list[array[int]], silence: Silence, last: bool) -> None:
+    numbers[0].append(silence.seconds)
+    numbers[1].append(silence.known)
+    numbers[2].append(nan if silence.eager is None else silence.eager)
+    numbers[3].append(silence.gap)
+    numbers[4].append(silence.sure)
+    for elapsed, confidence in silence.samples:
+        numbers[5].append(elapsed)
+        numbers[6].append(confidence)
+    flags[0].append(last)
+    flags[1].append(silence.trigger is not None)
+    flags[2].append(silence.trigger == "timeout")
+    flags[3].append(bool(silence.answered))
+    flags[4].append(-1 if silence.joins is None else silence.joins)

@@ -1,0 +1,109 @@
+"""Doubts: which ends of turns may have been pauses in which the user was cut off.
+
+A user who speaks again before anything of the reply was heard, or faster than anyone reacts to it, had only paused. One
+who let the reply come to its end has taken it for an answer, and had finished. In between, and where it is not recorded
+when the agent was heard, they may have done either: the recording does not say. How often users go on in the stretch in
+which it is sure, and how fast pauses come to an end, bound how many of the others are pauses: no more to the second
+than at the end of that stretch, and ever fewer, by at least half the rate at which pauses ended before. Where the words
+before most sure pauses do not end a sentence, those after which they do can be only so many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from .columns import Columns, Counts, Flags, Numbers
+
+_BIN = 0.5  # seconds
+_RATES = (0.2, 3.0)  # at which pauses may come to an end, a second
+_FEW = 10
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """For each silence the weight with which it counts as a pause, though it may have been an end.
+
+    Attributes:
+        likely: The likely weights.
+        most: The most that the weights may be, one by one; and together, whichever silences they are on.
+        unsure: Numbers of the silences that may be either.
+    """
+
+    likely: Numbers
+    most: Numbers
+    unsure: Counts
+
+    @property
+    def total(self) -> float:
+        """How many of them may be pauses at most."""
+        return float(self.most.sum())
+
+    def on_largest(self, values: Numbers) -> Numbers:
+        """As much weight as there may be, on those unsure silences that have the largest values."""
+        count = min(int(self.total), len(values))
+        weights = np.zeros(len(values))
+        if count == len(values):
+            return weights + 1.0
+        order = np.argpartition(-values, count)
+        weights[order[:count]] = 1.0
+        weights[order[count]] = self.total - count
+        return weights
+
+
+def doubts(columns: Columns) -> Doubts:
+    """Weigh each end of a turn after which the user spoke again."""
+    likely, most = np.zeros(len(columns.call)), np.zeros(len(columns.call))
+    unsure = columns.last & columns.ended & np.isfinite(columns.gap) & ~columns.answered
+    if unsure.any():
+        chance, limit = _weights(columns, unsure)
+        limit *= _by_words(columns, unsure, float(limit.sum()))
+        likely[unsure], most[unsure] = np.minimum(chance, limit), limit
+    return Doubts(likely, most, np.flatnonzero(most))
+
+
+def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
+    """Of the unsure ends, the chance that each was a pause: the likely one, and the most it may be."""
+    ended, known = columns.ended, columns.known
+    ends = int(ended.sum())
+    sure = ended & ~columns.last
+    after = columns.gap - known
+    window = np.where(np.isfinite(columns.sure), columns.sure, columns.gap) - known
+    edge = float(np.median(window[ended & columns.last]))
+    # The rate at which users went on in the second half of the sure stretch, an end and second.
+    count = int((sure & (after > edge / 2) & (after <= edge)).sum())
+    exposure = float(np.clip(np.minimum(window[ended], edge) - edge / 2, 0.0, None).sum())
+    rate, most = count / exposure, float(special.gammaincinv(count + 1, 0.975)) / exposure
+    ending = _ending_rate(columns, float(np.median(known[ended])) + edge, rate * ends)
+    late = after[unsure]
+    counted = np.bincount((late / _BIN).astype(int))
+    density = counted[(late / _BIN).astype(int)] / _BIN / ends
+    beyond = np.clip(late - edge, 0.0, None)
+    likely = np.minimum(1.0, rate * np.exp(-ending * beyond) / density)
+    return likely, np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / density)
+
+
+def _ending_rate(columns: Columns, edge: float, density: float) -> float:
+    """The rate at which pauses came to an end before the edge, those that outlast it counted in."""
+    pauses = columns.seconds[~columns.last]
+    if len(pauses) < _FEW:
+        return _RATES[0]
+    begin = min(float(np.median(pauses)), edge - _BIN)
+    came = int(((pauses > begin) & (pauses <= edge)).sum())
+    exposure = float(np.clip(np.minimum(pauses, edge) - begin, 0.0, None).sum())
+    rate = (came - density * (edge - begin)) / exposure if exposure > 0 else 0.0
+    return min(max(rate, _RATES[0]), _RATES[1])
+
+
+def _by_words(columns: Columns, unsure: Flags, most: float) -> float:
+    """The share of so many pauses that the words before them leave room for."""
+    sure = columns.ended & ~columns.last & (columns.joins >= 0)
+    told = unsure & (columns.joins >= 0)
+    if sure.sum() < _FEW or told.sum() < unsure.sum() or most <= 0:
+        return 1.0
+    joined = int((columns.joins[sure] == 1).sum())
+    least = float(special.betaincinv(joined + 0.5, int(sure.sum()) - joined + 0.5, 0.025))
+    room = float((columns.joins[told] == 1).sum()) / max(least, 1e-6)
+    return min(1.0, room / most)

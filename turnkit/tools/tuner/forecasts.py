@@ -1,0 +1,230 @@
+"""Forecasts: what a setting would bring on average a turn, with all that the calls leave open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import TypeAlias
+
+import numpy as np
+
+from .columns import Columns, Counts, Numbers
+from .doubts import doubts
+from .prediction import Predicted, Predictor
+from .settings import Knowledge, Setting, SilenceGate, knowledge
+from .statistics import Estimate, quantile, ratio
+from .tuning import Forecast
+from .worth import Worth
+
+Part: TypeAlias = slice | Counts
+"""Some of the calls, by their numbers."""
+
+Pair: TypeAlias = tuple[Numbers, Numbers]
+"""What each silence adds at best and at worst."""
+
+CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
+"""The calls that have a say in what is recommended, and those by which it is judged."""
+
+_ALL = slice(None)
+_EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """A figure, at best and at worst.
+
+    Attributes:
+        sums: Its sum in each call, if all that is unsure were ends.
+        turned: How much more each unsure silence would add, were it a pause.
+    """
+
+    sums: Pair
+    turned: Pair
+
+    def times(self, factor: float) -> _Figure:
+        """So many times this figure."""
+        return _Figure(_each(self.sums, lambda one: factor * one), _each(self.turned, lambda one: factor * one))
+
+    def plus(self, other: _Figure, times: float = 1.0) -> _Figure:
+        """This figure and so many times the other; at best with the other's worst where that is negative."""
+        low, high = (0, 1) if times >= 0 else (1, 0)
+        return _Figure(
+            (self.sums[0] + times * other.sums[low], self.sums[1] + times * other.sums[high]),
+            (self.turned[0] + times * other.turned[low], self.turned[1] + times * other.turned[high]),
+        )
+
+
+class Forecaster:
+    """Forecasts many settings from the same calls."""
+
+    def __init__(self, columns: Columns, reply_seconds: float, worth: Worth) -> None:
+        self._columns = columns
+        self._predictor = Predictor(columns, reply_seconds)
+        self._worth = worth
+        self._recorded = set(columns.thresholds)
+        self._doubts = doubts(columns)
+        self._ends, self._pauses = np.flatnonzero(columns.last), np.flatnonzero(~columns.last)
+        unsure = self._doubts.unsure
+        self._unsure_calls = columns.call[unsure]
+        self._likely, self._most = self._doubts.likely[unsure], self._doubts.most[unsure]
+        turns = self._sum(self._ends, np.ones(len(self._ends)))
+        self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
+        self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
+        self._chosen: dict[Setting, float] = {}
+
+    @property
+    def gate(self) -> SilenceGate:
+        """What Flux asks for beyond the confidence."""
+        return self._predictor.gate
+
+    @property
+    def turns(self) -> Numbers:
+        """The likely number of utterances of each call."""
+        return self._likely_turns
+
+    def forecast(self, setting: Setting, part: Part = _ALL) -> Forecast:
+        """What the setting would bring, in all calls or in a part of them."""
+        predicted = self._predictor.of(setting)
+        most = knowledge(setting, self._recorded)
+        response, extra, cuts = self._figures(predicted)
+        price = self._price(response, extra, cuts)
+        costs = self._ratios(price, part)
+        if part is _ALL:
+            self._chosen[setting] = self._likely_mean(price, CHOICE)
+        estimates = [self._estimate(response, most, part)]
+        estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
+        median, p95, saved = self._waits(predicted, part)
+        labels = [label for _, label, _ in estimates]
+        return Forecast(
+            setting=setting,
+            knowledge=max(labels, key=list(Knowledge).index),
+            response_knowledge=labels[0],
+            extra_knowledge=labels[1],
+            cut_offs_knowledge=labels[2],
+            response=estimates[0][0],
+            median=median,
+            p95=p95,
+            best_response=estimates[0][2],
+            saved_median=quantile(saved, 0.5),
+            saved_p95=quantile(saved, 0.95),
+            hits=len(saved) / max(len(self._in(part)), 1),
+            extra=estimates[1][0],
+            cut_offs=estimates[2][0],
+            best_cut_offs=estimates[2][2],
+            cost=costs[0].value,
+            cost_low=min(one.low for one in costs),
+            cost_high=max(one.high for one in costs),
+        )
+
+    def chosen_cost(self, setting: Setting) -> float:
+        """The likely cost of a turn in those calls that have a say in what is recommended."""
+        if setting not in self._chosen:
+            self._chosen[setting] = self._likely_mean(self._cost(setting), CHOICE)
+        return self._chosen[setting]
+
+    def costs(self, setting: Setting) -> Numbers:
+        """The likely cost of each call."""
+        cost = self._cost(setting)
+        return self._with(_middle(cost.sums), _middle(cost.turned), self._likely)
+
+    def gain(self, from_setting: Setting, to_setting: Setting, part: Part) -> Estimate:
+        """What the second setting costs less a turn than the first in a part of the calls."""
+        return _union(self._ratios(self._cost(from_setting).plus(self._cost(to_setting), -1.0), part))
+
+    def _figures(self, predicted: Predicted) -> tuple[_Figure, _Figure, _Figure]:
+        """Response, extra calls and cut-offs."""
+        unsure = self._doubts.unsure
+        response = predicted.response
+        counts = [
+            _Figure(
+                _each(pair, lambda one: self._sum(self._pauses, one[self._pauses])),
+                _each(pair, lambda one: one[unsure]),
+            )
+            for pair in (predicted.extra, predicted.cut_offs)
+        ]
+        waits = _Figure(
+            _each(response, lambda one: self._sum(self._ends, one[self._ends])),
+            _each(response, lambda one: -one[unsure]),
+        )
+        return waits, counts[0], counts[1]
+
+    def _price(self, response: _Figure, extra: _Figure, cuts: _Figure) -> _Figure:
+        worth = self._worth
+        figure = response.times(worth.second).plus(self._turns, worth.per_call)
+        return figure.plus(cuts, worth.second * worth.cut_off).plus(extra, worth.per_call)
+
+    def _cost(self, setting: Setting) -> _Figure:
+        return self._price(*self._figures(self._predictor.of(setting)))
+
+    def _likely_mean(self, figure: _Figure, part: Part) -> float:
+        turns = float(self._likely_turns[part].sum())
+        sums = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
+        return float(sums[part].sum()) / turns if turns else inf
+
+    def _ratios(self, figure: _Figure, part: Part, *, counted: bool = False) -> list[Estimate]:
+        """The mean a turn, the likely one first, then those of all extremes of what is open."""
+        likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
+        found = [ratio(likely[part], self._likely_turns[part], counted=counted)]
+        for sums, turned in zip(figure.sums, figure.turned, strict=True):
+            found.append(ratio(sums[part], self._turns.sums[0][part], counted=counted))
+            weights = (self._most, self._doubts.on_largest(turned), self._doubts.on_largest(-turned))
+            for one in weights if len(turned) else ():
+                turns = self._with(self._turns.sums[0], self._turns.turned[0], one)
+                found.append(ratio(self._with(sums, turned, one)[part], turns[part], counted=counted))
+            if figure.sums[0] is figure.sums[1] and figure.turned[0] is figure.turned[1]:
+                break
+        return found
+
+    def _with(self, sums: Numbers, turned: Numbers, weights: Numbers) -> Numbers:
+        """The sums of each call, with this weight of pauses among what is unsure."""
+        if not len(turned):
+            return sums
+        more = np.bincount(self._unsure_calls, weights=weights * turned, minlength=len(sums))
+        return np.asarray(sums + more, dtype=np.float64)
+
+    def _sum(self, rows: Counts, values: Numbers) -> Numbers:
+        columns = self._columns
+        return np.asarray(np.bincount(columns.call[rows], weights=values, minlength=columns.calls), dtype=np.float64)
+
+    def _in(self, part: Part) -> Counts:
+        """The silences that are ends, in a part of the calls."""
+        if part is _ALL:
+            return self._ends
+        columns = self._columns
+        return self._ends[np.isin(columns.call[self._ends], np.arange(columns.calls)[part])]
+
+    def _waits(self, predicted: Predicted, part: Part) -> tuple[float, float, Numbers]:
+        ends = self._in(part)
+        waits, saved = predicted.response[1][ends], predicted.saved[ends]
+        return quantile(waits, 0.5) or 0.0, quantile(waits, 0.95) or 0.0, saved[~np.isnan(saved)]
+
+    def _estimate(
+        self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False
+    ) -> tuple[Estimate, Knowledge, float]:
+        """The estimate with all that is open in its interval, its label, and its value at best."""
+        estimates = self._ratios(figure, part, counted=counted)
+        values = [one.value for one in estimates]
+        best, worst = min(values), max(values)
+        chance = max(one.high - one.low for one in estimates) / 2
+        width = worst - best
+        label = Knowledge.EXACT
+        if width > _EXACT * chance:
+            label = Knowledge.ROUGH
+        if width > _ROUGH * chance:
+            label = Knowledge.BOUNDS
+        return _union(estimates), max(label, most, key=list(Knowledge).index), best
+
+
+def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:
+    low = work(pair[0])
+    return (low, low) if pair[0] is pair[1] else (low, work(pair[1]))
+
+
+def _middle(pair: Pair) -> Numbers:
+    return pair[0] if pair[0] is pair[1] else (pair[0] + pair[1]) / 2
+
+
+def _union(estimates: list[Estimate]) -> Estimate:
+    """The first one's value, with an interval that holds all of theirs."""
+    return Estimate(estimates[0].value, min(one.low for one in estimates), max(one.high for one in estimates))
