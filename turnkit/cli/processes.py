@@ -14,7 +14,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _AHEAD = 4  # parts a process that are under way or done, and not taken yet
-DIED = "ended the process that read it, twice: it may need more memory than there is"
+_ATTEMPTS = 3  # at a path alone, after its part was lost
+DIED = "ended each process that read it: it may need more memory than there is"
 
 
 def on_processes(
@@ -47,9 +48,14 @@ def _one_by_one(
     """Do a part again, so that a path which ends its process is told from those beside it."""
     with _pool(1) as pool:
         for path in part:
-            try:
-                yield 1, pool.submit(work, [path]).result()
-            except BrokenProcessPool:
+            for _ in range(_ATTEMPTS):
+                try:
+                    result = pool.submit(work, [path]).result()
+                except BrokenProcessPool:
+                    continue  # for a reason of its own again, or of this path
+                yield 1, result
+                break
+            else:
                 yield 1, lost(path, DIED)
 
 
