@@ -212,7 +212,7 @@ def test_segments_and_drift_are_tables_with_intervals(tab: Page, tmp_path: Path)
         {"name": "language=en", "turns": 90, "response": near(1.0)},
         {"name": "language=de", "turns": 9, "response": near(1.5)},
     ]
-    opened(tab, tmp_path, fields(segments=rows, drift=[{"week": "2026-W47", "cut_offs": near(0.05)}]))
+    opened(tab, tmp_path, fields(segments=rows, weeks=[{"week": "2026-W47", "cut_offs": near(0.05)}]))
     assert "language=de" in tab.ask("$('segments').innerText")
     assert tab.ask("document.querySelectorAll('#segments .reach').length") == 2
     assert "2026-W47" in tab.ask("$('drift').innerText")

@@ -217,8 +217,8 @@ fillAnswer();
 fillSettings();
 fillPolicies();
 fillMarks();
-for (const id of ["segments", "drift"]) {
-  const rows = [tuning[id] ?? data[id] ?? []].flat().filter((row) => row && Object.values(row).some(is));
+for (const [id, given] of [["segments", tuning.segments], ["drift", tuning.weeks]]) {
+  const rows = [given ?? []].flat().filter((row) => row && Object.values(row).some(is));
   if (rows.length) fillRows($(id).querySelector("table"), rows); else $(id).hidden = true;
 }
 function draw() { points.clear(); drawFront("cuts"); drawFront("costs"); drawReliability(); }
