@@ -86,6 +86,12 @@ def test_it_drafts_until_the_counts_are_against_it(confirmed: int, withdrawn: in
     assert asked(policy, 0.61) is asked(policy, 0.39) is True  # those beyond do not
 
 
+def test_a_share_that_may_be_as_high_as_needed_is_no_evidence_against() -> None:
+    """Where every one must be kept, ten of ten are drafted on."""
+    assert asked(AdaptiveDrafts(at(0.5, 10, 0), pays=1.0), 0.5)
+    assert not asked(AdaptiveDrafts(at(0.5, 9, 1), pays=1.0), 0.5)
+
+
 @pytest.mark.parametrize(
     ("confidence", "drafts"), [(0.2999, False), (0.3, True), (0.7999, False), (0.8, True), (nan, False)]
 )
