@@ -25,7 +25,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries behind it,
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True) as cluster:
+    import dask
+
+    quickly = {"distributed.scheduler.allowed-failures": 1}  # workers that a task may end, 3 as a rule
+    size: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
+    with dask.config.set(quickly), distributed.LocalCluster(dashboard_address=None, **size) as cluster:
         yield cluster
 
 
