@@ -81,7 +81,8 @@ def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
     ending = _ending_rate(columns, float(np.median(known[ended])) + edge, rate * ends)
     late, open_ended = after[unsure], ~columns.answered[unsure]
     beyond = np.clip(late - edge, 0.0, None)
-    likely = open_ended * np.minimum(1.0, rate * np.exp(-ending * beyond) / _density(late, open_ended, ends))
+    chance = np.minimum(1.0, rate * np.exp(-ending * beyond) / _density(late, open_ended, ends))
+    likely: Numbers = np.where(open_ended, chance, 0.0)
     everyone = np.ones(len(late), dtype=bool)
     return likely, np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / _density(late, everyone, ends))
 
