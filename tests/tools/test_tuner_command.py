@@ -38,7 +38,7 @@ def test_money_and_the_running_setting_are_shown(folders: tuple[Path, Path]) -> 
     told = turnkit("tune", folders[0], *THRESHOLDS, *prices, "--by", "hour")
     assert told.exit_code == 0, told.output
     assert "0.003 EUR a call, 0.02 a second" in told.output
-    assert any(line.lstrip().startswith("now") for line in told.output.splitlines())
+    assert any(" now " in f" {line} " for line in told.output.splitlines())
     assert " of " in told.output
     assert "not known" in told.output, "bare frames do not say at what hour they were"
     fields = json.loads(turnkit("tune", folders[0], *THRESHOLDS, *prices, "--by", "tag", "--json").output)["tuning"]

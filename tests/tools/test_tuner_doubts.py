@@ -34,8 +34,8 @@ def test_who_speaks_faster_than_anyone_reacts_had_only_paused() -> None:
     assert end.sure == pytest.approx(0.5 + 1.3 + 0.3)
 
 
-def test_who_let_the_reply_end_had_finished() -> None:
-    """That is what an answer is."""
+def test_who_let_the_reply_end_had_likely_finished() -> None:
+    """Likely: a pause may outlast a short reply, and the bounds allow for it."""
     call = call_silences(heard_call(gap=4.0, heard=1.0, finished=2.5))
     assert lengths(call) == [[inf], [inf]]
     assert call.utterances[0][-1].answered is True
@@ -81,12 +81,13 @@ def test_what_may_have_been_pauses_is_bounded_and_called_so() -> None:
     assert forecast.cut_offs_knowledge is Knowledge.BOUNDS
     assert forecast.cut_offs.low < 20 / 240 < forecast.cut_offs.high
     assert forecast.cut_offs.high > 0.5
-    certain = set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=True)
-    assert tune(certain, settings=[Setting(HAD)]).current.cut_offs_knowledge is Knowledge.EXACT
+    heard = tune(set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=True), settings=[Setting(HAD)]).current
+    assert heard.cut_offs.value == 0, "those who had heard the reply to its end had likely finished"
+    assert heard.cut_offs.high > 0
 
 
 def test_none_of_many_is_none_with_an_interval() -> None:
     """No cut-off in 240 turns is 0, and may be 2 %."""
     forecast = tune(set_of([[4.0] * 5] * 40, answered=True), settings=[Setting(HAD)]).current
     assert forecast.cut_offs.value == 0
-    assert 0.005 < forecast.cut_offs.high < 0.03
+    assert 0.005 < forecast.cut_offs.high < 0.2

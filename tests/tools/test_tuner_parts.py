@@ -57,7 +57,7 @@ def test_without_a_part_asked_for_there_is_none() -> None:
 
 
 def test_a_week_that_differs_is_told_from_those_that_do_not() -> None:
-    """In the fourth week turns ended a second later; the others are alike."""
+    """In the fourth week turns ended two seconds later; the others are alike."""
     weeks = []
     for week, late in enumerate((0, 0, 0, 1, 0, 0)):
         began = f"2026-01-{5 + 7 * week if week < 4 else 7 * (week - 3):02d}T10:00:00+00:00"
@@ -66,7 +66,7 @@ def test_a_week_that_differs_is_told_from_those_that_do_not() -> None:
         some = calls(20, week, began=began)
         chance = np.random.default_rng(100 + week)
         for call in some:
-            ended = 2.0 + late + float(chance.normal(0, 0.3))
+            ended = 2.0 + 2 * late + float(chance.normal(0, 1.0))
             for utterance in call.utterances:
                 utterance[-1].known = ended
         weeks += some

@@ -89,16 +89,13 @@ _Columns: TypeAlias = Sequence[tuple[str, Callable[[Any], str]]]
 
 _FORECAST_COLUMNS: _Columns = (
     ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
-    ("eager", lambda one: "off" if one.setting.thresholds.eager is None else f"{one.setting.thresholds.eager:.2f}"),
-    ("drafts", lambda one: _drafts(one.setting)),
+    ("eager", lambda one: _eager(one.setting)),
     ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
-    ("mean", lambda one: _milliseconds(one.response, one.response_knowledge)),
-    ("p50", lambda one: _ms(one.median)),
+    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
     ("p95", lambda one: _ms(one.p95)),
-    ("saved", lambda one: f"{_ms(one.saved_median)}/{_ms(one.saved_p95)}"),
-    ("calls +", lambda one: _interval(one.extra, one.extra_knowledge)),
-    ("cut off", lambda one: _interval(one.cut_offs, one.cut_offs_knowledge)),
-    ("cost", lambda one: f"{one.cost_low:.4f}–{one.cost_high:.4f}"),
+    ("calls +", lambda one: _range(one.extra)),
+    ("cut off", lambda one: _range(one.cut_offs)),
+    ("cost", lambda one: f"{one.cost:.4f}"),
     ("", lambda one: one.knowledge.value),
 )
 _BIN_COLUMNS: _Columns = (
@@ -111,18 +108,20 @@ _BIN_COLUMNS: _Columns = (
 _SEGMENT_COLUMNS: _Columns = (
     ("", lambda one: one.name or "not known"),
     ("calls", lambda one: str(one.calls)),
-    ("run", lambda one: str(one.setting)),
-    ("mean", lambda one: _milliseconds(one.response, one.knowledge)),
-    ("calls +", lambda one: _interval(one.extra, one.knowledge)),
-    ("cut off", lambda one: _interval(one.cut_offs, one.knowledge)),
-    ("saves", lambda one: f"{one.gain.value:.4f} ({one.gain.low:.4f} at least)" if one.shown else "as all"),
+    ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
+    ("eager", lambda one: _eager(one.setting)),
+    ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
+    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
+    ("cut off", lambda one: _range(one.cut_offs)),
+    ("saves", lambda one: f"{one.gain.low:.4f} at least" if one.shown else "as all"),
+    ("", lambda one: one.knowledge.value),
 )
 _WEEK_COLUMNS: _Columns = (
     ("week", lambda one: one.name),
     ("calls", lambda one: str(one.calls)),
-    ("mean", lambda one: _milliseconds(one.response, Knowledge.BOUNDS)),
-    ("calls +", lambda one: _interval(one.extra, Knowledge.BOUNDS)),
-    ("cut off", lambda one: _interval(one.cut_offs, Knowledge.BOUNDS)),
+    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
+    ("calls +", lambda one: _range(one.extra)),
+    ("cut off", lambda one: _range(one.cut_offs)),
     ("", lambda one: "differs" if one.differs else ""),
 )
 _DIFFERENCE_COLUMNS: _Columns = (
@@ -160,7 +159,7 @@ def _forecasts(tuning: Tuning) -> Table:
         return "→" if one.setting == advised else "now" if one.setting == tuning.current.setting else ""
 
     table = _table(
-        "Worth running: no other waits, calls and cuts off less (ms, a turn)",
+        "Worth running: no other waits, calls and cuts off less (ms, a turn; 95 % intervals)",
         (("", mark), *_FORECAST_COLUMNS),
         shown,
         bold=next((one for one in shown if one.setting == advised), None),
@@ -192,10 +191,12 @@ def _policies(scores: list[PolicyScore]) -> Table:
     return _table(title, _POLICY_COLUMNS, scores, left="policy")
 
 
-def _drafts(setting: Setting) -> str:
+def _eager(setting: Setting) -> str:
+    """The eager threshold, and how many drafts a turn may have if that is bounded."""
     if setting.thresholds.eager is None:
-        return "–"
-    return "any" if setting.drafts == inf else f"{setting.drafts:.0f}"
+        return "off"
+    drafts = "" if setting.drafts == inf else f"×{setting.drafts:.0f}"
+    return f"{setting.thresholds.eager:.2f}{drafts}"
 
 
 def _share(estimate: Estimate) -> str:
@@ -216,11 +217,8 @@ def _interval(estimate: Estimate, knowledge: Knowledge) -> str:
     return both if knowledge is Knowledge.BOUNDS else f"{estimate.value:.2f} ({both})"
 
 
-def _milliseconds(estimate: Estimate, knowledge: Knowledge) -> str:
-    if not isfinite(estimate.low) or not isfinite(estimate.high):
-        return _ms(estimate.value)
-    both = f"{_ms(estimate.low)}–{_ms(estimate.high)}"
-    return both if knowledge is Knowledge.BOUNDS else f"{_ms(estimate.value)} ({both})"
+def _range(estimate: Estimate) -> str:
+    return f"{estimate.low:.2f}–{estimate.high:.2f}" if isfinite(estimate.high) else f"{estimate.value:.2f}"
 
 
 def _to_tell(one: Difference) -> str:
@@ -230,4 +228,4 @@ def _to_tell(one: Difference) -> str:
 
 
 def _ms(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds * 1000:.0f}"
+    return "–" if seconds is None or not isfinite(seconds) else f"{seconds * 1000:.0f}"

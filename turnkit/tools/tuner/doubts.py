@@ -1,11 +1,13 @@
 """Doubts: which ends of turns may have been pauses in which the user was cut off.
 
-A user who speaks again before anything of the reply was heard, or faster than anyone reacts to it, had only paused. One
-who let the reply come to its end has taken it for an answer, and had finished. In between, and where it is not recorded
-when the agent was heard, they may have done either: the recording does not say. How often users go on in the stretch in
-which it is sure, and how fast pauses come to an end, bound how many of the others are pauses: no more to the second
-than at the end of that stretch, and ever fewer, by at least half the rate at which pauses ended before. Where the words
-before most sure pauses do not end a sentence, those after which they do can be only so many.
+A user who speaks again before anything of the reply was heard, or faster than anyone reacts to it, had only paused.
+Later, they may have paused or have had finished: the recording does not say. One who let the reply come to its end had
+likely finished; but a pause may outlast a short reply, and the bounds allow for it.
+
+How often users go on in the stretch in which it is sure, and how fast pauses come to an end, bound how many of the
+others are pauses: no more to the second than at the end of that stretch, and ever fewer, by at least half the rate at
+which pauses ended before. Where the words before most sure pauses do not end a sentence, those after which they do can
+be only so many.
 """
 
 from __future__ import annotations
@@ -56,7 +58,7 @@ class Doubts:
 def doubts(columns: Columns) -> Doubts:
     """Weigh each end of a turn after which the user spoke again."""
     likely, most = np.zeros(len(columns.call)), np.zeros(len(columns.call))
-    unsure = columns.last & columns.ended & np.isfinite(columns.gap) & ~columns.answered
+    unsure = columns.last & columns.ended & np.isfinite(columns.gap)
     if unsure.any():
         chance, limit = _weights(columns, unsure)
         limit *= _by_words(columns, unsure, float(limit.sum()))
@@ -77,12 +79,19 @@ def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
     exposure = float(np.clip(np.minimum(window[ended], edge) - edge / 2, 0.0, None).sum())
     rate, most = count / exposure, float(special.gammaincinv(count + 1, 0.975)) / exposure
     ending = _ending_rate(columns, float(np.median(known[ended])) + edge, rate * ends)
-    late = after[unsure]
-    counted = np.bincount((late / _BIN).astype(int))
-    density = counted[(late / _BIN).astype(int)] / _BIN / ends
+    late, open_ended = after[unsure], ~columns.answered[unsure]
     beyond = np.clip(late - edge, 0.0, None)
-    likely = np.minimum(1.0, rate * np.exp(-ending * beyond) / density)
-    return likely, np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / density)
+    chance = np.minimum(1.0, rate * np.exp(-ending * beyond) / _density(late, open_ended, ends))
+    likely: Numbers = np.where(open_ended, chance, 0.0)
+    everyone = np.ones(len(late), dtype=bool)
+    return likely, np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / _density(late, everyone, ends))
+
+
+def _density(late: Numbers, among: Flags, ends: int) -> Numbers:
+    """How many of them came around the second at which each did, an end and second; a trifle where none did."""
+    bins = (late / _BIN).astype(int)
+    counted = np.bincount(bins[among], minlength=int(bins.max()) + 1)
+    return np.asarray(np.maximum(counted[bins], 1e-9) / _BIN / ends, dtype=np.float64)
 
 
 def _ending_rate(columns: Columns, edge: float, density: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 
 from .columns import Columns, Counts, Numbers
@@ -113,7 +114,7 @@ class Forecaster:
             cut_offs=estimates[2][0],
             best_cut_offs=estimates[2][2],
             cost=costs[0].value,
-            cost_low=min(one.low for one in costs),
+            cost_low=max(0.0, min(one.low for one in costs)),
             cost_high=max(one.high for one in costs),
         )
 
@@ -213,7 +214,9 @@ class Forecaster:
             label = Knowledge.ROUGH
         if width > _ROUGH * chance:
             label = Knowledge.BOUNDS
-        return _union(estimates), max(label, most, key=list(Knowledge).index), best
+        found = _union(estimates)
+        found = msgspec.structs.replace(found, low=max(0.0, found.low))  # no figure of these is negative
+        return found, max(label, most, key=list(Knowledge).index), best
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:

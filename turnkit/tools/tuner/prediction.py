@@ -114,7 +114,8 @@ class Predictor:
         same = np.where(by_model, known, inf)
         single = self._crossings.gate.frames == 1
         sure = by_model & (self._at_end >= eot - NOISE) & single
-        above_early = np.where(columns.ended, np.where(sure, known, known + FRAME), inf)
+        at_once = self._at_end >= eot - NOISE  # and for one frame at least
+        above_early = np.where(columns.ended, np.where(at_once, known, known + FRAME), inf)
         above_late = np.where(sure, known, inf)
         early = np.where(lower, early, np.where(higher, above_early, same))
         late = np.where(lower, late, np.where(higher, above_late, same))

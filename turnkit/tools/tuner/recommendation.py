@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -158,6 +159,8 @@ def recommend(
         why = "no setting that these calls can tell about costs less than the current one"
     elif shown:
         why = f"on calls that had no say in the choice it costs {gain.value:.4f} less a turn ({gain.low:.4f} at least)"
+    elif not isfinite(gain.low + gain.high):
+        why = f"it looks cheaper by {gain.value:.4f} a turn, but these calls are too few to be sure of that"
     else:
         why = (
             f"it looks cheaper by {gain.value:.4f} a turn, but that may be anything from {gain.low:.4f} to "
