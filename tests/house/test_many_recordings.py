@@ -1,4 +1,4 @@
-"""The page about many recordings: its code runs, and its columns are those that there are."""
+"""docs/many-recordings.md: its code runs, and its columns are those that there are."""
 
 from __future__ import annotations
 

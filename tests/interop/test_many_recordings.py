@@ -1,4 +1,4 @@
-"""The page about many recordings, with what it names: DuckDB, Polars, Ray and Spark."""
+"""The queries of docs/many-recordings.md by DuckDB and Polars, and its lines of Ray and of Spark, on the real ones."""
 
 from __future__ import annotations
 
