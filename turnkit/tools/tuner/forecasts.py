@@ -68,7 +68,7 @@ class Forecaster:
         self._ends, self._pauses = np.flatnonzero(columns.last), np.flatnonzero(~columns.last)
         unsure = self._doubts.unsure
         self._unsure_calls = columns.call[unsure]
-        self._likely, self._most = self._doubts.likely[unsure], self._doubts.most[unsure]
+        self._likely = self._doubts.likely[unsure]
         turns = self._sum(self._ends, np.ones(len(self._ends)))
         self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
         self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
@@ -167,14 +167,16 @@ class Forecaster:
         """The mean a turn, the likely one first, then those of all extremes of what is open."""
         likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
         found = [ratio(likely[part], self._likely_turns[part], counted=counted)]
-        for sums, turned in zip(figure.sums, figure.turned, strict=True):
-            found.append(ratio(sums[part], self._turns.sums[0][part], counted=counted))
-            weights = (self._most, self._doubts.on_largest(turned), self._doubts.on_largest(-turned))
-            for one in weights if len(turned) else ():
-                turns = self._with(self._turns.sums[0], self._turns.turned[0], one)
-                found.append(ratio(self._with(sums, turned, one)[part], turns[part], counted=counted))
-            if figure.sums[0] is figure.sums[1] and figure.turned[0] is figure.turned[1]:
-                break
+        mean = found[0].value
+        ends, lost = self._turns.sums[0], self._turns.turned[0]
+        for side, sums, turned in zip((-1, 1), figure.sums, figure.turned, strict=True):
+            if side < 0 or figure.sums[0] is not figure.sums[1]:
+                found.append(ratio(sums[part], ends[part], counted=counted))
+            if len(turned):
+                # A silence that turns from an end into a pause moves the mean by what it adds and by a turn less.
+                weights = self._doubts.on_largest(side * (turned + mean))
+                turns = self._with(ends, lost, weights)
+                found.append(ratio(self._with(sums, turned, weights)[part], turns[part], counted=counted))
         return found
 
     def _with(self, sums: Numbers, turned: Numbers, weights: Numbers) -> Numbers:

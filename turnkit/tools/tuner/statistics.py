@@ -88,10 +88,11 @@ def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
 
 def _skewed(rest: Numbers, t: float) -> tuple[float, float]:
     """Where a t interval begins and ends, in standard errors: Johnson's, which is moved towards the long tail."""
-    spread = float((rest**2).mean())
+    squares = rest * rest
+    spread = float(squares.mean())
     if spread <= 0:
         return -t, t
-    skewness = float((rest**3).mean()) / spread**1.5
+    skewness = float((squares * rest).mean()) / spread**1.5
     shift = skewness / (6 * len(rest) ** 0.5) * (1 + 2 * t**2) / 3
     return -t + shift, t + shift
 
