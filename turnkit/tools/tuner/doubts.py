@@ -49,11 +49,12 @@ class Doubts:
         total = min(self.total, float(positive.sum()))
         count = int(total)
         if count >= positive.sum():
-            return positive.astype(np.float64)
+            return np.asarray(positive, dtype=np.float64)
         place = len(values) - count - 1
         edge = np.partition(values, place)[place]
         above, equal = values > edge, values == edge
-        return np.where(equal, (total - above.sum()) / equal.sum(), above.astype(np.float64))
+        weights: Numbers = np.where(equal, (total - above.sum()) / equal.sum(), np.asarray(above, dtype=np.float64))
+        return weights
 
 
 def doubts(columns: Columns) -> Doubts:

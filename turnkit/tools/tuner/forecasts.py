@@ -14,7 +14,7 @@ from .columns import Columns, Counts, Numbers
 from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
-from .statistics import Estimate, quantile, ratio
+from .statistics import Estimate, quantiles, ratio
 from .tuning import Forecast
 from .worth import Worth
 
@@ -96,6 +96,7 @@ class Forecaster:
         estimates = [self._estimate(response, most, part)]
         estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
         median, p95, saved = self._waits(predicted, part)
+        kept = quantiles(saved, 0.5, 0.95) if len(saved) else (None, None)
         labels = [label for _, label, _ in estimates]
         return Forecast(
             setting=setting,
@@ -107,8 +108,8 @@ class Forecaster:
             median=median,
             p95=p95,
             best_response=estimates[0][2],
-            saved_median=quantile(saved, 0.5),
-            saved_p95=quantile(saved, 0.95),
+            saved_median=kept[0],
+            saved_p95=kept[1],
             hits=len(saved) / max(len(self._in(part)), 1),
             extra=estimates[1][0],
             cut_offs=estimates[2][0],
@@ -200,7 +201,8 @@ class Forecaster:
     def _waits(self, predicted: Predicted, part: Part) -> tuple[float, float, Numbers]:
         ends = self._in(part)
         waits, saved = predicted.response[1][ends], predicted.saved[ends]
-        return quantile(waits, 0.5) or 0.0, quantile(waits, 0.95) or 0.0, saved[~np.isnan(saved)]
+        median, p95 = quantiles(waits, 0.5, 0.95) if len(waits) else (0.0, 0.0)
+        return median, p95, saved[~np.isnan(saved)]
 
     def _estimate(
         self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False

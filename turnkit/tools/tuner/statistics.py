@@ -157,9 +157,13 @@ def share(calls: Iterable[tuple[int, int]]) -> Estimate:
 
 def quantile(values: Sequence[float] | Numbers, part: float) -> float | None:
     """The smallest value that `part` of them do not exceed; None if there are none."""
-    if not len(values):
-        return None
+    return quantiles(values, part)[0] if len(values) else None
+
+
+def quantiles(values: Sequence[float] | Numbers, *parts: float) -> list[float]:
+    """The smallest value that each part of them does not exceed, of at least one."""
     import numpy as np
 
-    place = max(0, ceil(part * len(values)) - 1)
-    return float(np.partition(np.asarray(values, dtype=np.float64), place)[place])
+    places = [max(0, ceil(part * len(values)) - 1) for part in parts]
+    ordered = np.partition(np.asarray(values, dtype=np.float64), places)
+    return [float(ordered[place]) for place in places]
