@@ -60,7 +60,7 @@ const rowsOf = (o) => [["wait, median", ms(o.median)], ["wait, p95", ms(o.p95)],
   ["saved by drafts", `${ms(o.saved_median)}, p95 ${ms(o.saved_p95)}`], ["answered by a draft", percent(o.hits)],
   ["extra LLM calls a turn", o.extra.value.toFixed(2)], ["cut off", percent(o.cut_offs.value)], ["cost a turn", o.cost.toFixed(4)], ["known", o.knowledge]];
 function drawFront() {
-  const shown = tuning.outcomes.filter((o) => o.knowledge !== "bounds" || o.name === tuning.current.name);
+  const shown = tuning.outcomes.filter((o) => o.knowledge !== "bounds" || o.on_front || o.name === tuning.current.name);
   const xs = shown.map((o) => o.response.value), ys = shown.map((o) => o.extra.value);
   const { x, y } = axes($("front"), [Math.min(...xs), Math.max(...xs)], [0, Math.max(...ys, 0.1)], "waiting, from the last word to the first sound (mean)", "extra LLM calls a turn",
     (v) => ms(v), (v) => v.toFixed(1));
