@@ -44,14 +44,16 @@ class Doubts:
         return float(self.most.sum())
 
     def on_largest(self, values: Numbers) -> Numbers:
-        """As much weight as there may be, on those unsure silences that have the largest values."""
-        count = min(int(self.total), len(values))
-        weights = np.zeros(len(values))
-        if count == len(values):
-            return weights + 1.0
-        order = np.argpartition(-values, count)
-        weights[order[:count]] = 1.0
-        weights[order[count]] = self.total - count
+        """As much weight as there may be, on the unsure silences of the largest values above 0; equals share."""
+        positive = values > 0
+        total = min(self.total, float(positive.sum()))
+        count = int(total)
+        if count >= positive.sum():
+            return np.asarray(positive, dtype=np.float64)
+        place = len(values) - count - 1
+        edge = np.partition(values, place)[place]
+        above, equal = values > edge, values == edge
+        weights: Numbers = np.where(equal, (total - above.sum()) / equal.sum(), np.asarray(above, dtype=np.float64))
         return weights
 
 

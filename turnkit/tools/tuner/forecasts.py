@@ -14,7 +14,7 @@ from .columns import Columns, Counts, Numbers
 from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
-from .statistics import Estimate, quantile, ratio
+from .statistics import Estimate, quantiles, ratio
 from .tuning import Forecast
 from .worth import Worth
 
@@ -68,7 +68,7 @@ class Forecaster:
         self._ends, self._pauses = np.flatnonzero(columns.last), np.flatnonzero(~columns.last)
         unsure = self._doubts.unsure
         self._unsure_calls = columns.call[unsure]
-        self._likely, self._most = self._doubts.likely[unsure], self._doubts.most[unsure]
+        self._likely = self._doubts.likely[unsure]
         turns = self._sum(self._ends, np.ones(len(self._ends)))
         self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
         self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
@@ -96,6 +96,7 @@ class Forecaster:
         estimates = [self._estimate(response, most, part)]
         estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
         median, p95, saved = self._waits(predicted, part)
+        kept = quantiles(saved, 0.5, 0.95) if len(saved) else (None, None)
         labels = [label for _, label, _ in estimates]
         return Forecast(
             setting=setting,
@@ -107,8 +108,8 @@ class Forecaster:
             median=median,
             p95=p95,
             best_response=estimates[0][2],
-            saved_median=quantile(saved, 0.5),
-            saved_p95=quantile(saved, 0.95),
+            saved_median=kept[0],
+            saved_p95=kept[1],
             hits=len(saved) / max(len(self._in(part)), 1),
             extra=estimates[1][0],
             cut_offs=estimates[2][0],
@@ -167,14 +168,16 @@ class Forecaster:
         """The mean a turn, the likely one first, then those of all extremes of what is open."""
         likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
         found = [ratio(likely[part], self._likely_turns[part], counted=counted)]
-        for sums, turned in zip(figure.sums, figure.turned, strict=True):
-            found.append(ratio(sums[part], self._turns.sums[0][part], counted=counted))
-            weights = (self._most, self._doubts.on_largest(turned), self._doubts.on_largest(-turned))
-            for one in weights if len(turned) else ():
-                turns = self._with(self._turns.sums[0], self._turns.turned[0], one)
-                found.append(ratio(self._with(sums, turned, one)[part], turns[part], counted=counted))
-            if figure.sums[0] is figure.sums[1] and figure.turned[0] is figure.turned[1]:
-                break
+        mean = found[0].value
+        ends, lost = self._turns.sums[0], self._turns.turned[0]
+        for side, sums, turned in zip((-1, 1), figure.sums, figure.turned, strict=True):
+            if side < 0 or figure.sums[0] is not figure.sums[1]:
+                found.append(ratio(sums[part], ends[part], counted=counted))
+            if len(turned):
+                # A silence that turns from an end into a pause moves the mean by what it adds and by a turn less.
+                weights = self._doubts.on_largest(side * (turned + mean))
+                turns = self._with(ends, lost, weights)
+                found.append(ratio(self._with(sums, turned, weights)[part], turns[part], counted=counted))
         return found
 
     def _with(self, sums: Numbers, turned: Numbers, weights: Numbers) -> Numbers:
@@ -198,7 +201,8 @@ class Forecaster:
     def _waits(self, predicted: Predicted, part: Part) -> tuple[float, float, Numbers]:
         ends = self._in(part)
         waits, saved = predicted.response[1][ends], predicted.saved[ends]
-        return quantile(waits, 0.5) or 0.0, quantile(waits, 0.95) or 0.0, saved[~np.isnan(saved)]
+        median, p95 = quantiles(waits, 0.5, 0.95) if len(waits) else (0.0, 0.0)
+        return median, p95, saved[~np.isnan(saved)]
 
     def _estimate(
         self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False

@@ -88,10 +88,11 @@ def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
 
 def _skewed(rest: Numbers, t: float) -> tuple[float, float]:
     """Where a t interval begins and ends, in standard errors: Johnson's, which is moved towards the long tail."""
-    spread = float((rest**2).mean())
+    squares = rest * rest
+    spread = float(squares.mean())
     if spread <= 0:
         return -t, t
-    skewness = float((rest**3).mean()) / spread**1.5
+    skewness = float((squares * rest).mean()) / spread**1.5
     shift = skewness / (6 * len(rest) ** 0.5) * (1 + 2 * t**2) / 3
     return -t + shift, t + shift
 
@@ -156,9 +157,13 @@ def share(calls: Iterable[tuple[int, int]]) -> Estimate:
 
 def quantile(values: Sequence[float] | Numbers, part: float) -> float | None:
     """The smallest value that `part` of them do not exceed; None if there are none."""
-    if not len(values):
-        return None
+    return quantiles(values, part)[0] if len(values) else None
+
+
+def quantiles(values: Sequence[float] | Numbers, *parts: float) -> list[float]:
+    """The smallest value that each part of them does not exceed, of at least one."""
     import numpy as np
 
-    place = max(0, ceil(part * len(values)) - 1)
-    return float(np.partition(np.asarray(values, dtype=np.float64), place)[place])
+    places = [max(0, ceil(part * len(values)) - 1) for part in parts]
+    ordered = np.partition(np.asarray(values, dtype=np.float64), places)
+    return [float(ordered[place]) for place in places]

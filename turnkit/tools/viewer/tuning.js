@@ -41,14 +41,15 @@ function axes(place, xs, ys, xName, yName, xUnit = "", yUnit = "") {
 
 // What waiting less costs ---------------------------------------------------------------------------------------------
 const MEASURES = {
-  cuts: { of: (one) => one.cut_offs, best: (one) => one.best_cut_offs, factor: 100, unit: "", name: "cut off, of 100 turns" },
-  costs: currency ? { of: (one) => one.extra, best: (one) => one.extra?.value, factor: callCost * 1000, unit: "", name: `extra LLM calls, ${currency} a 1,000 turns` }
-    : { of: (one) => one.extra, best: (one) => one.extra?.value, factor: 1, unit: "", name: "extra LLM calls a turn" },
+  cuts: { of: (one) => one.cut_offs, factor: 100, unit: "", name: "cut off, of 100 turns" },
+  costs: currency ? { of: (one) => one.extra, factor: callCost * 1000, unit: "", name: `extra LLM calls, ${currency} a 1,000 turns` }
+    : { of: (one) => one.extra, factor: 1, unit: "", name: "extra LLM calls a turn" },
 };
 if (currency) $("costs-name").textContent = "What waiting less costs in money";
 const front = outcomes.filter((one) => one.knowledge !== "bounds" && one.on_front && one !== current && one !== best).sort((a, b) => a.response.value - b.response.value);
-const beyond = outcomes.filter((one) => one.knowledge === "bounds" && one !== current && one !== best).slice(0, 6);
-const rowsOf = (one) => [["waits, mean", one.knowledge === "bounds" ? `${ms(one.best_response)} to ${ms(one.response.value)}` : ms(one.response.value)], ["", reach(one.response, ms)], ["waits, median and p95", `${ms(one.median)}, ${ms(one.p95)}`],
+const open = outcomes.filter((one) => one.knowledge === "bounds" && one !== current && one !== best);
+const beyond = (open.some((one) => one.on_front) ? open.filter((one) => one.on_front) : open).slice(0, 8);
+const rowsOf = (one) => [["waits, mean", one.knowledge === "bounds" ? reach(one.response, ms) : ms(one.response.value)], ["", one.knowledge === "bounds" ? "" : reach(one.response, ms)], ["waits, median and p95", `${ms(one.median)}, ${ms(one.p95)}`],
   ["cut off, of 100 turns", `${per100(one.cut_offs.value)} (${reach(one.cut_offs, per100)})`], ["extra LLM calls a turn", `${one.extra.value.toFixed(2)} (${reach(one.extra, (v) => v.toFixed(2))})`], ["known", KNOWN[one.knowledge] || one.knowledge]].filter(([, value]) => value);
 const KNOWN = { exact: "exactly, from these calls", rough: "roughly", bounds: "only its bounds" };
 const points = new Map();
@@ -58,14 +59,14 @@ function drawFront(id) {
   const all = [current, ...(best && !stays ? [best] : []), ...front, ...beyond].filter((one) => is(one.response) && is(measure.of(one)));
   const inReach = (estimate, value) => known(value) && Math.abs(value - estimate.value) < 4 * Math.max(estimate.value, 1e-9) ? value : estimate.value;
   const spanOf = (estimate) => [inReach(estimate, estimate.low), inReach(estimate, estimate.high)];
-  const xs = all.flatMap((one) => one.knowledge === "bounds" ? [one.best_response ?? one.response.value, one.response.value] : spanOf(one.response)), ys = all.flatMap((one) => one.knowledge === "bounds" ? [measure.best(one) ?? measure.of(one).value, measure.of(one).value] : spanOf(measure.of(one))).map(scaled);
+  const xs = all.flatMap((one) => spanOf(one.response)), ys = all.flatMap((one) => spanOf(measure.of(one))).map(scaled);
   const { x, y, width, left, right } = axes(place, [Math.min(...xs), Math.max(...xs)], [Math.max(0, Math.min(0, ...ys)), Math.max(...ys)], place.clientWidth < 480 ? "mean wait, last word to first sound" : "waiting, from the last word to the first sound (mean)", measure.name, " s");
   const edge = [];
   for (const one of [...front, ...all.filter((one) => one.on_front && !front.includes(one))].sort((a, b) => a.response.value - b.response.value))
     if (!edge.length || measure.of(one).value < measure.of(edge.at(-1)).value) edge.push(one);
   svg("path", { d: edge.map((one, i) => `${i ? "L" : "M"}${x(one.response.value)},${y(scaled(measure.of(one).value))}`).join(""), class: "edge" }, place);
   for (const one of beyond) {
-    const low = y(scaled(measure.of(one).value)), high = y(scaled(measure.best(one) ?? measure.of(one).value)), from = x(one.best_response ?? one.response.value), to = x(one.response.value);
+    const [from, to] = spanOf(one.response).map(x), [low, high] = spanOf(measure.of(one)).map(scaled).map(y);
     const box = svg("rect", { x: Math.min(from, to), y: Math.min(low, high) - 3, width: Math.max(Math.abs(to - from), 3), height: Math.max(Math.abs(low - high) + 6, 6), rx: 3, class: "box", "data-known": "bounds" }, place);
     remember(one, box);
   }
@@ -112,7 +113,7 @@ function heading(table, names) {
   return table.createTBody();
 }
 function fillSettings() {
-  const shown = [...new Set([...(best ? [best] : []), current, ...front])].sort((a, b) => a.cost - b.cost), body = heading($("settings"), [["setting"], ["waits, mean"], ["p95", "wide"], ["cut off, of 100"], ["extra LLM calls"], ["answered by a draft", "wide"], [`costs, ${currency ? currency + " " : ""}a 1,000 turns`, "wide", "waiting, cut-offs and LLM calls, at what they are worth to you"], ["known", "wide"]]);
+  const shown = [...new Set([...(best ? [best] : []), current, ...front, ...beyond])].sort((a, b) => a.cost - b.cost), body = heading($("settings"), [["setting"], ["waits, mean"], ["p95", "wide"], ["cut off, of 100"], ["extra LLM calls"], ["answered by a draft", "wide"], [`costs, ${currency ? currency + " " : ""}a 1,000 turns`, "wide", "waiting, cut-offs and LLM calls, at what they are worth to you"], ["known", "wide"]]);
   const most = (of) => Math.max(...shown.map((one) => of(one).high ?? of(one).value));
   for (const one of shown) {
     const row = body.insertRow();
