@@ -325,7 +325,7 @@ def test_the_plots_are_drawn(tmp_path: Path) -> None:
     )
     with browser(tmp_path / "profile") as tab:
         tab.open(html)
-        assert tab.ask("document.querySelectorAll('#cuts circle').length") > 5
+        assert tab.ask("document.querySelectorAll('#cuts circle, #cuts .box').length") > 5
         assert tab.ask("document.querySelectorAll('#reliability circle').length") > 2
         assert tab.ask("document.getElementById('overlaps').hidden") is True
         assert tab.complaints == []
