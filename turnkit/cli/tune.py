@@ -20,7 +20,7 @@ from ..tools.tuner import (
     score_verdicts,
     tune,
 )
-from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, lines, operating_points, spans
+from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, operating_points, spans
 from .app import app
 from .gathering import gathered, notes
 from .many_files import DaskOption, JobsOption, found
@@ -106,9 +106,10 @@ def tune_calls(
     if as_json:
         say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
-    TuneReport(Screen()).tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
-    for line in [] if points is None else lines(points):
-        typer.echo(line)
+    report = TuneReport(Screen())
+    report.tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
+    if points is not None:
+        report.tell_fixed_points(points)
 
 
 def _gathered(

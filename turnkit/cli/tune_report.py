@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..tools.tuner import Comparison, Difference, Estimate, Forecast, Knowledge, PolicyScore, Setting, Tuning
+from ..tools.tuner.fixed_points import FixedPoints, lines
 from .metrics import tell_problems
 
 _ROWS = 14  # of the front
@@ -55,6 +56,11 @@ class TuneReport:
         tell_problems(self._console, problems)
         if html is not None:
             self._print(f"wrote [bold]{escape(str(html))}[/bold]")
+
+    def tell_fixed_points(self, points: FixedPoints) -> None:
+        """Print the best within budgets of latency and of cut-offs."""
+        for line in lines(points):
+            self._print(escape(line))
 
     def tell_comparison(self, comparison: Comparison, problems: list[str]) -> None:
         """Print what changed from A to B."""
