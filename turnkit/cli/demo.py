@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
-from .app import app
+from .commands import app
 from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async
 from .screen import Screen

@@ -21,10 +21,11 @@ from ..tools.tuner import (
     tune,
 )
 from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, lines, operating_points, spans
-from .app import app
+from .commands import app
 from .gathering import gathered, notes
 from .many_files import DaskOption, JobsOption, found
 from .output import JsonFlag, fail, say_json, write_file
+from .saying import say
 from .screen import Screen
 from .tune_report import TuneReport, plain
 
@@ -108,7 +109,7 @@ def tune_calls(
         return
     TuneReport(Screen()).tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
     for line in [] if points is None else lines(points):
-        typer.echo(line)
+        say(line)
 
 
 def _gathered(
