@@ -82,6 +82,37 @@ def test_a_command_can_be_given(block: Block, tmp_path: Path, monkeypatch: pytes
             check_command(shlex.split(command))
 
 
+def test_what_a_block_installs_has_the_commands_that_it_gives() -> None:
+    """A bot is installed without typer and rich: where `turnkit` is to be run, an extra brings them."""
+    both = [
+        block for block in EVERY if block.language == "sh" and "pip install" in block.code and "turnkit " in block.code
+    ]
+    assert {"README.md", "docs/start.md"} <= {block.page for block in both}
+    for block in both:
+        given = {extra for found in re.findall(r"\[([\w,]+)\]'", block.code) for extra in found.split(",")}
+        assert any(brings_the_commands(extra) for extra in given), block
+
+
+def brings_the_commands(extra: str) -> bool:
+    """Whether an extra is that of the command line, or has it."""
+    inside = {
+        one
+        for wanted in EXTRAS[extra]
+        if (found := re.match(r"turnkit\[(.*)\]", wanted))
+        for one in found[1].split(",")
+    }
+    return extra == "cli" or any(brings_the_commands(one) for one in inside)
+
+
+def test_extras_for_a_command_bring_the_command_line() -> None:
+    """And turnkit by itself does not."""
+    assert {extra for extra in EXTRAS if brings_the_commands(extra)} == {
+        *("cli", "dask", "dev", "parquet", "tune", "wav", "web")
+    }
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert not {"typer", "rich"} & {re.split(r"\W", one)[0] for one in needed}
+
+
 def test_the_commands_in_the_text_blocks_can_be_given() -> None:
     """Those of turnkit, up to where they are explained."""
     lines = [line for block in EVERY if block.language == "text" for line in block.code.splitlines()]
