@@ -17,7 +17,8 @@ def on_first_use(
         modules: each such name, and the module in the package that has it; where they are the same, the name stands
             for the module itself. No other name may be that of a module: once loaded, the module would go by it.
         rest: a module in the package whose `__all__` the package gives too, and which is loaded for any of them, and
-            to list them: then `__all__` of the package is found like its names, and must not stand in it.
+            to list them, and before a module that `modules` names; then `__all__` of the package is found like its
+            names, and must not stand in it.
 
     Returns:
         The function that loads a name, which raises AttributeError for any other; and the one that lists the names of
@@ -27,6 +28,8 @@ def on_first_use(
     def load(name: str) -> object:
         module = modules.get(name)
         if module is not None:
+            if rest and name == module:
+                import_module(f".{rest}", package)  # and with it what stands in that module, such as `turns.events`
             loaded = import_module(f".{module}", package)
             return loaded if name == module else getattr(loaded, name)
         if rest and name == "__all__":
