@@ -2,7 +2,7 @@
 
 Real calls in real time, with the simulator as Flux, a made-up LLM and voice, and sound in memory: what is heard in each
 situation, how often it goes wrong, how long a frame of Flux takes to interrupt the agent, and the CPU of both. Needs
-`pip install 'turnkit[livekit,fast]' livekit-plugins-deepgram`.
+`pip install 'turnkit[cli,livekit,fast]' livekit-plugins-deepgram`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python -m benchmarks.interop_pipecat`: Pipecat's own Flux service beside turnkit's, in the same stock pipeline.
 
 The same caller, the same simulator, the same faults, for each; how many calls went wrong, what an LLM call was wasted
-on, what a call costs in processor time, and how soon a turn that begins is on its way. Needs `turnkit[pipecat]`.
+on, what a call costs in processor time, and how soon a turn that begins is on its way. Needs `turnkit[cli,pipecat]`.
 """
 
 from __future__ import annotations

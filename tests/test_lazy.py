@@ -40,15 +40,45 @@ def test_a_package_loads_only_what_is_asked_for() -> None:
     assert run.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("package", ["turnkit", "turnkit.trace", "turnkit.testing"])
+@pytest.mark.parametrize("package", ["turnkit.trace", "turnkit.testing"])
 def test_completion_shows_what_is_not_loaded_yet(package: str) -> None:
     """`dir` has every name that the package gives, before any of them is loaded, and loads none."""
+    assert listed(package) == (["[]", "True"], [])
+
+
+def test_completion_of_turnkit_loads_the_engine() -> None:
+    """Whose names it does not know before; and nothing live."""
+    (missing, sorted_once), loaded = listed("turnkit")
+    assert (missing, sorted_once) == ("[]", "True")
+    assert {"turnkit.engine", "turnkit.wire"} <= set(loaded)
+    assert not {"turnkit.session", "turnkit.flux", "anyio"} & set(loaded)
+
+
+def listed(package: str) -> tuple[list[str], list[str]]:
+    """What `dir` leaves out, whether it has each name once and in order; and what it loads."""
     code = (
         f"import sys, {package} as package; before = set(sys.modules); names = dir(package); "
-        "print(sorted(set(package.__all__) - set(names)), names == sorted(set(names)), before == set(sys.modules))"
+        "print(*sorted(set(sys.modules) - before)); "
+        "print(sorted(set(package.__all__) - set(names)), names == sorted(set(names)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert run.stdout.split() == ["[]", "True", "True"]
+    loaded, told = run.stdout.splitlines()
+    return told.split(), loaded.split()
+
+
+@pytest.mark.parametrize("name", ["checks.shown", "errors.ConfigError", "turns.events.BargeIn", "wire.decode"])
+def test_what_the_engine_stands_on_goes_by_its_name(name: str) -> None:
+    """After `import turnkit` alone, as if it had been imported with it."""
+    code = f"import turnkit; print(turnkit.{name}.__module__)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == f"turnkit.{name.rpartition('.')[0]}"
+
+
+def test_a_name_of_the_engine_is_found_once() -> None:
+    """Then it stands in the package: who asks in a loop does not pay each time."""
+    code = "import turnkit; turnkit.BargeIn; print('BargeIn' in vars(turnkit), 'Hold' in vars(turnkit))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.split() == ["True", "False"]
 
 
 def test_completion_shows_the_names_of_the_module_too() -> None:

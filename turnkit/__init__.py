@@ -14,82 +14,45 @@
   `soak` holds many at once, `demo` holds one to watch, `play` one in the browser, with whoever types or speaks.
 - `cli`: the command line, `turnkit --help`.
 
-The plan in `tests/house/test_layers.py` says which of them may import which. Importing turnkit loads the engine and the
-wire; all else is loaded on first use.
+The plan in `tests/house/test_layers.py` says which of them may import which. Importing turnkit loads none of
+them: the engine, the errors and the wire (`engine`) come with the first name of theirs that is asked for, all else with
+its own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import (
-    ConfigError,
-    ConnectionFailed,
-    FluxError,
-    LocalProtocolError,
-    ProtocolError,
-    RemoteProtocolError,
-    TraceMismatch,
-    TurnkitError,
-)
 from .lazy import on_first_use
-from .turns.events import (
-    BargeIn,
-    Busy,
-    Cancel,
-    CancelReason,
-    Commit,
-    DraftDiscarded,
-    DropReason,
-    EagerEndOfTurn,
-    EndOfTurn,
-    Event,
-    Hold,
-    Initiate,
-    Interrupt,
-    Note,
-    NoteKind,
-    Outcome,
-    PlaybackAdvanced,
-    PlaybackFinished,
-    PlaybackStarted,
-    Protect,
-    ReplyEnded,
-    Resume,
-    ResumeReason,
-    Signal,
-    Speculate,
-    StartOfTurn,
-    StreamLost,
-    StreamRestored,
-    TimedWord,
-    TurnDropped,
-    TurnEvent,
-    TurnResumed,
-    TurnStalled,
-    TurnStarted,
-    TurnUpdated,
-    Update,
-    UserIdle,
-)
-from .turns.machine import TurnMachine
-from .turns.policy import Overlap, Pause, Verdict, all_of
-from .turns.policy import barge_in as _barge_in
-from .turns.policy import speculation as _speculation
-from .turns.policy.barge_in import *
-from .turns.policy.speculation import *
-from .wire import FluxOptions, decode, encode, to_event
 
-if TYPE_CHECKING:
-    from .flux import FluxStream, connect
-    from .session import HostFailure, Reply, Session
-    from .session.feed import Feed
-    from .session.signal_stream import SignalStream
-    from .speaking import AudioSink, ClockSink, Playback, Sound, Timeline, speakable, speaker
+if TYPE_CHECKING:  # what comes by a star or an `as` is passed on; `__all__` comes with the engine, as it is long
+    __all__: list[str]
+    from .engine import *
+    from .flux import FluxStream as FluxStream
+    from .flux import connect as connect
+    from .session import HostFailure as HostFailure
+    from .session import Reply as Reply
+    from .session import Session as Session
+    from .session.feed import Feed as Feed
+    from .session.signal_stream import SignalStream as SignalStream
+    from .speaking import AudioSink as AudioSink
+    from .speaking import ClockSink as ClockSink
+    from .speaking import Playback as Playback
+    from .speaking import Sound as Sound
+    from .speaking import Timeline as Timeline
+    from .speaking import speakable as speakable
+    from .speaking import speaker as speaker
+    from .turns.policy.barge_in import *
+    from .turns.policy.speculation import *
 
 __version__ = "0.1.0"
 
 _ON_FIRST_USE = {
+    # What stands under the engine goes by its name, as if it had been imported with turnkit.
+    "checks": "checks",
+    "errors": "errors",
+    "turns": "turns",
+    "wire": "wire",
     "AudioSink": "speaking",
     "ClockSink": "speaking",
     "Feed": "session.feed",
@@ -106,77 +69,4 @@ _ON_FIRST_USE = {
     "speaker": "speaking",
 }
 
-__all__ = [
-    "AudioSink",
-    "BargeIn",
-    "Busy",
-    "Cancel",
-    "CancelReason",
-    "ClockSink",
-    "Commit",
-    "ConfigError",
-    "ConnectionFailed",
-    "DraftDiscarded",
-    "DropReason",
-    "EagerEndOfTurn",
-    "EndOfTurn",
-    "Event",
-    "Feed",
-    "FluxError",
-    "FluxOptions",
-    "FluxStream",
-    "Hold",
-    "HostFailure",
-    "Initiate",
-    "Interrupt",
-    "LocalProtocolError",
-    "Note",
-    "NoteKind",
-    "Outcome",
-    "Overlap",
-    "Pause",
-    "Playback",
-    "PlaybackAdvanced",
-    "PlaybackFinished",
-    "PlaybackStarted",
-    "Protect",
-    "ProtocolError",
-    "RemoteProtocolError",
-    "Reply",
-    "ReplyEnded",
-    "Resume",
-    "ResumeReason",
-    "Session",
-    "Signal",
-    "SignalStream",
-    "Sound",
-    "Speculate",
-    "StartOfTurn",
-    "StreamLost",
-    "StreamRestored",
-    "TimedWord",
-    "Timeline",
-    "TraceMismatch",
-    "TurnDropped",
-    "TurnEvent",
-    "TurnMachine",
-    "TurnResumed",
-    "TurnStalled",
-    "TurnStarted",
-    "TurnUpdated",
-    "TurnkitError",
-    "Update",
-    "UserIdle",
-    "Verdict",
-    "all_of",
-    "connect",
-    "decode",
-    "encode",
-    "speakable",
-    "speaker",
-    "to_event",
-]
-__all__ += _barge_in.__all__
-__all__ += _speculation.__all__
-
-__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE)
+__getattr__, __dir__ = on_first_use(__name__, _ON_FIRST_USE, rest="engine")

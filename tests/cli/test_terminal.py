@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from turnkit import cli
 from turnkit.cli.live_view import View
-from turnkit.cli.output import say, say_json
+from turnkit.cli.output import say_json
+from turnkit.cli.saying import say
 from turnkit.cli.screen import Screen
 from turnkit.errors import FluxError
 from turnkit.logs import log_to_stderr, logger
@@ -152,4 +153,4 @@ def test_no_command_prints_on_anything_else() -> None:
             if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name)
         }
         assert not names & {"Console", "typer.echo", "typer.secho", "rich.print", "get_console"}, path.name
-        assert "print" not in names or path.name == "output.py", path.name
+        assert "print" not in names or path.name == "saying.py", path.name

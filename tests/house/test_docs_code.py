@@ -11,6 +11,7 @@ import tomllib
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -81,6 +82,37 @@ def test_a_command_can_be_given(block: Block, tmp_path: Path, monkeypatch: pytes
             check_command(shlex.split(command))
 
 
+def test_what_a_block_installs_has_the_commands_that_it_gives() -> None:
+    """A bot is installed without typer and rich: where `turnkit` is to be run, an extra brings them."""
+    both = [
+        block for block in EVERY if block.language == "sh" and "pip install" in block.code and "turnkit " in block.code
+    ]
+    assert {"README.md", "docs/start.md"} <= {block.page for block in both}
+    for block in both:
+        given = {extra for found in re.findall(r"\[([\w,]+)\]'", block.code) for extra in found.split(",")}
+        assert any(brings_the_commands(extra) for extra in given), block
+
+
+def brings_the_commands(extra: str) -> bool:
+    """Whether an extra is that of the command line, or has it."""
+    inside = {
+        one
+        for wanted in EXTRAS[extra]
+        if (found := re.match(r"turnkit\[(.*)\]", wanted))
+        for one in found[1].split(",")
+    }
+    return extra == "cli" or any(brings_the_commands(one) for one in inside)
+
+
+def test_extras_for_a_command_bring_the_command_line() -> None:
+    """And turnkit by itself does not."""
+    assert {extra for extra in EXTRAS if brings_the_commands(extra)} == {
+        *("cli", "dask", "dev", "parquet", "tune", "wav", "web")
+    }
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    assert not {"typer", "rich"} & {re.split(r"\W", one)[0] for one in needed}
+
+
 def test_the_commands_in_the_text_blocks_can_be_given() -> None:
     """Those of turnkit, up to where they are explained."""
     lines = [line for block in EVERY if block.language == "text" for line in block.code.splitlines()]
@@ -114,9 +146,10 @@ def check_command(words: list[str]) -> None:
 
 def check_turnkit(arguments: list[str]) -> None:
     """Have the command line read them, and do nothing."""
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    assert arguments[0] in commands, f"No such command: {arguments[0]}"
-    commands[arguments[0]].make_context(arguments[0], arguments[1:])
+    group: Any = get_command(app)
+    command = group.get_command(None, arguments[0])
+    assert command, f"No such command: {arguments[0]}"
+    command.make_context(arguments[0], arguments[1:])
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ ROOMS: dict[str, set[str]] = {
     # The engine, and what Flux says.
     "turns": {"errors", "checks"},
     "wire": _ENGINE,
+    # All of that by one door, which `turnkit` opens when somebody asks.
+    "engine": _FLUX,
     # A call, afterwards: as a file and in figures.
     "trace": _FLUX | {"lazy"},
     "metrics": _FLUX,
@@ -59,7 +61,7 @@ ROOMS: dict[str, set[str]] = {
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
-    | {"simulator", "turnkit", "printable", "interop", "evidence", "tables"}
+    | {"simulator", "turnkit", "printable", "lazy", "interop", "evidence", "tables"}
     | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "tuner", "viewer")},
     "__main__": {"cli"},
 }
@@ -99,6 +101,8 @@ LIBRARIES: dict[str, set[str]] = {
 
 TRANSITIONS_FILE = "turnkit/turns/chart.py"
 SDKS = {"deepgram", "pipecat", "livekit", "twilio"}
+OF_THE_COMMANDS = {"typer", "rich", "click"}
+"""What `turnkit[cli]` brings: a bot runs without."""
 
 
 def room_of(dotted: str) -> str:
@@ -145,6 +149,8 @@ def broken_foreign_rule(path: str, room: str, root: str) -> str | None:
         return None
     if root in SDKS:
         return None if room == "interop" else f"{root}: a foreign SDK belongs in interop"
+    if root in OF_THE_COMMANDS:
+        return None if room == "cli" else f"{root}: only the command line may need turnkit[cli]"
     if root == "transitions" and path != TRANSITIONS_FILE:
         return f"{root} is declared with in {TRANSITIONS_FILE} only"
     allowed = LIBRARIES.get(room, set() if room in PURE else {root})
@@ -168,7 +174,7 @@ def eager_imports(tree: ast.Module, path: str) -> Iterator[tuple[int, str]]:
     for node in tree.body:
         for line, target in imports(node, path) if isinstance(node, (ast.Import, ast.ImportFrom)) else ():
             room = room_of(target) if target.startswith("turnkit.") else ""
-            if room not in _FLUX | {"lazy"} and target.split(".")[0] not in sys.stdlib_module_names:
+            if room != "lazy" and target.split(".")[0] not in sys.stdlib_module_names:
                 yield line, f"{target} must be loaded on first use"
 
 
@@ -229,14 +235,16 @@ def test_plan_has_no_circles() -> None:
         ("turnkit/session/x.py", "from ..metrics import Watch", "x.py:1: session must not know metrics"),
         ("turnkit/session/x.py", "from ..tools import demo", "x.py:1: session must not know tools.demo"),
         ("turnkit/flux/x.py", "from ..session import Session", "x.py:1: flux must not know session"),
-        ("turnkit/flux/x.py", "import typer", "x.py:1: typer is not for flux"),
+        ("turnkit/flux/x.py", "import typer", "x.py:1: typer: only the command line may need"),
+        ("turnkit/tools/soak/x.py", "from rich.table import Table", "x.py:1: rich: only the command line may need"),
         ("turnkit/session/x.py", "import deepgram", "x.py:1: deepgram: a foreign SDK belongs in interop"),
-        ("turnkit/cli/app.py", "import pipecat", "app.py:1: pipecat: a foreign SDK belongs in interop"),
+        ("turnkit/cli/commands.py", "import pipecat", "commands.py:1: pipecat: a foreign SDK belongs in interop"),
         ("turnkit/simulator/server.py", "from ..flux import connect", "server.py:1: simulator must not know flux"),
         ("turnkit/simulator/server.py", "from ..turns import machine", "server.py:1: simulator must not know turns"),
         ("turnkit/gadget.py", "", "gadget.py:1: gadget is no room"),
         ("turnkit/gadget/inner.py", "", "gadget/inner.py:1: gadget is no room"),
         ("turnkit/__init__.py", "from .session import Session", "turnkit.session.Session must be loaded on first use"),
+        ("turnkit/__init__.py", "from .turns.machine import X", "turnkit.turns.machine.X must be loaded on first use"),
         ("turnkit/__init__.py", "import anyio", "__init__.py:1: anyio must be loaded on first use"),
     ],
 )
@@ -262,8 +270,8 @@ def test_broken_rule_is_found(path: str, source: str, broken: str) -> None:
             "import websockets\nfrom .settings import S\nfrom . import x\nfrom .. import wire",
         ),
         ("turnkit/interop/pipecat.py", "import pipecat\nfrom ..session import Session\nfrom .twilio import mark"),
-        ("turnkit/cli/app.py", "import typer\nfrom .. import __version__, flux\nfrom ..tools.soak import soak"),
-        ("turnkit/__init__.py", "from .turns.machine import X\ndef f():\n    from .flux import connect"),
+        ("turnkit/cli/commands.py", "import typer\nfrom .. import __version__, flux\nfrom ..tools.soak import soak"),
+        ("turnkit/__init__.py", "from .lazy import on_first_use\ndef f():\n    from .flux import connect"),
     ],
 )
 def test_what_is_allowed_passes(path: str, source: str) -> None:
@@ -271,10 +279,20 @@ def test_what_is_allowed_passes(path: str, source: str) -> None:
     assert violations(source, path) == []
 
 
-def test_import_loads_nothing_that_waits() -> None:
-    """`import turnkit` loads no event loop, socket library, logger or terminal library."""
-    heavy = {"anyio", "asyncio", "trio", "websockets", "structlog", "typer", "rich", "socket"}
-    code = f"import sys, turnkit; print(*sorted({heavy!r} & set(sys.modules)))"
+def test_import_loads_nothing() -> None:
+    """`import turnkit` loads no library and nothing of turnkit but what loads the rest."""
+    code = "import sys; before = set(sys.modules); import turnkit; print(*sorted(set(sys.modules) - before))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    loaded = set(run.stdout.split())
+    assert {name for name in loaded if name.startswith("turnkit")} == {"turnkit", "turnkit.lazy"}
+    assert {name.partition(".")[0] for name in loaded} <= sys.stdlib_module_names | {"turnkit"}
+    assert not {"asyncio", "socket", "inspect", "logging"} & loaded
+
+
+def test_the_engine_loads_nothing_that_waits() -> None:
+    """It comes with no event loop, socket library, logger or terminal library."""
+    heavy = {"anyio", "asyncio", "trio", "websockets", "structlog", "typer", "rich", "socket", "numpy"}
+    code = f"import sys, turnkit; turnkit.TurnMachine; print(*sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
     assert run.stdout.strip() == ""
 

@@ -84,9 +84,10 @@ def test_what_turnkit_exports_is_there() -> None:
 
 
 def test_the_pure_floors_load_without_the_others() -> None:
-    """`import turnkit` starts neither anyio nor websockets nor structlog; asking for the session does."""
+    """The engine starts neither anyio nor websockets nor structlog; asking for the session does."""
     code = (
         "import sys, turnkit\n"
+        "turnkit.TurnMachine, turnkit.__all__\n"
         "assert not {'anyio', 'asyncio', 'websockets', 'structlog', 'rich', 'typer'} & set(sys.modules)\n"
         "turnkit.Session, turnkit.connect\n"
         "assert {'anyio', 'websockets', 'structlog'} <= set(sys.modules)\n"

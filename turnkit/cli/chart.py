@@ -10,8 +10,9 @@ import typer
 from rich.table import Table
 
 from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, ReplyState, UserState, diagrams
-from .app import app
-from .output import JsonFlag, say, say_json
+from .commands import app
+from .output import JsonFlag, say_json
+from .saying import say
 from .screen import Screen
 
 

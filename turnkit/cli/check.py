@@ -20,8 +20,9 @@ from rich.table import Table
 from ..tools.proof import INVARIANTS, Configuration, Explorer, ProgressCallback, Result, configurations
 from ..tools.proof import ExplorationProgress as Step
 from ..turns.machine import TurnMachine
-from .app import app
-from .output import JsonFlag, fail, say, say_json
+from .commands import app
+from .output import JsonFlag, fail, say_json
+from .saying import say
 from .screen import Screen
 
 _POLL = 0.2  # seconds between two looks at what the workers have found

@@ -14,12 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
-from .app import app
+from .commands import app
 from .live_view import View
-from .output import JsonFlag, JsonLines, guard, run_async
+from .output import JsonFlag, JsonLines, fail, guard, run_async
 from .screen import Screen
 
 if TYPE_CHECKING:
+    from ..session import HostFailure
     from ..trace import Recorder
 
 
@@ -52,12 +53,20 @@ def demo(
     if record is not None or not as_json:
         target = record or Path(mkdtemp(prefix="turnkit-")) / "demo.jsonl"
         recorder = guard(lambda: Recorder(target, options=OPTIONS))
+    failures: list[HostFailure] = []
+
+    async def hold() -> None:
+        failures.extend(await hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts, record=recorder))
+
     with out:
-        run_async(lambda: hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts, record=recorder))
+        run_async(hold)
     if not as_json and recorder is not None:
         console = Screen()
         tally.report(console)
         _hint(console, recorder)
+    if failures:
+        more = f", and {len(failures) - 1} times after it" if len(failures) > 1 else ""
+        fail(f"the demo's own code failed at {failures[0].at}{more}; the call went on without, and the log says how")
 
 
 def _hint(console: Console, recorder: Recorder) -> None:

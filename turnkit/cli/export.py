@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import app
+from .commands import app
 from .many_files import DaskOption, JobsOption, found, parts
 from .metrics import tell_problems
-from .output import fail, guard, say
+from .output import fail, guard
+from .saying import say
 from .screen import Screen
 
 if TYPE_CHECKING:

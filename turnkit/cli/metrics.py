@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..evidence import Evidence
-from .app import app
+from .commands import app
 from .gathering import gathered, notes
 from .many_files import DaskOption, JobsOption, found
 from .output import JsonFlag, fail, say_json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from importlib.util import find_spec
@@ -16,27 +16,23 @@ import typer
 from rich.markup import escape
 
 from ..errors import TurnkitError
-from ..printable import printable, printable_json
+from ..printable import printable_json
 from ..turns.events import ReplyEnded, Signal
+from .saying import say
 from .screen import Screen
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
 
 
-def say(text: str) -> None:
-    """Print plain text on standard output; if its reader has gone, the command is over."""
-    try:
-        print(printable(text), flush=True)  # noqa: T201
-    except BrokenPipeError:
-        # What Python would flush on its way out must not fail too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-
-
 def say_json(fields: object) -> None:
-    """Print one JSON object on a line of its own."""
-    say(printable_json(msgspec.json.encode(fields).decode()))
+    """Print one JSON object on a line of its own; characters that the output cannot have are escaped."""
+    line = msgspec.json.encode(fields).decode()
+    try:
+        line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        line = json.dumps(json.loads(line), separators=(",", ":"))
+    say(printable_json(line))
 
 
 class JsonLines:

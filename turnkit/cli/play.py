@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import app
-from .output import fail, guard, say
+from .commands import app
+from .output import fail, guard
+from .saying import say
 
 
 @app.command()

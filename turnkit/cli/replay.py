@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ..trace import Comparison, TurnHistory
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
-from .app import app
+from .commands import app
 from .many_files import DaskOption, JobsOption, each, found
 from .output import JsonFlag, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy

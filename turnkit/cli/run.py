@@ -17,7 +17,7 @@ from ..trace import Recorder
 from ..turns.chart import UserState
 from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
-from .app import app
+from .commands import app
 from .live_view import View
 from .output import JsonFlag, JsonLines, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy

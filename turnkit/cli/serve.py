@@ -14,8 +14,9 @@ from anyio.from_thread import start_blocking_portal
 
 from ..simulator import Script
 from ..simulator import serve as simulated
-from .app import app
-from .output import fail, guard, say
+from .commands import app
+from .output import fail, guard
+from .saying import say
 
 
 @app.command()

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..simulator import FAULTS, MOMENTS, InjectedFault, Recording, Script, Simulator, parse_fault, serve
-from .app import app
+from .commands import app
 from .output import JsonFlag, fail, guard, run_async, say_json
 from .screen import Screen
 

@@ -24,8 +24,9 @@ from ..tools.soak.gauges import Slice
 from ..tools.soak.plan import allow_descriptors
 from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
 from ..tools.soak.run import Soak
-from .app import app
-from .output import JsonFlag, guard, run_async, say, say_json, write_file
+from .commands import app
+from .output import JsonFlag, guard, run_async, say_json, write_file
+from .saying import say
 from .screen import Screen
 
 _SHOWN = 10  # slices in a live view

@@ -21,10 +21,11 @@ from ..tools.tuner import (
     tune,
 )
 from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, operating_points, spans
-from .app import app
+from .commands import app
 from .gathering import gathered, notes
 from .many_files import DaskOption, JobsOption, found
 from .output import JsonFlag, fail, say_json, write_file
+from .saying import say
 from .screen import Screen
 from .tune_report import TuneReport, plain
 

@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 
 from ..errors import ConfigError
-from .app import app
+from .commands import app
 from .output import fail, guard
 from .private_file import write_private
 from .screen import Screen

@@ -12,7 +12,7 @@ from typing import Protocol
 import anyio
 
 from ..flux import FluxStream, connect
-from ..session import Reply, Session
+from ..session import HostFailure, Reply, Session
 from ..simulator import Script, serve
 from ..speaking import Playback
 from ..trace import Recorder
@@ -102,8 +102,12 @@ async def hold_conversation(
     llm_seconds: float = LLM_SECONDS,
     tts_seconds: float = TTS_SECONDS,
     record: Recorder | None = None,
-) -> None:
-    """Hold the whole conversation, `speed` times as fast as people talk; `record` it if there is a recorder."""
+) -> list[HostFailure]:
+    """Hold the whole conversation, `speed` times as fast as people talk; `record` it if there is a recorder.
+
+    Returns:
+        What failed of the bot and of the display: the call went on without.
+    """
     script = Script.parse(CALLER, seed=SEED)
     bot = Bot(display, speed, llm_seconds, tts_seconds)
     session = Session(
@@ -116,12 +120,15 @@ async def hold_conversation(
         stall_grace=2.0 / speed,
         record=record,
     )
+    failures: list[HostFailure] = []
+    session.on_error(failures.append)
     began = anyio.current_time()
     for kind in (*SIGNALS, ReplyEnded):
         session.on(kind, lambda signal: display.show(signal, (signal.at - began) * speed))
     async with serve(script) as flux, connect(OPTIONS, url=flux.url) as stream, anyio.create_task_group() as tasks:
         tasks.start_soon(_call, stream, script.end, speed, display.tick)
         await session.run(_greeted(stream, session))
+    return failures
 
 
 async def _greeted(stream: FluxStream, session: Session) -> AsyncIterator[object]:

@@ -1,0 +1,122 @@
+"""The engine, the errors and the words of Flux: what `turnkit` gives of those that wait for nothing.
+
+It stands apart so that `import turnkit`, and with it `turnkit --version`, need not load it.
+"""
+
+from __future__ import annotations
+
+from .errors import (
+    ConfigError,
+    ConnectionFailed,
+    FluxError,
+    LocalProtocolError,
+    ProtocolError,
+    RemoteProtocolError,
+    TraceMismatch,
+    TurnkitError,
+)
+from .turns.events import (
+    BargeIn,
+    Busy,
+    Cancel,
+    CancelReason,
+    Commit,
+    DraftDiscarded,
+    DropReason,
+    EagerEndOfTurn,
+    EndOfTurn,
+    Event,
+    Hold,
+    Initiate,
+    Interrupt,
+    Note,
+    NoteKind,
+    Outcome,
+    PlaybackAdvanced,
+    PlaybackFinished,
+    PlaybackStarted,
+    Protect,
+    ReplyEnded,
+    Resume,
+    ResumeReason,
+    Signal,
+    Speculate,
+    StartOfTurn,
+    StreamLost,
+    StreamRestored,
+    TimedWord,
+    TurnDropped,
+    TurnEvent,
+    TurnResumed,
+    TurnStalled,
+    TurnStarted,
+    TurnUpdated,
+    Update,
+    UserIdle,
+)
+from .turns.machine import TurnMachine
+from .turns.policy import Overlap, Pause, Verdict, all_of
+from .turns.policy import barge_in as _barge_in
+from .turns.policy import speculation as _speculation
+from .turns.policy.barge_in import *
+from .turns.policy.speculation import *
+from .wire import FluxOptions, decode, encode, to_event
+
+__all__ = [
+    "BargeIn",
+    "Busy",
+    "Cancel",
+    "CancelReason",
+    "Commit",
+    "ConfigError",
+    "ConnectionFailed",
+    "DraftDiscarded",
+    "DropReason",
+    "EagerEndOfTurn",
+    "EndOfTurn",
+    "Event",
+    "FluxError",
+    "FluxOptions",
+    "Hold",
+    "Initiate",
+    "Interrupt",
+    "LocalProtocolError",
+    "Note",
+    "NoteKind",
+    "Outcome",
+    "Overlap",
+    "Pause",
+    "PlaybackAdvanced",
+    "PlaybackFinished",
+    "PlaybackStarted",
+    "Protect",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "ReplyEnded",
+    "Resume",
+    "ResumeReason",
+    "Signal",
+    "Speculate",
+    "StartOfTurn",
+    "StreamLost",
+    "StreamRestored",
+    "TimedWord",
+    "TraceMismatch",
+    "TurnDropped",
+    "TurnEvent",
+    "TurnMachine",
+    "TurnResumed",
+    "TurnStalled",
+    "TurnStarted",
+    "TurnUpdated",
+    "TurnkitError",
+    "Update",
+    "UserIdle",
+    "Verdict",
+    "all_of",
+    "decode",
+    "encode",
+    "to_event",
+]
+__all__ += _barge_in.__all__
+__all__ += _speculation.__all__
