@@ -86,8 +86,8 @@ def tune_calls(
     """
     given = None if eot_threshold is None else FluxThresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
     paths = found(traces)
-    worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
     try:
+        worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
         evidence = _gathered(paths, given, most, jobs, dask, quiet=as_json)
         if against:
             other = _gathered(found(against), given, most, jobs, dask, quiet=as_json)
