@@ -84,6 +84,26 @@ def test_infinite_prices_and_seconds_are_refused(folders: tuple[Path, Path], opt
     assert told.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (("--eot-threshold", "7"), "must be a number from 0.5 to"),
+        (("--eot-threshold", "nan"), "must be a number from 0.5 to"),
+        (("--eot-threshold", "0.7", "--eager-eot-threshold", "0.9"), "must be at most eot_threshold"),
+        (("--eot-threshold", "0.7", "--eot-timeout-ms", "-5"), "must be a whole number from 500"),
+        (("--eager-eot-threshold", "0.4"), "--eot-threshold must be said too"),
+    ],
+)
+def test_thresholds_that_nothing_was_recorded_with_are_refused(
+    folders: tuple[Path, Path], options: tuple[str, ...], rule: str
+) -> None:
+    """Flux takes none of them; and half of what is needed is not silently none."""
+    told = turnkit("tune", folders[0], *options)
+    assert told.exit_code == 1
+    assert rule in told.stderr
+    assert told.stdout == ""
+
+
 def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line."""
     for name in [name for name in sys.modules if name.startswith("turnkit.tools.tuner.")]:
