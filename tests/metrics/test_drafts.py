@@ -13,6 +13,7 @@ from benchmarks.adaptive_drafts import REPLY_SECONDS, rows
 from tests.support.hearing import hear
 from tests.support.sessions import script, turn
 from turnkit import AdaptiveDrafts, Cancel, Session, Speculate, TurnMachine
+from turnkit.errors import ConfigError
 from turnkit.metrics import DraftTally, count_drafts
 from turnkit.simulator import HESITANT, Settings
 from turnkit.testing.strategies import hostile
@@ -161,6 +162,8 @@ def test_a_tally_goes_on_from_kept_counts() -> None:
     merged = DraftTally(mine.counts + DraftCounts.from_bytes(theirs.counts.to_bytes()))
     assert sum(merged.counts.confirmed) == 2
     assert DraftTally().counts.total == 0
+    with pytest.raises(ConfigError, match="must be DraftCounts"):
+        DraftTally(theirs.counts.to_bytes())  # type: ignore[arg-type]
 
 
 def test_adapting_saves_most_wasted_calls_of_hesitant_callers_and_keeps_the_drafts_of_decided_ones() -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.tuning import RECORDED, call, frames
+from tests.support.many_calls import calls
 from turnkit.cli import app
 from turnkit.errors import ConfigError
 from turnkit.tools.tuner import tune
@@ -55,6 +56,52 @@ def test_two_folders_are_compared(folders: tuple[Path, Path]) -> None:
     assert told.output.count("3 calls at eot 0.70, eager 0.40, timeout 5 s") == 2
     fields = json.loads(turnkit("tune", folders[0], "--against", folders[1], *THRESHOLDS, "--json").output)
     assert [one["name"] for one in fields["comparison"]["differences"]] == ["response", "extra", "cut_offs"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_tables_are_whole_on_every_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """No cell is cut, however narrow the screen is: with several calls, and with one, whose intervals have no end."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    paths = calls(tmp_path / "calls", 8)
+    for some in (paths, paths[:1]):
+        told = turnkit("tune", *some, "--by", "hour", "--jobs", "1")
+        assert told.exit_code == 0, told.output
+        assert "…" not in told.output
+        assert "––" not in told.output
+        lines = told.output.splitlines()
+        first = next(number for number, line in enumerate(lines) if line.startswith("policy "))
+        assert lines[first].split("  ")[-1] == "paused"
+        assert any(line.startswith("echo-guard+ignore-backchannels ") for line in lines), told.output
+        assert all(len(line) <= 80 for line in lines[first:] if not line.startswith("note ")), told.output
+
+
+@pytest.mark.parametrize("option", ["--reply-seconds", "--second-worth", "--call-cost", "--token-cost", "--cut-off"])
+def test_infinite_prices_and_seconds_are_refused(folders: tuple[Path, Path], option: str) -> None:
+    """In one line, before anything is read off them."""
+    told = turnkit("tune", folders[0], *THRESHOLDS, option, "inf")
+    assert told.exit_code == 1
+    assert "inf: must be a number" in told.stderr.replace("(", "").replace(")", "")
+    assert told.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (("--eot-threshold", "7"), "must be a number from 0.5 to"),
+        (("--eot-threshold", "nan"), "must be a number from 0.5 to"),
+        (("--eot-threshold", "0.7", "--eager-eot-threshold", "0.9"), "must be at most eot_threshold"),
+        (("--eot-threshold", "0.7", "--eot-timeout-ms", "-5"), "must be a whole number from 500"),
+        (("--eager-eot-threshold", "0.4"), "--eot-threshold must be said too"),
+    ],
+)
+def test_thresholds_that_nothing_was_recorded_with_are_refused(
+    folders: tuple[Path, Path], options: tuple[str, ...], rule: str
+) -> None:
+    """Flux takes none of them; and half of what is needed is not silently none."""
+    told = turnkit("tune", folders[0], *options)
+    assert told.exit_code == 1
+    assert rule in told.stderr
+    assert told.stdout == ""
 
 
 def test_without_its_libraries_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

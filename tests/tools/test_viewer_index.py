@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from typer.testing import CliRunner
 
 from tests.support.browser import Page, browser, needs_browser
@@ -50,7 +51,7 @@ def calls(tmp_path: Path) -> Path:
 
 def test_a_directory_becomes_an_index_and_a_page_a_call(calls: Path) -> None:
     """Names that addresses cannot hold are quoted; what cannot be read is named, and costs nothing else."""
-    assert "index.html and 3 pages" in view(calls).replace("\n", " ")
+    assert "index.html and 3 pages; 1 left out" in view(calls).replace("\n", " ")
     index = (calls / "index.html").read_text()
     assert "index-pages/monday/a%20b%231.jsonl.html" in index
     assert (calls / "index-pages" / "monday" / "a b#1.jsonl.html").exists()
@@ -58,6 +59,18 @@ def test_a_directory_becomes_an_index_and_a_page_a_call(calls: Path) -> None:
     assert "broken.jsonl" in index
     view(calls)  # again: nothing of what was written is taken for a call
     assert len(list((calls / "index-pages").rglob("*.html"))) == 3
+
+
+def test_a_packed_call_is_called_as_any_other(tmp_path: Path) -> None:
+    """In the index, and beside itself."""
+    plain = record(tmp_path / "plain.jsonl").read_bytes()
+    (tmp_path / "calls").mkdir()
+    packed = tmp_path / "calls" / "packed.jsonl.zst"
+    packed.write_bytes(zstandard.compress(plain))
+    view(tmp_path / "calls")
+    assert '"packed"' in (tmp_path / "calls" / "index.html").read_text()
+    view(packed)
+    assert (tmp_path / "calls" / "packed.html").exists()
 
 
 def test_pages_are_as_private_as_recordings(calls: Path, tmp_path: Path) -> None:

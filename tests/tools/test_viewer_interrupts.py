@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from turnkit.turns.events import (
     Update,
 )
 
+LINE = 11  # pixels from one line of text to the next, at least
 WORDS = (TimedWord("A", 0.1, 0.3), TimedWord("table", 0.3, 0.9))
 STEPS: list[tuple[float, Event | ReplyEnded | Note]] = [
     (0.6, StartOfTurn(0, "A table", 0.1, 0.6)),
@@ -53,10 +55,10 @@ STEPS: list[tuple[float, Event | ReplyEnded | Note]] = [
 ]
 
 
-def trace() -> Trace:
+def trace(steps: Sequence[tuple[float, Event | ReplyEnded | Note]] = STEPS) -> Trace:
     machine = TurnMachine()
     records: list[Any] = []
-    for at, step in STEPS:
+    for at, step in steps:
         records += [step] if isinstance(step, ReplyEnded | Note) else [Fed(at, step), *machine.feed(step, at)]
     return Trace(header=Header(session="a call"), records=tuple(records), name="call.jsonl", ended="closed")
 
@@ -161,3 +163,28 @@ def test_a_typed_text_stands_beside_its_turn(tab: Page) -> None:
     tab.hover('#lane-signals [data-kind="Interrupt"] circle')
     assert "Interrupt" in tab.ask("tip.innerText")
     assert tab.complaints == []
+
+
+@needs_browser
+def test_a_reply_without_a_word_does_not_run_into_the_next_ones(tab: Page, tmp_path: Path) -> None:
+    """It stands below the words of the next reply, where these are drawn one by one."""
+    steps: list[tuple[float, Event | ReplyEnded | Note]] = [
+        *STEPS[:2],
+        (1.6, PlaybackStarted(0)),
+        (1.7, Interrupt("for four")),
+        (1.75, PlaybackStarted(1)),
+        (2.2, PlaybackAdvanced(1, "A")),
+        (3.0, PlaybackAdvanced(1, "A table")),
+        (4.2, PlaybackAdvanced(1, "A table for four")),
+        (9.0, PlaybackFinished(1)),
+    ]
+    (tmp_path / "call.html").write_text(page(scene(trace(steps))), encoding="utf-8")
+    tab.resize(1280, 900)
+    tab.open(tmp_path / "call.html")
+    tab.press("0")
+    boxes = tab.ask(
+        "[...$('lane-agent').querySelectorAll('text')].map((n) => n.getBBox()).map((b) => [b.x, b.x + b.width, b.y])"
+    )
+    boxes.sort()
+    assert boxes, "the words are drawn"
+    assert all(end <= begin for (_, end, row), (begin, _, other) in pairwise(boxes) if abs(row - other) < LINE), boxes

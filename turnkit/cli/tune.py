@@ -21,11 +21,11 @@ from ..tools.tuner import (
     tune,
 )
 from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, operating_points, spans
+from ..wire import FluxOptions
 from .commands import app
 from .gathering import gathered, notes
 from .many_files import DaskOption, JobsOption, found
-from .output import JsonFlag, fail, say_json, write_file
-from .saying import say
+from .output import JsonFlag, fail, guard, say_json, write_file
 from .screen import Screen
 from .tune_report import TuneReport, plain
 
@@ -70,7 +70,10 @@ def tune_calls(
     ] = False,
     by: Annotated[By | None, typer.Option(help="Tell parts of the calls apart, and what to run for each.")] = None,
     against: Annotated[
-        list[str] | None, typer.Option(help="Other recordings, B: compare both as they were run. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Other recordings, B, as a directory or a quoted pattern: compare both as they were run. Repeatable."
+        ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Of more calls than these, so many by chance.")] = 20_000,
@@ -85,10 +88,10 @@ def tune_calls(
     or `bounds` for what no recording can tell. Chosen on one half of the calls, judged on the other. With --against, it
     says what changed between two sets of calls instead, and how many more it would take to be sure.
     """
-    given = None if eot_threshold is None else FluxThresholds(eot_threshold, eager_eot_threshold, eot_timeout_ms / 1000)
+    given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
     paths = found(traces)
-    worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
     try:
+        worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
         evidence = _gathered(paths, given, most, jobs, dask, quiet=as_json)
         if against:
             other = _gathered(found(against), given, most, jobs, dask, quiet=as_json)
@@ -111,6 +114,16 @@ def tune_calls(
     report.tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
     if points is not None:
         report.tell_fixed_points(points)
+
+
+def _given(eot: float | None, eager: float | None, timeout_ms: int) -> FluxThresholds | None:
+    """The thresholds that were said; such as Flux takes, or nothing was recorded with them."""
+    if eot is None:
+        if eager is not None:
+            raise ConfigError(f"--eager-eot-threshold {eager:g}: --eot-threshold must be said too")
+        return None
+    FluxOptions(eot_threshold=eot, eager_eot_threshold=eager, eot_timeout_ms=timeout_ms)
+    return FluxThresholds(eot, eager, timeout_ms / 1000)
 
 
 def _gathered(

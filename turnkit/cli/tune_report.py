@@ -16,6 +16,7 @@ from ..tools.tuner.fixed_points import FixedPoints, lines
 from .metrics import tell_problems
 
 _ROWS = 14  # of the front
+_WIDEST = 400  # columns that no table has
 
 
 def plain(value: object) -> object:
@@ -36,21 +37,28 @@ class TuneReport:
     def _print(self, text: str = "") -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
+    def _show(self, table: Table) -> None:
+        """Print a table whole: where it is wider than the screen it runs on, and no figure is cut."""
+        self._print(f"[italic]{escape(str(table.title))}[/]")
+        table.title = None
+        table.width = self._console.measure(table, options=self._console.options.update(max_width=_WIDEST)).maximum
+        self._console.print(table, crop=False)
+
     def tell(
         self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None, said: list[str]
     ) -> None:
         """Print all of it, the answer first."""
         self._print(f"{tuning.utterances} utterances in {tuning.calls} calls")
         self._recommend(tuning)
-        self._console.print(_forecasts(tuning))
+        self._show(_forecasts(tuning))
         if tuning.segments:
-            self._console.print(_table("Parts of the calls", _SEGMENT_COLUMNS, tuning.segments, left=""))
+            self._show(_table("Parts of the calls", _SEGMENT_COLUMNS, tuning.segments, left=""))
         if tuning.weeks:
-            self._console.print(_table("By week, as it was run", _WEEK_COLUMNS, tuning.weeks, left="week"))
+            self._show(_table("By week, as it was run", _WEEK_COLUMNS, tuning.weeks, left="week"))
         if tuning.calibration.bins:
-            self._console.print(_calibration(tuning))
+            self._show(_calibration(tuning))
         if scores and scores[0].overlaps:
-            self._console.print(_policies(scores))
+            self._show(_policies(scores))
         for caveat in (*said, *tuning.caveats):
             self._print(f"[yellow]note[/] {escape(caveat)}")
         tell_problems(self._console, problems)
@@ -67,7 +75,7 @@ class TuneReport:
         for name, calls, setting in zip("AB", comparison.calls, comparison.settings, strict=True):
             self._print(f"  {name}  {calls} calls at {setting}")
         tell_problems(self._console, problems)
-        self._console.print(_table("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left=""))
+        self._show(_table("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left=""))
 
     def _recommend(self, tuning: Tuning) -> None:
         advice = tuning.recommendation
@@ -97,7 +105,7 @@ _FORECAST_COLUMNS: _Columns = (
     ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
     ("eager", lambda one: _eager(one.setting)),
     ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
-    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
+    ("mean", lambda one: _ms_range(one.response)),
     ("p95", lambda one: _ms(one.p95)),
     ("calls +", lambda one: _range(one.extra)),
     ("cut off", lambda one: _range(one.cut_offs)),
@@ -117,7 +125,7 @@ _SEGMENT_COLUMNS: _Columns = (
     ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
     ("eager", lambda one: _eager(one.setting)),
     ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
-    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
+    ("mean", lambda one: _ms_range(one.response)),
     ("cut off", lambda one: _range(one.cut_offs)),
     ("saves", lambda one: f"{one.gain.low:.4f} at least" if one.shown else "as all"),
     ("", lambda one: one.knowledge.value),
@@ -125,7 +133,7 @@ _SEGMENT_COLUMNS: _Columns = (
 _WEEK_COLUMNS: _Columns = (
     ("week", lambda one: one.name),
     ("calls", lambda one: str(one.calls)),
-    ("mean", lambda one: f"{_ms(one.response.low)}–{_ms(one.response.high)}"),
+    ("mean", lambda one: _ms_range(one.response)),
     ("calls +", lambda one: _range(one.extra)),
     ("cut off", lambda one: _range(one.cut_offs)),
     ("", lambda one: "differs" if one.differs else ""),
@@ -140,9 +148,9 @@ _DIFFERENCE_COLUMNS: _Columns = (
 )
 _POLICY_COLUMNS: _Columns = (
     ("policy", lambda one: one.policy),
-    ("stopped for nothing", lambda one: _share(one.false_stops) if one.overlaps > one.meant else "–"),
+    ("false stops", lambda one: _share(one.false_stops) if one.overlaps > one.meant else "–"),
     ("not stopped", lambda one: _share(one.missed) if one.meant else "–"),
-    ("reaction ms", lambda one: _ms(one.reaction)),
+    ("ms", lambda one: _ms(one.reaction)),
     ("paused", lambda one: str(one.pauses)),
 )
 
@@ -193,7 +201,8 @@ def _calibration(tuning: Tuning) -> Table:
 
 
 def _policies(scores: list[PolicyScore]) -> Table:
-    title = f"Barge-in, on {scores[0].overlaps} overlaps of which {scores[0].meant} were meant for the floor"
+    meant = f"{scores[0].meant} were meant for the floor (ms: until it stops)"
+    title = f"Barge-in, on {scores[0].overlaps} overlaps of which {meant}"
     return _table(title, _POLICY_COLUMNS, scores, left="policy")
 
 
@@ -225,6 +234,13 @@ def _interval(estimate: Estimate, knowledge: Knowledge) -> str:
 
 def _range(estimate: Estimate) -> str:
     return f"{estimate.low:.2f}–{estimate.high:.2f}" if isfinite(estimate.high) else f"{estimate.value:.2f}"
+
+
+def _ms_range(estimate: Estimate) -> str:
+    """The interval in milliseconds, as `_range`."""
+    if not isfinite(estimate.high):
+        return _ms(estimate.value)
+    return f"{_ms(estimate.low)}–{_ms(estimate.high)}"
 
 
 def _to_tell(one: Difference) -> str:

@@ -68,10 +68,10 @@ def view(
         from .view_directory import view_directory
 
         page_path = out or trace / "index.html"
-        count = view_directory(trace, page_path, chosen, jobs)
-        about = f" and {count} page{'' if count == 1 else 's'}"
+        count, left_out = view_directory(trace, page_path, chosen, jobs)
+        about = f" and {count} page{'' if count == 1 else 's'}" + (f"; {left_out} left out" if left_out else "")
     else:
-        page_path = out or trace.with_name(trace.name.removesuffix(".gz")).with_suffix(".html")
+        page_path = out or trace.with_name(trace.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
         _view_call(trace, page_path, audio, perfetto, chosen)
         about = ""
     console.print(f"wrote [bold]{escape(str(page_path))}[/bold]{about}", highlight=False, soft_wrap=True)

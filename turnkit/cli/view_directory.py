@@ -19,7 +19,7 @@ from .many_files import each, found
 from .output import fail
 from .private_file import keep_private, write_private
 
-_SUFFIXES = (".gz", ".jsonl")
+_SUFFIXES = (".gz", ".zst", ".jsonl")
 
 
 class _Finding(msgspec.Struct):
@@ -29,7 +29,7 @@ class _Finding(msgspec.Struct):
     problem: str = ""
 
 
-def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int | None) -> int:
+def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int | None) -> tuple[int, int]:
     """Write the index, and the pages beside it in a folder of their own.
 
     Args:
@@ -39,7 +39,7 @@ def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int 
         jobs: Number of processes; None for one a core.
 
     Returns:
-        Number of pages besides the index.
+        Number of pages besides the index, and of recordings that it names as left out.
     """
     pages = index.with_name(f"{index.stem}-pages")
     paths = found([str(directory)])
@@ -51,7 +51,7 @@ def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int 
         fail(problems[0])
     title = directory.resolve().name or "calls"
     write_private(index, index_page(title, calls, problems, theme).encode())
-    return len(calls)
+    return len(calls), len(problems)
 
 
 def _page_of(path: str, *, directory: Path, index: Path, pages: Path, theme: Theme | None) -> _Finding:

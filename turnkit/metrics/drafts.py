@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..checks import shown
+from ..errors import ConfigError
 from ..turns.events import (
     EagerEndOfTurn,
     EndOfTurn,
@@ -43,9 +45,14 @@ class DraftTally:
 
     Attributes:
         counts: The counts so far, a value: hand it to a policy, keep it, send it, add others to it.
+
+    Raises:
+        ConfigError: they are no `DraftCounts`, as bytes are before `DraftCounts.from_bytes`.
     """
 
     def __init__(self, counts: DraftCounts | None = None) -> None:
+        if counts is not None and not isinstance(counts, DraftCounts):
+            raise ConfigError(f"DraftTally(counts={shown(counts)}): must be DraftCounts")
         self.counts = DraftCounts() if counts is None else counts
 
     def __repr__(self) -> str:

@@ -55,6 +55,18 @@ def page(chromium: Page, address: str) -> Iterator[Page]:
     assert chromium.complaints == []
 
 
+NAMES = """
+const whole = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+  if (/^(end|draft) [0-9]/.test(text)) {
+    window.names = Object.fromEntries(Object.entries(window.names ?? {}).filter(([name]) => name[0] !== text[0]));
+    window.names[text] = y;
+  }
+  whole.call(this, text, x, y);
+};"""
+"""Keeps the height at which the name of each threshold was drawn last."""
+
+
 def keys(page: Page, text: str) -> None:
     for letter in text:
         page.call("Input.dispatchKeyEvent", type="keyDown", text=letter, key=letter)
@@ -114,15 +126,20 @@ def test_a_call_by_keys(page: Page) -> None:
     assert any(line.startswith("Bot: ") and line.endswith("(interrupted)") for line in said)
     sleep(0.8)  # until it is flushed
     page.open(page.ask("document.getElementById('viewer').href"))
-    assert "for two, please." in page.ask("document.querySelector('#turns').innerText")
+    assert "for two, please." in page.ask("document.querySelector('#transcript').innerText")
 
 
 def test_a_slider_in_mid_call(page: Page) -> None:
     """Flux's answer is shown; a draft's threshold above the turn's takes that with it; off is not in mid-call."""
+    page.ask(NAMES)
     move(page, "eot", 0.85)
     eventually(lambda: text_of(page, "configured") == "ConfigureSuccess: 0.85 and 0.40 are in force.")
     move(page, "eager", 0.9)
     eventually(lambda: text_of(page, "configured") == "ConfigureSuccess: 0.90 and 0.90 are in force.")
+    page.drawn()
+    names = sorted(page.ask("window.names").items(), key=lambda name: name[1])
+    assert [name for name, _ in names] == ["end 0.90", "draft 0.90"]
+    assert names[1][1] - names[0][1] >= 12, "one name stands on the other"
     move(page, "timeout", 1000)
     eventually(lambda: text_of(page, "configured") == "ConfigureSuccess: 1000 ms are in force.")
     move(page, "eager", 0.29)

@@ -192,21 +192,22 @@ export class Scope {
 
   drawThresholds(right) {
     const { context: c, colour, thresholds } = this;
-    const rule = (value, name, stroke, asked) => {
+    const rule = (value, name, stroke, asked, below = false) => {
       const y = Math.round(this.y(value)) + 0.5;
       line(c, LEFT, y, right, y, stroke, asked ? 1 : 1.4, asked ? [2, 4] : [6, 4]);
       if (asked) return;
       const text = `${name} ${value.toFixed(2)}`, wide = c.measureText(text).width + 8;
       c.fillStyle = colour.panel;
       c.globalAlpha = 0.85;
-      c.fillRect(LEFT + 4, y - 15, wide, 14);
+      c.fillRect(LEFT + 4, below ? y + 1 : y - 15, wide, 14);
       c.globalAlpha = 1;
       c.textAlign = "left";
       c.textBaseline = "alphabetic";
       c.fillStyle = stroke;
-      c.fillText(text, LEFT + 8, y - 4);
+      c.fillText(text, LEFT + 8, below ? y + 12 : y - 4);
     };
-    if (thresholds.eager) rule(thresholds.eager, "draft", colour.draft);
+    const near = thresholds.eager && this.y(thresholds.eager) - this.y(thresholds.eot) < 15; // their names would overlap
+    if (thresholds.eager) rule(thresholds.eager, "draft", colour.draft, false, near);
     rule(thresholds.eot, "end", colour.agent);
     if (thresholds.asked.eot) rule(thresholds.asked.eot, "", colour.agent, true);
     if (thresholds.asked.eager) rule(thresholds.asked.eager, "", colour.draft, true);

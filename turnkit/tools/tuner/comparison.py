@@ -65,7 +65,7 @@ def compare(before: Iterable[CallSilences], after: Iterable[CallSilences], *, re
         Each figure in both, how much it changed, and how many more calls it would take to tell.
 
     Raises:
-        ConfigError: numpy or scipy is not installed.
+        ConfigError: numpy or scipy is not installed, or `reply_seconds` is no number of seconds.
     """
     readings = Reading(before), Reading(after)
     made = [forecaster(reading, Worth(), reply_seconds) for reading in readings]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from ...checks import check_seconds
 from ...errors import ConfigError
 from .calibration import Calibration, calibrate, start_from
 from .settings import Knowledge, Setting, SilenceGate, grid, knowledge
@@ -52,8 +53,9 @@ def forecaster(calls: Iterable[CallSilences], worth: Worth, reply_seconds: float
     """Read the calls, each once, into what forecasts are made from.
 
     Raises:
-        ConfigError: numpy or scipy is not installed.
+        ConfigError: numpy or scipy is not installed, or `reply_seconds` is no number of seconds.
     """
+    check_seconds("reply_seconds", reply_seconds)
     try:
         from .columns import Columns
         from .forecasts import Forecaster
@@ -83,7 +85,7 @@ def tune(
         The forecasts, and the recommendation if there are enough utterances.
 
     Raises:
-        ConfigError: numpy or scipy is not installed.
+        ConfigError: numpy or scipy is not installed, or `reply_seconds` is no number of seconds.
     """
     worth = worth or Worth()
     reading = Reading(calls)
@@ -188,7 +190,7 @@ def _caveats(reading: Reading, gate: SilenceGate, running: Forecast) -> Iterable
     if not all(call.measured for call in calls):
         yield "some traces have no times of words: their silences begin when the words were reported, up to 0.24 s late"
     if gate.explained is not None and gate.explained < 0.95:
-        yield f"number and silence explain only {gate.explained:.0%} of what Flux did here: read `rough` as rougher"
+        yield f"confidence and silence explain only {gate.explained:.0%} of what Flux did here: read `rough` as rougher"
     if running.cut_offs_knowledge is Knowledge.BOUNDS:
         yield (
             "some users spoke again when they might have heard the reply: whether they had been cut off or had "

@@ -104,8 +104,8 @@ function bar(parent, from, to, y, height, kind, mark) {
 }
 
 // Words: never in slivers. Those with room are drawn whole, in rows; the rest is left to the transcript.
-function flow(parent, items, y, rows) {
-  const taken = Array.from({ length: rows }, () => []), least = 52, most = scale() > 12 ? 520 : 190, placed = [];
+function flow(parent, items, y, rows, drawn) { // where single words are drawn, the first row is taken
+  const taken = Array.from({ length: rows }, (_, row) => (row ? [] : drawn)), least = 52, most = scale() > 12 ? 520 : 190, placed = [];
   const inView = items.filter((item) => visible(item.from, item.to)).sort((a, b) => a.rank - b.rank);
   for (const item of inView) {
     const left = Math.max(x(item.from), gutter + 2), wanted = Math.min(measure(item.text) + 6, most);
@@ -148,15 +148,16 @@ const userItems = ranked(scene.turns.map((turn) => ({ turn, from: turn.words.len
   text: (turn.typed ? "⌨ " : "") + (turn.text || "(no words)"), kind: `${turn.typed ? "typed-words " : ""}${turn.fate === "failed" ? "bad" : turn.fate === "dropped" ? "faint" : ""}`,
   weight: turn.fate === "failed" ? 3 : turn.cut_off !== null ? 2 : 0 })));
 function drawUser(parent, y, height) {
-  const flowing = [];
+  const flowing = [], drawn = [];
   for (const item of userItems) if (visible(item.from, item.to)) {
     const turn = item.turn, mark = turn.typed ? "typed" : turn.fate === "dropped" ? "turn-dropped" : turn.fate === "failed" ? "turn-failed" : turn.fate === "unheard" ? "turn-unheard" : "turn";
     const node = bar(parent, turn.start, turn.typed ? turn.start : turn.end, y + height - 16, 11, `turn ${turn.fate}${turn.typed ? " typed" : ""}${turn === picked ? " picked" : ""}`, mark);
     tell(node, `turn ${turn.turn}`, () => turnRows(turn));
     node.dataset.turn = turn.turn;
     if (!(turn.words.length && scale() > 40 && drawWords(parent, turn, y + 4))) flowing.push(item);
+    else drawn.push([x(turn.words[0][0]), x(turn.words.at(-1)[1])]);
   }
-  flow(parent, flowing, y + 2, 2);
+  flow(parent, flowing, y + 2, 2, drawn);
 }
 function drawWords(parent, turn, y) {
   const inView = turn.words.filter(([from, to]) => visible(from, to));
@@ -235,7 +236,7 @@ const agentItems = ranked(scene.replies.filter((reply) => spoken(reply).length).
   text: reply.failed ? (reply.heard ? `${reply.heard} ✕ failed` : "✕ failed") : reply.heard || reply.said || `reply ${reply.reply}`,
   kind: reply.failed ? "bad" : reply.heard ? "" : "faint", weight: reply.failed ? 3 : reply.outcome.startsWith("interrupted") ? 2 : 0 })));
 function drawAgent(parent, y, height) {
-  const base = y + height - 16, flowing = [];
+  const base = y + height - 16, flowing = [], drawn = [];
   for (const item of agentItems) if (visible(item.from, item.to)) {
     const reply = item.reply, phases = spoken(reply);
     for (const [from, to, kind] of phases) if (visible(from, to)) {
@@ -250,8 +251,9 @@ function drawAgent(parent, y, height) {
       tell(end, `reply ${reply.reply} ${reply.failed ? "failed" : "was interrupted"}`, () => replyRows(reply, phases[0][0], item.to));
     }
     if (!(reply.pieces.length && scale() > 40 && drawPieces(parent, reply, y + 4))) flowing.push(item);
+    else drawn.push([x(reply.pieces[0][0]), x(reply.pieces.at(-1)[1])]);
   }
-  flow(parent, flowing, y + 2, 2);
+  flow(parent, flowing, y + 2, 2, drawn);
 }
 function drawPieces(parent, reply, y) {
   const inView = reply.pieces.filter(([from, to]) => visible(from, to));

@@ -90,9 +90,17 @@ class DraftCounts(msgspec.Struct, frozen=True):
     def from_bytes(cls, data: bytes) -> DraftCounts:
         """The counts that `to_bytes` wrote; raises LocalProtocolError for anything else."""
         try:
-            return msgspec.json.decode(data, type=cls)
+            written = msgspec.json.decode(data, type=_Written)
+            return cls(written.confirmed, written.withdrawn)
         except (msgspec.DecodeError, ConfigError, UnicodeError, RecursionError) as error:
             raise LocalProtocolError(f"from_bytes: must be what to_bytes wrote: {error}") from None
+
+
+class _Written(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bytes of counts: both are there, or they are of something else."""
+
+    confirmed: tuple[int, ...]
+    withdrawn: tuple[int, ...]
 
 
 def step_of(confidence: float) -> int | None:
