@@ -33,7 +33,8 @@ def blocks(language: str) -> list[str]:
 def options_of(command: list[str]) -> dict[str, Any]:
     """What `turnkit serve ...` is told by a command."""
     assert command[:2] == ["turnkit", "serve"]
-    serve_command = typer.main.get_command(command_line).commands["serve"]  # type: ignore[attr-defined]
+    group: Any = typer.main.get_command(command_line)
+    serve_command = group.get_command(None, "serve")
     options: dict[str, Any] = serve_command.make_context("serve", command[2:]).params
     return options
 
