@@ -99,8 +99,8 @@ def test_one_empty_file_among_many_is_named_at_the_end(tmp_path: Path) -> None:
         assert result.exit_code == 0, result.output
         told = result.stdout.splitlines()
         assert "0007.jsonl': is empty" in told[-1]
-        assert "1 files are of calls that others hold too" in result.stdout
-        assert "1 recordings were cut off, or are still being written" in result.stdout
+        assert "1 file of calls that others hold too" in result.stdout
+        assert "1 recording cut off, or still being written" in result.stdout
         plain = json.loads(turnkit(command, tmp_path / "calls", "--jobs", jobs, "--json").stdout)
         assert len(plain["unreadable"]) == 1
         assert plain.get("metrics", {}).get("calls", 20) == 20

@@ -7,6 +7,7 @@ from functools import partial
 
 from ..evidence import Evidence, gather_all
 from ..evidence.inferred import together
+from ..metrics.texts import counted
 from ..tools.tuner import FluxThresholds
 from .many_files import parts
 
@@ -40,15 +41,16 @@ def notes(evidence: Evidence, files: int) -> Iterator[str]:
     """What one should know of how the evidence came about, in plain words."""
     again = files - len(evidence.calls) - len(evidence.problems)
     if again > 0:
-        yield f"{again} files are of calls that others hold too: each call counts once"
+        yield f"{counted(again, 'file')} of calls that others hold too: each call counts once"
     if evidence.unfinished:
-        yield f"{evidence.unfinished} recordings were cut off, or are still being written: they count as far as they go"
+        yield f"{counted(evidence.unfinished, 'recording')} cut off, or still being written: counted as far as they go"
     if evidence.sampled:
         yield f"of {len(evidence.calls)} calls, {evidence.most} by chance are asked about thresholds (--most)"
     inferred = [tuning.inferred for tuning in evidence.for_tuner() if tuning.inferred is not None]
     if (ranges := together(inferred)) is not None:
         eager = "off, or not reached" if ranges.eager is None else str(ranges.eager)
         yield (
-            f"{len(inferred)} recordings do not name their thresholds; by {ranges.ends} ends of turns, eot_threshold "
+            f"{counted(len(inferred), 'recording')} without the thresholds of the connection; by {ranges.ends} ends of "
+            "turns, eot_threshold "
             f"is {ranges.eot}, eager_eot_threshold {eager}, eot_timeout {ranges.timeout} s (--eot-threshold says it)"
         )

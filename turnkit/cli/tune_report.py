@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ..metrics.texts import counted
 from ..tools.tuner import Comparison, Difference, Estimate, Forecast, Knowledge, PolicyScore, Setting, Tuning
 from ..tools.tuner.fixed_points import FixedPoints, lines
 from .metrics import tell_problems
@@ -48,7 +49,7 @@ class TuneReport:
         self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None, said: list[str]
     ) -> None:
         """Print all of it, the answer first."""
-        self._print(f"{tuning.utterances} utterances in {tuning.calls} calls")
+        self._print(f"{counted(tuning.utterances, 'utterance')} in {counted(tuning.calls, 'call')}")
         self._recommend(tuning)
         self._show(_forecasts(tuning))
         if tuning.segments:
@@ -73,7 +74,7 @@ class TuneReport:
     def tell_comparison(self, comparison: Comparison, problems: list[str]) -> None:
         """Print what changed from A to B."""
         for name, calls, setting in zip("AB", comparison.calls, comparison.settings, strict=True):
-            self._print(f"  {name}  {calls} calls at {setting}")
+            self._print(f"  {name}  {counted(calls, 'call')} at {setting}")
         tell_problems(self._console, problems)
         self._show(_table("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left=""))
 
