@@ -129,8 +129,11 @@ def test_thresholds_that_were_inferred_are_told_with_their_range(tmp_path: Path)
     options = text[text.index('"options":') : text.index(',"redacted"')]
     (tmp_path / "a.jsonl").write_text(text.replace(options, '"options":null'))
     told = turnkit("tune", tmp_path).stdout.replace("\n", " ")
-    assert "1 recordings do not name their thresholds; by 10 ends of turns, eot_threshold is 0.50 to 0.70," in told
-    assert "do not name" not in turnkit("tune", tmp_path, "--eot-threshold", "0.7").stdout
+    assert (
+        "1 recording without the thresholds of the connection; by 10 ends of turns, eot_threshold is 0.50 to 0.70,"
+        in told
+    )
+    assert "without the thresholds" not in turnkit("tune", tmp_path, "--eot-threshold", "0.7").stdout
 
 
 @pytest.mark.parametrize("command", ["metrics", "tune", "replay"])
