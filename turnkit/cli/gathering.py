@@ -51,5 +51,6 @@ def notes(evidence: Evidence, files: int) -> Iterator[str]:
         eager = "off, or not reached" if ranges.eager is None else str(ranges.eager)
         yield (
             f"{counted(len(inferred), 'recording')} without the thresholds of the connection; by {ranges.ends} ends of "
-            f"turns, eot_threshold is {ranges.eot}, eager_eot_threshold {eager}, eot_timeout {ranges.timeout} s (--eot-threshold says it)"
+            f"turns, eot_threshold is {ranges.eot}, eager_eot_threshold {eager}, "
+            f"eot_timeout {ranges.timeout} s (--eot-threshold says it)"
         )
