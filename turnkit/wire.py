@@ -245,6 +245,8 @@ def _unreadable(fields: Mapping[str, Any], problem: str, raw: object) -> Unknown
     kind = fields.get("type")
     if not isinstance(kind, str):
         return Unknown(type="", problem="no type", raw=raw)
+    if problem.endswith("`$.type`"):  # which quotes the other one, and that may be any text
+        problem = "two types"
     return Unknown(type=kind, problem=problem if kind in _KNOWN_TYPES else "", raw=raw)
 
 

@@ -199,3 +199,11 @@ def test_decoding_a_message_again_changes_nothing(frame: Frame, kind: str) -> No
     """A message that is decoded already passes through as it is."""
     message = decode({**frame, "type": kind})
     assert decode(message) is message
+
+
+def test_a_type_that_comes_twice_is_told_without_its_words() -> None:
+    """Parsers differ in which of the two they take, and either may be any text."""
+    message = decode(f'{{"type":"{SECRET}","type":"TurnInfo"}}')
+    assert isinstance(message, Unknown)
+    assert message.problem == "two types"
+    assert SECRET not in repr(message)
