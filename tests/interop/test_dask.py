@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,11 @@ def cluster() -> Iterator[Any]:
 
     quickly = {"distributed.scheduler.allowed-failures": 1}  # workers that a task may end, 3 as a rule
     size: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with dask.config.set(quickly), distributed.LocalCluster(dashboard_address=None, **size) as cluster:
+    with dask.config.set(quickly):
+        cluster = distributed.LocalCluster(dashboard_address=None, **size)
         yield cluster
+        with suppress(TimeoutError):  # older versions wait for ever for a worker that was killed
+            cluster.close(timeout=20)
 
 
 def run(*arguments: object) -> Any:
