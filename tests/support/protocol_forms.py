@@ -24,7 +24,7 @@ _STEPS = 1000
 _FAILURE = ConnectionFailed("earlier")
 _AGO = 1.0  # seconds: what was due longer ago is overdue
 SLOTS = {
-    "FluxProtocol": 27,
+    "FluxProtocol": 26,
     "Heard": 11,
     "Watchdogs": 7,
     "Requests": 3,

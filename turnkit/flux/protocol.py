@@ -58,7 +58,7 @@ from ..wire import (
     decode,
     encode,
 )
-from .audio_buffer import FRAME_SECONDS, AudioBuffer, new_audio_buffer
+from .audio_buffer import FRAME_SECONDS, new_audio_buffer
 from .bounds import Bounds
 from .configure import applied
 from .failures import UNPARSABLE, flux_error
@@ -110,7 +110,6 @@ class FluxProtocol:
         lost_meanwhile: seconds of audio that the last outage cost.
         heard: what Flux has told.
         audio: what was given to be sent.
-        audio_watcher: is given each frame of raw audio that is sent, and its place in bytes since the stream began.
         requests: the commands that Flux answers.
     """
 
@@ -130,7 +129,6 @@ class FluxProtocol:
         "_watchdogs",
         "attempts",
         "audio",
-        "audio_watcher",
         "being_read",
         "closing",
         "deadline",
@@ -166,7 +164,6 @@ class FluxProtocol:
         self.attempts = 0
         self.lost_meanwhile = 0.0
         self.audio = new_audio_buffer(options, bounds.replay_seconds)
-        self.audio_watcher: Callable[[int, bytes], None] | None = None
         self.requests = Requests()
         self._commands: list[tuple[Command, Request]] = []
         self._retries = Retries(bounds, random)
@@ -423,8 +420,6 @@ class FluxProtocol:
             return b""
         frame = self.audio.next_frame(short=short or self.closing)
         if frame:
-            if self.audio_watcher is not None and isinstance(self.audio, AudioBuffer):
-                self.audio_watcher(self.audio.sent - len(frame), frame)
             self._watchdogs.audio_sent(self.heard.messages, now)
             if self._watchdogs.due_at < self.deadline:
                 self.deadline = self._watchdogs.due_at

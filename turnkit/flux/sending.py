@@ -17,6 +17,7 @@ from websockets.protocol import State
 
 from ..errors import ConnectionFailed, TurnkitError
 from ..timers import on_trio
+from .audio_buffer import AudioBuffer
 from .bounds import Bounds
 from .connecting import Connector
 from .protocol import FluxProtocol, Line
@@ -82,6 +83,7 @@ class Sender:
 
     Attributes:
         socket: the connection; set with `use`.
+        watch: is given each frame of raw audio as it is sent, and its place in bytes since the stream began; or None.
     """
 
     __slots__ = (
@@ -95,6 +97,7 @@ class Sender:
         "_writer",
         "_wrote_at",
         "socket",
+        "watch",
     )
 
     def __init__(
@@ -114,6 +117,7 @@ class Sender:
         self._lock: anyio.Lock | None = None  # made when somebody has to wait
         self._wrote_at = 0.0
         self.socket: Any = None
+        self.watch: Callable[[int, bytes], None] | None = None
         self._writer: Writer | None = None
 
     def use(self, socket: Any) -> None:
@@ -142,6 +146,8 @@ class Sender:
             frame = self._protocol.next_audio(now)
             if not frame:
                 return True
+            if self.watch is not None:
+                self._show(frame)
             self._wrote_at = now
             try:
                 writer.write(frame)
@@ -161,9 +167,17 @@ class Sender:
                 frame = p.next_audio(self._now(), short=short)
                 if not frame:
                     return
+                if self.watch is not None:
+                    self._show(frame)
                 await self._send(frame)
                 # However much there is, the reader gets its turn.
                 await checkpoint()
+
+    def _show(self, frame: bytes) -> None:
+        """Give raw audio to whoever watches; packets and containers have no place in bytes."""
+        audio = self._protocol.audio
+        if self.watch is not None and isinstance(audio, AudioBuffer):
+            self.watch(audio.sent - len(frame), frame)
 
     async def send_commands(self) -> None:
         """Send the commands that wait."""

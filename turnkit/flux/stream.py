@@ -339,7 +339,7 @@ class FluxStream:
         The place is in bytes since the stream began, so that what a connection is sent again comes at its old place.
         `take` must not wait, nor raise. One is told at a time, the last. Containers and Opus are not given.
         """
-        self._protocol.audio_watcher = take
+        self._sender.watch = take
 
     # Settings -----------------------------------------------------------------------------------------------------
 
