@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -12,18 +10,16 @@ import pytest
 from websockets.asyncio.client import connect
 
 from tests.support import web_bot
-from tests.support.web_server import PATIENT, Address, comes_true, heard, served
+from tests.support.web_server import bot_server, comes_true, heard, run
 from turnkit import Session
-from turnkit.simulator import Script, serve
 from turnkit.testing import FakePhone
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
-from turnkit.interop.web import application, calls
+from turnkit.interop.web import calls
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")  # of some versions of uvicorn, their own
-CALLER = "0.3 Hello there, please."
 START = {
     "event": "start",
     "streamSid": "MZ1",
@@ -33,23 +29,6 @@ MEDIA = {"event": "media", "streamSid": "MZ1", "media": {"track": "inbound", "pa
 MARK = {"event": "mark", "streamSid": "MZ1", "mark": {"name": "1:0.5"}}
 STOP = {"event": "stop", "streamSid": "MZ1", "stop": {}}
 DIGIT = {"event": "dtmf", "streamSid": "MZ1", "dtmf": {"digit": "1"}}
-
-
-@asynccontextmanager
-async def server(make_session: Any = web_bot.session, **settings: Any) -> AsyncIterator[Address]:
-    async with (
-        serve(Script.parse(CALLER)) as flux,
-        served(application(make_session, url=flux.url, **{"max_lag": PATIENT, **settings})) as address,
-    ):
-        yield address
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        with anyio.fail_after(90):
-            await test()
-
-    anyio.run(bounded)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +50,7 @@ def test_out_of_order(frames: list[Any]) -> None:
     """The server ends the call by itself, and what is said to another caller goes on."""
 
     async def test() -> None:
-        async with server() as address, anyio.create_task_group() as tasks:
+        async with bot_server() as address, anyio.create_task_group() as tasks:
             tasks.start_soon(address.dial, good := FakePhone())
             await heard([good])
             async with connect(f"ws://127.0.0.1:{address.port}/twilio", proxy=None) as peer:
@@ -91,7 +70,7 @@ def test_misbehaviour_in_the_middle_of_a_call() -> None:
     """Garbage ends the call that it comes in, and so does who vanishes; recordings and places are not lost by it."""
 
     async def test() -> None:
-        async with server() as address, anyio.create_task_group() as tasks:
+        async with bot_server() as address, anyio.create_task_group() as tasks:
             good, *bad = phones = [FakePhone() for _ in range(5)]
             for phone in phones:
                 tasks.start_soon(address.dial, phone)
@@ -113,7 +92,7 @@ def test_a_thousand_at_once() -> None:
     bound, many = 50, 1000
 
     async def test() -> None:
-        async with server(max_calls=bound) as address, anyio.create_task_group() as tasks:
+        async with bot_server(max_calls=bound) as address, anyio.create_task_group() as tasks:
             told: list[tuple[int, str]] = []
             hung_up = anyio.Event()
 
@@ -155,7 +134,7 @@ def test_a_slow_bot() -> None:
         return web_bot.session(call)
 
     async def test() -> None:
-        async with server(make_session) as address, anyio.create_task_group() as tasks:
+        async with bot_server(make_session) as address, anyio.create_task_group() as tasks:
             waiting, quick = FakePhone(parameters={"slow": "1"}), FakePhone()
             tasks.start_soon(address.dial, waiting)
             await address.until(calls=1)
@@ -182,7 +161,7 @@ def test_a_bot_that_never_makes_a_session(
         raise AssertionError
 
     async def test() -> None:
-        async with server(make_session) as address, anyio.create_task_group() as tasks:
+        async with bot_server(make_session) as address, anyio.create_task_group() as tasks:
             tasks.start_soon(address.dial, phone := FakePhone())
             await address.until(calls=1)
             if goes == "the caller":

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import hmac
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
@@ -16,9 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support import web_bot
-from tests.support.web_server import PATIENT, Address, heard, served
+from tests.support.web_server import bot_server, heard, run
 from turnkit import ConfigError
-from turnkit.simulator import Script, serve
 from turnkit.testing import FakePhone
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
@@ -27,32 +24,13 @@ pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for developme
 from turnkit.interop.web import application
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")  # of some versions of uvicorn, their own
-CALLER = "0.3 Hello there, please."
-
-
-@asynccontextmanager
-async def server(make_session: Any = web_bot.session, **settings: Any) -> AsyncIterator[Address]:
-    """One that lets calls in however late a busy machine makes the loop, in which everybody is, callers too."""
-    async with (
-        serve(Script.parse(CALLER)) as flux,
-        served(application(make_session, url=flux.url, **{"max_lag": PATIENT, **settings})) as address,
-    ):
-        yield address
-
-
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        with anyio.fail_after(60):
-            await test()
-
-    anyio.run(bounded)
 
 
 def test_calls() -> None:
     """Of each service, at once; the bound turns away what is more, and lets in again who comes later."""
 
     async def test() -> None:
-        async with server(max_calls=3) as address, anyio.create_task_group() as tasks:
+        async with bot_server(max_calls=3) as address, anyio.create_task_group() as tasks:
             phones = {name: FakePhone(line=name) for name in ("twilio", "telnyx", "plivo")}
             for name, phone in phones.items():
                 tasks.start_soon(address.dial, phone, f"/{name}")
@@ -85,7 +63,7 @@ def test_refused_while_the_loop_is_late() -> None:
     """A bot that blocks the loop: who comes is told at once, and let in when it has stopped."""
 
     async def test() -> None:
-        async with server(max_lag=0.1) as address:
+        async with bot_server(max_lag=0.1) as address:
             stop = anyio.Event()
 
             async def block() -> None:
@@ -109,7 +87,7 @@ def test_peers_that_are_none() -> None:
     """Garbage, binary, a page's frames, silence and those who vanish end their own calls, and no other."""
 
     async def test() -> None:
-        async with server() as address, anyio.create_task_group() as tasks:
+        async with bot_server() as address, anyio.create_task_group() as tasks:
             tasks.start_soon(address.dial, good := FakePhone())
             await heard([good])
             for path in ("/twilio", "/telnyx", "/plivo", "/call"):
@@ -140,7 +118,7 @@ def test_a_bot_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
         return web_bot.session(call)
 
     async def test() -> None:
-        async with server(make_session, max_calls=1) as address, anyio.create_task_group() as tasks:
+        async with bot_server(make_session, max_calls=1) as address, anyio.create_task_group() as tasks:
             await address.dial(FakePhone())
             await address.until(calls=0)
             tasks.start_soon(address.dial, phone := FakePhone())
@@ -158,7 +136,7 @@ def test_twilio_signs() -> None:
         return base64.b64encode(hmac.new(b"token", text.encode(), hashlib.sha1).digest()).decode()
 
     async def test() -> None:
-        async with server(auth_token="token", public_url="https://bot.example.com") as address:
+        async with bot_server(auth_token="token", public_url="https://bot.example.com") as address:
             signature = signed("https://bot.example.com/answerCallSidCA1From+49 1")
             form = "From=%2B49+1&CallSid=CA1"
             status, told = await address.get("/answer", f"X-Twilio-Signature: {signature}", post=form)
@@ -177,7 +155,7 @@ def test_pages_of_others() -> None:
     """No page of another origin spends your key; those that are named may, and this server's own."""
 
     async def test() -> None:
-        async with server(origins=["https://friend.example"]) as address:
+        async with bot_server(origins=["https://friend.example"]) as address:
             assert (await address.refused("/call", origin="https://evil.example"))[0] == 403
             assert (await address.refused("/call", origin="https://friend.example"))[0] == 101
             assert (await address.refused("/call", origin=f"http://127.0.0.1:{address.port}"))[0] == 101

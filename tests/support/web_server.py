@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import anyio
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from tests.support import web_bot
 from tests.support.package_source import ROOT
+from turnkit.simulator import Script, serve
 from turnkit.testing import FakePhone
 from turnkit.trace import read
 
@@ -160,3 +162,28 @@ class ServerProcess(Address):
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def run(test: Callable[[], Awaitable[None]], seconds: float = 90) -> None:
+    """Run a test of a server, by the real clock; so many seconds are for one that hangs."""
+
+    async def bounded() -> None:
+        with anyio.fail_after(seconds):
+            await test()
+
+    anyio.run(bounded)
+
+
+@asynccontextmanager
+async def bot_server(make_session: Any = web_bot.session, **settings: Any) -> AsyncIterator[Address]:
+    """A server in this loop, whose callers say one sentence.
+
+    It lets calls in however late a busy machine makes the loop, in which everybody is, callers too.
+    """
+    from turnkit.interop.web import application
+
+    async with (
+        serve(Script.parse("0.3 Hello there, please.")) as flux,
+        served(application(make_session, url=flux.url, **{"max_lag": PATIENT, **settings})) as address,
+    ):
+        yield address
