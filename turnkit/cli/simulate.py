@@ -116,6 +116,7 @@ def _announce(flux: Simulator, as_json: bool) -> None:
 async def _report_connections(flux: Simulator, as_json: bool) -> None:
     """Say what connects and how it went, for as long as the simulator runs."""
     seen = [0, 0, 0]  # connections said to be open, refusals, faults
+    warned: dict[int, int] = {}
     closed: set[int] = set()  # by place: connections that play one recording share its request id
     console = Screen()
     while True:
@@ -135,6 +136,9 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
             _report_fault(injected, as_json)
         seen[2] = len(flux.faults_injected)
         for place, connection in enumerate(flux.connections):
+            for warning in connection.warnings[warned.get(place, 0) :]:
+                _report_warning(connection.request_id, warning, as_json)
+            warned[place] = len(connection.warnings)
             if connection.open or place in closed:
                 continue
             closed.add(place)
@@ -148,6 +152,13 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
                     f"closed  {connection.request_id}  {heard} s of audio in, {sent} messages out", highlight=False
                 )
         await anyio.sleep(0.2)
+
+
+def _report_warning(request_id: str, warning: str, as_json: bool) -> None:
+    if as_json:
+        say_json({"connection": request_id, "warning": warning})
+        return
+    Screen().print(f"[yellow]Warning[/yellow] {request_id}  {escape(warning)}", highlight=False, soft_wrap=True)
 
 
 def _report_fault(injected: InjectedFault, as_json: bool) -> None:
