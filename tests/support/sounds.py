@@ -31,7 +31,8 @@ def noise(seconds: float, level: float = 0.1, seed: int = 0) -> Samples:
 def tones(seconds: float, *hertz: float, level: float = 0.2) -> Samples:
     """Tones at the same time."""
     time = np.arange(round(seconds * RATE)) / RATE
-    return level * np.sum([np.sin(2 * np.pi * one * time) for one in hertz], axis=0)
+    made: Samples = level * np.sum([np.sin(2 * np.pi * one * time) for one in hertz], axis=0)
+    return made
 
 
 def dialled(digits: str) -> Samples:

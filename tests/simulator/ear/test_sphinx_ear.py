@@ -24,7 +24,7 @@ def test_words_come_while_one_speaks_and_where_they_were_said() -> None:
     messages = told(EAR, coded(np.concatenate([silence(1.0), said, silence(3.0)])))
     assert [event for event, _ in turns(messages)] == ["StartOfTurn", "EndOfTurn"]
     (ended,) = [message for message in messages if message.get("event") == "EndOfTurn"]
-    understood = set(ended["transcript"].split()) & set(["i", "want", "to", "go", "to", "new", "york"])
+    understood = set(ended["transcript"].split()) & {"i", "want", "to", "go", "new", "york"}
     assert len(understood) >= 4
     assert UNKNOWN_WORD not in ended["transcript"]
     over = 1.0 + len(said) / RATE
