@@ -104,7 +104,7 @@ def tune_calls(
         fail(str(error))
     problems = list(evidence.problems.values())
     scores = score_verdicts(evidence.verdicts())
-    points = fixed_points(operating_points([*map(spans, evidence.silences())], FLUX_POLICIES)) if eot_bench else None
+    points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
     if html is not None:
         _draw(tuning, scores, html)
     if as_json:
