@@ -37,7 +37,9 @@ INTERRUPTIONS = (
     "Hold on, I think I got the day wrong.",
     "Please wait, there is something else first.",
 )
-HUMS = ("mm hmm", "mhm", "mmhm", "hmm")
+HUMS = ("[[m:hm:]]", "[[m@hm:]]", "[[hm:]]", "[[@hV]]")
+"""Mm-hm, mm-hmm, hm and uh-huh in espeak-ng's phonemes, 0.3 to 0.6 s long; as words it would spell them."""
+
 ANSWER = (
     "Thank you very much for asking about that and let me tell you all about it because there is really a lot to say "
     "about our house and about the garden behind it"
