@@ -10,13 +10,13 @@ from turnkit import Reply, Session, Sound
 from turnkit.interop import browser
 
 from .answering import LLM_SECONDS, answer_sound
-from .sounds import ANSWER, RATE
+from .sounds import ANSWER
 
 
-async def respond(reply: Reply) -> AsyncIterator[str]:
+async def respond(reply: Reply) -> None:
     """Say the same to everything."""
     await anyio.sleep(LLM_SECONDS)
-    yield ANSWER
+    await reply.say(ANSWER)
 
 
 async def voice(text: str) -> AsyncIterator[Sound]:
