@@ -53,7 +53,16 @@ def bots(arguments: argparse.Namespace) -> Iterator[Bot]:
     here = sys.executable
     if not arguments.without_turnkit:
         for ear in arguments.ear:
-            serve = ["-m", "turnkit", "serve", "benchmarks.judges.turnkit_bot:session", "--ear", ear, "--port", "{port}"]
+            serve = [
+                "-m",
+                "turnkit",
+                "serve",
+                "benchmarks.judges.turnkit_bot:session",
+                "--ear",
+                ear,
+                "--port",
+                "{port}",
+            ]
             yield Bot(f"turnkit, --ear {ear}", here, serve, ("benchmarks.judges.page_adapter:PageAdapter", "/call"))
     if arguments.pipecat:
         yield Bot("Pipecat", arguments.pipecat, ["-m", "benchmarks.judges.pipecat_bot", "{port}"], ("pipecat", "/"))
@@ -116,7 +125,9 @@ def judged(bot: Bot, scripts: list[Path], room: Path) -> list[dict[str, Any]]:
 
 def figures(turns: list[dict[str, Any]]) -> dict[str, Any]:
     """What voicebench's turns come to; its own definitions."""
-    by = {kind: [turn for turn in turns if turn["id"].startswith(kind)] for kind in ("ask", "interrupt", "cough", "hum")}
+    by = {
+        kind: [turn for turn in turns if turn["id"].startswith(kind)] for kind in ("ask", "interrupt", "cough", "hum")
+    }
     heard = [turn for turn in by["interrupt"] if turn["stopped"] is not None]
     stops = [turn["stop_latency_ms"] for turn in heard if turn["stopped"]]
     answers = [turn["response_latency_ms"] for turn in by["ask"] if turn["response_latency_ms"] is not None]

@@ -22,7 +22,9 @@ def scenario(sounds: Sounds, rounds: int, seed: int) -> dict[str, Any]:
     chance = Random(seed)
     turns: list[dict[str, Any]] = []
     for number in range(rounds):
-        asks = {"after": "agent_speech_end", "delay_ms": 700} if number else {"after": "session_start", "delay_ms": 1000}
+        asks = (
+            {"after": "agent_speech_end", "delay_ms": 700} if number else {"after": "session_start", "delay_ms": 1000}
+        )
         over = {"after": "agent_speech_start", "delay_ms": chance.randint(700, 1500)}
         noise, sound = ("cough", sounds.coughs) if number % 2 else ("hum", sounds.hums)
         turns += [

@@ -16,7 +16,9 @@ def script(rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         ask, stop = f"ask{number}", f"stop{number}"
         before = f"stop{number - 1}"
-        cue = {"mode": "wait_agent_end", "response_to": before, "timeout_ms": 30000} if number else {"mode": "speak_now"}
+        cue = (
+            {"mode": "wait_agent_end", "response_to": before, "timeout_ms": 30000} if number else {"mode": "speak_now"}
+        )
         cut = {"mode": "interrupt", "response_to": ask, "after_ms": 1000, "timeout_ms": 15000, "if_missed": "fail"}
         for name, how, text in (
             (ask, cue, QUESTIONS[number % len(QUESTIONS)]),

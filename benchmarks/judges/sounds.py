@@ -125,7 +125,9 @@ def made(room: Path, coughs: int = 24) -> Sounds:
 
     def all_of(name: str, texts: Iterable[str], speed: int = 165) -> tuple[Path, ...]:
         pairs = [(text, voice) for text in texts for voice in VOICES]
-        return tuple(save(spoken(text, voice, speed), room / f"{name}{at}.wav") for at, (text, voice) in enumerate(pairs))
+        return tuple(
+            save(spoken(text, voice, speed), room / f"{name}{at}.wav") for at, (text, voice) in enumerate(pairs)
+        )
 
     return Sounds(
         questions=all_of("question", QUESTIONS),
