@@ -58,6 +58,7 @@ def bots(arguments: argparse.Namespace) -> Iterator[Bot]:
                 "turnkit",
                 "serve",
                 "benchmarks.judges.turnkit_bot:session",
+                "--simulate",
                 "--ear",
                 ear,
                 "--port",

@@ -15,7 +15,7 @@ MAX_STOP_MS = 1000
 
 
 def scenario(sounds: Sounds, rounds: int, seed: int) -> dict[str, Any]:
-    """A call of so many rounds: a question, an interruption of the answer, and over the answer to that a cough or a hum.
+    """A call of so many rounds: a question, an interruption of the answer, and over the next answer a cough or a hum.
 
     No turn depends on how the bot took the one before: each waits until the bot speaks, or has spoken.
     """

@@ -1,10 +1,10 @@
-"""A LiveKit agent that knows its turns from the sound: its own local VAD and turn detector, as LiveKit sets them itself.
+"""A LiveKit agent that knows its turns from the sound: its own local VAD and turn detector, as LiveKit sets them.
 
     python -m benchmarks.judges.livekit_bot PORT
 
 There is no room and no server: the agent's microphone and loudspeaker are a websocket of plain PCM, in the protocol of
-voicebench. Its STT knows no words; it gives one as soon as the VAD has heard the end of speech, so that nobody waits for
-it: a real one takes longer. Needs `pip install livekit-agents`.
+voicebench. Its STT knows no words; it gives one as soon as the VAD has heard the end of speech, so that nobody waits
+for it: a real one takes longer. Needs `pip install livekit-agents`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class InstantSTT(stt.STT[Any]):
         super().__init__(capabilities=stt.STTCapabilities(streaming=False, interim_results=False))
 
     async def _recognize_impl(self, buffer: Any, **_: Any) -> stt.SpeechEvent:
-        words = stt.SpeechData(language="en", text="speech")  # type: ignore[arg-type]  # a plain tag does
+        words = stt.SpeechData(language="en", text="speech")
         return stt.SpeechEvent(type=stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[words])
 
 

@@ -1,4 +1,4 @@
-"""voicebench as a page that calls turnkit: `voicebench run scenario.yaml -a benchmarks.judges.page_adapter:PageAdapter`.
+"""voicebench as a page that calls turnkit: `voicebench run … -a benchmarks.judges.page_adapter:PageAdapter`.
 
 It speaks the frames of docs/browser.md, as `turnkit.js` does: 20 ms of microphone up, sound down some time ahead, and
 reports of what was played.
