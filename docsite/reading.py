@@ -1,7 +1,7 @@
 """What mkdocstrings would not see: how a struct is made, and what the members of an enumeration mean.
 
-A `msgspec.Struct` gets its `__init__` from msgspec, so that the source has none to show; and enumerations say in a comment
-beside each member what it means. Run by griffe, which reads the source for mkdocstrings (`mkdocs.yml`, `extensions`).
+A `msgspec.Struct` gets its `__init__` from msgspec, so that the source has none to show; and enumerations say in a
+comment beside each member what it means. Run by griffe, which reads the source for mkdocstrings (`mkdocs.yml`, `extensions`).
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ def _bases(cls: griffe.Class) -> list[griffe.Class | str]:
     found: list[griffe.Class | str] = []
     for base in cls.bases:
         path = base if isinstance(base, str) else base.canonical_path
+        inside = path.removeprefix(f"{cls.package.path}.")
         try:
-            known = cls.package[path.removeprefix(f"{cls.package.path}.")] if path.startswith(cls.package.path) else path
+            known = path if inside == path else cls.package[inside]
         except KeyError:
             known = path
         found.append(known.final_target if not isinstance(known, str) and known.is_alias else known)
@@ -65,7 +66,8 @@ def _fields(cls: griffe.Class) -> dict[str, griffe.Parameter]:
             if "ClassVar" in str(member.annotation) or "property" in member.labels:
                 continue
             found.pop(name, None)
-            found[name] = griffe.Parameter(name, annotation=member.annotation, kind=kind, default=_default(member.value))
+            default = _default(member.value)
+            found[name] = griffe.Parameter(name, annotation=member.annotation, kind=kind, default=default)
     return found
 
 
