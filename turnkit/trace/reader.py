@@ -12,7 +12,7 @@ import msgspec
 from ..errors import ConfigError, LocalProtocolError
 from .contents import blocks_of
 from .lines import event_of, line_of, record_of, signal_of
-from .opening import opened
+from .opening import opened, shown_url
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
 
@@ -37,9 +37,9 @@ def read(path: str | Path) -> Trace:
     Raises:
         ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
-    name = str(path)
+    name = shown_url(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
     try:
-        with opened(name) as file:
+        with opened(str(path)) as file:
             return _read(file, name)
     except OSError as error:
         raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
