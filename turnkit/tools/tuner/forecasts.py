@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from .columns import Columns, Counts, Numbers
 from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
+from .shares import Spread
 from .statistics import Estimate, quantiles, ratio
 from .tuning import Forecast
 from .worth import Worth
@@ -61,6 +63,7 @@ class Forecaster:
 
     def __init__(self, columns: Columns, reply_seconds: float, worth: Worth) -> None:
         self._columns = columns
+        self._reply_seconds = reply_seconds
         self._predictor = Predictor(columns, reply_seconds)
         self._worth = worth
         self._recorded = set(columns.thresholds)
@@ -73,6 +76,10 @@ class Forecaster:
         self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
         self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
         self._chosen: dict[Setting, float] = {}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What it was made from is less than what it is, and makes the same.
+        return Forecaster, (self._columns, self._reply_seconds, self._worth)
 
     @property
     def gate(self) -> SilenceGate:
@@ -118,6 +125,15 @@ class Forecaster:
             cost_low=max(0.0, min(one.low for one in costs)),
             cost_high=max(one.high for one in costs),
         )
+
+    def forecasts(self, settings: Sequence[Setting], spread: Spread | None = None) -> list[Forecast]:
+        """What each setting would bring in all calls; worked out in shares, the same comes of it."""
+        if spread is None or spread.processes < 2:
+            return [self.forecast(setting) for setting in settings]
+        shares = spread(partial(_share, self, settings, spread.processes))
+        found = dict(pair for share in shares for pair in share)
+        self._chosen.update((setting, cost) for setting, (_, cost) in found.items())
+        return [found[setting][0] for setting in settings]
 
     def chosen_cost(self, setting: Setting) -> float:
         """The likely cost of a turn in those calls that have a say in what is recommended."""
@@ -221,6 +237,14 @@ class Forecaster:
         found = _union(estimates)
         found = msgspec.structs.replace(found, low=max(0.0, found.low))  # no figure of these is negative
         return found, max(label, most, key=list(Knowledge).index), best
+
+
+def _share(
+    made: Forecaster, settings: Sequence[Setting], shares: int, number: int
+) -> list[tuple[Setting, tuple[Forecast, float]]]:
+    """The forecasts of one process's share of the settings, with what they cost in the calls that have a say."""
+    mine = settings[number::shares]
+    return [(setting, (made.forecast(setting), made.chosen_cost(setting))) for setting in mine]
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:
