@@ -76,6 +76,7 @@ class Forecaster:
         self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
         self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
         self._chosen: dict[Setting, float] = {}
+        self._latest: tuple[Predicted, Forecast] | None = None
 
     def __reduce__(self) -> tuple[object, ...]:
         # What it was made from is less than what it is, and makes the same.
@@ -94,6 +95,16 @@ class Forecaster:
     def forecast(self, setting: Setting, part: Part = _ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
         predicted = self._predictor.of(setting)
+        if part is _ALL and self._latest is not None and predicted is self._latest[0]:
+            same = self._latest[1]
+            self._chosen[setting] = self._chosen[same.setting]
+            return msgspec.structs.replace(same, setting=setting)
+        forecast = self._forecast(setting, predicted, part)
+        if part is _ALL:
+            self._latest = predicted, forecast
+        return forecast
+
+    def _forecast(self, setting: Setting, predicted: Predicted, part: Part) -> Forecast:
         most = knowledge(setting, self._recorded)
         response, extra, cuts = self._figures(predicted)
         price = self._price(response, extra, cuts)
@@ -130,8 +141,7 @@ class Forecaster:
         """What each setting would bring in all calls; worked out in shares, the same comes of it."""
         if spread is None or spread.processes < 2:
             return [self.forecast(setting) for setting in settings]
-        shares = spread(partial(_share, self, settings, spread.processes))
-        found = dict(pair for share in shares for pair in share)
+        found = dict(pair for share in spread(partial(_share, self, settings, spread.processes)) for pair in share)
         self._chosen.update((setting, cost) for setting, (_, cost) in found.items())
         return [found[setting][0] for setting in settings]
 
@@ -200,7 +210,11 @@ class Forecaster:
         """The sums of each call, with this weight of pauses among what is unsure."""
         if not len(turned):
             return sums
-        more = np.bincount(self._unsure_calls, weights=weights * turned, minlength=len(sums))
+        calls = self._unsure_calls
+        if np.count_nonzero(weights) < len(weights) / 4:  # as where the most that may be are on the largest
+            rows = np.flatnonzero(weights)
+            calls, weights, turned = calls[rows], weights[rows], turned[rows]
+        more = np.bincount(calls, weights=weights * turned, minlength=len(sums))
         return np.asarray(sums + more, dtype=np.float64)
 
     def _sum(self, rows: Counts, values: Numbers) -> Numbers:
@@ -243,7 +257,9 @@ def _share(
     made: Forecaster, settings: Sequence[Setting], shares: int, number: int
 ) -> list[tuple[Setting, tuple[Forecast, float]]]:
     """The forecasts of one process's share of the settings, with what they cost in the calls that have a say."""
-    mine = settings[number::shares]
+    # Those of the same thresholds together, as what is worked out for one may do for the next.
+    place = {asked: at for at, asked in enumerate(dict.fromkeys(setting.thresholds for setting in settings))}
+    mine = [setting for setting in settings if place[setting.thresholds] % shares == number]
     return [(setting, (made.forecast(setting), made.chosen_cost(setting))) for setting in mine]
 
 
