@@ -25,9 +25,10 @@ from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points,
 from ..wire import FluxOptions
 from .commands import app
 from .gathering import gathered, notes
-from .many_files import DaskOption, JobsOption, found
+from .many_files import ALONE, DaskOption, JobsOption, found
 from .output import JsonFlag, fail, guard, say_json, warn, write_file
 from .screen import Screen
+from .shares import Shares
 from .spread_option import SpreadOption
 from .tune_report import TuneReport, plain
 
@@ -100,7 +101,11 @@ def tune_calls(
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
         tuning = tune(
-            evidence.silences(), worth=worth, reply_seconds=reply_seconds, by=None if by is None else by.value
+            evidence.silences(),
+            worth=worth,
+            reply_seconds=reply_seconds,
+            by=None if by is None else by.value,
+            spread=None if jobs == 1 or len(paths) < ALONE else Shares(jobs),
         )
     except ConfigError as error:
         fail(str(error))
