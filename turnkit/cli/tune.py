@@ -30,6 +30,7 @@ from .output import JsonFlag, fail, guard, say_json, warn, write_file
 from .screen import Screen
 from .shares import Shares
 from .spread_option import SpreadOption
+from .time_zones import in_zone, zone_of
 from .tune_report import TuneReport, plain
 
 
@@ -72,6 +73,10 @@ def tune_calls(
         typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
     ] = False,
     by: Annotated[By | None, typer.Option(help="Tell parts of the calls apart, and what to run for each.")] = None,
+    time_zone: Annotated[
+        str,
+        typer.Option(help="In which hours of --by hour and weeks are, such as Europe/Berlin; else as recorded, UTC."),
+    ] = "",
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,6 +97,7 @@ def tune_calls(
     says what changed between two sets of calls instead, and how many more it would take to be sure.
     """
     given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
+    zone = guard(lambda: zone_of(time_zone))
     paths = found(traces)
     try:
         worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
@@ -101,7 +107,7 @@ def tune_calls(
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
         tuning = tune(
-            evidence.silences(),
+            in_zone(evidence.silences(), zone),
             worth=worth,
             reply_seconds=reply_seconds,
             by=None if by is None else by.value,
