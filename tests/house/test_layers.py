@@ -57,12 +57,13 @@ ROOMS: dict[str, set[str]] = {
     "tables": _CALL | {"tools.tuner", "evidence", "lazy"},
     "tools.soak": _BOT | {"simulator"},
     "tools.demo": _BOT | {"simulator", "trace"},
-    "tools.play": _BOT | {"simulator", "trace", "interop", "tools.viewer"},
+    "tools.talk": _BOT | {"trace"},
+    "tools.play": _BOT | {"simulator", "trace", "interop", "tools.talk", "tools.viewer"},
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
     | {"simulator", "turnkit", "printable", "lazy", "interop", "evidence", "tables"}
-    | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "tuner", "viewer")},
+    | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "talk", "tuner", "viewer")},
     "__main__": {"cli"},
 }
 
