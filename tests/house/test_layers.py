@@ -92,7 +92,13 @@ LIBRARIES: dict[str, set[str]] = {
     "tools.tuner": {"msgspec", "numpy", "scipy"},
     "logs": {"structlog"},
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
-    "speaking": {"anyio", "espeakng_loader", "msgspec", "numpy", "soxr"},  # the voice needs what is new here, nothing else
+    "speaking": {
+        "anyio",
+        "espeakng_loader",
+        "msgspec",
+        "numpy",
+        "soxr",
+    },  # the voice needs what is new here, nothing else
     "session": {"anyio"},
     "flux": {"anyio", "msgspec", "picows", "trio", "websockets"},
     "simulator": {"anyio", "msgspec", "trio", "websockets"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from typing import Any
 
 from ...session import Reply
@@ -55,7 +55,7 @@ class Booking(Brain):
 
     greeting = "Good evening, Chez Rosa. I can book you a table. For how many people?"
 
-    async def answer(self, reply: Reply) -> AsyncIterator[str]:
+    async def answer(self, reply: Reply) -> AsyncGenerator[str, None]:
         """The next thing to say, sentence by sentence."""
         for number, sentence in enumerate(next_sentences(reply.messages)):
             yield sentence if not number else f" {sentence}"

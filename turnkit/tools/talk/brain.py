@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import Protocol
 
 from ...errors import TurnkitError
@@ -25,7 +25,7 @@ class Brain(Protocol):
 
     greeting: str
 
-    def answer(self, reply: Reply) -> AsyncIterator[str]:
+    def answer(self, reply: Reply) -> AsyncGenerator[str, None]:
         """The answer to a turn, in pieces that are joined as they are.
 
         It may be asked for the same turn again, and be broken off at any piece: what takes effect stands behind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Display(Shown, Protocol):
 
 async def hold_call(
     url: str,
-    microphone: AsyncIterator[bytes],
+    microphone: AsyncGenerator[bytes, None],
     sink: AudioSink,
     voice: EspeakVoice,
     display: Display,
@@ -109,10 +109,10 @@ async def _tick(display: Display, began: float) -> None:
 
 
 async def _listen(
-    stream: FluxStream, microphone: AsyncIterator[bytes], session: Session, failed: Callable[[Exception], object]
+    stream: FluxStream, microphone: AsyncGenerator[bytes, None], session: Session, failed: Callable[[Exception], object]
 ) -> None:
     try:
-        async with aclosing(microphone) as chunks:  # type: ignore[type-var]
+        async with aclosing(microphone) as chunks:
             async for chunk in chunks:
                 await stream.send_audio(chunk)
         await stream.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -73,7 +73,7 @@ def _no_device(what: str, device: str | None, rate: int, error: Exception) -> st
     return f"no {what}{named} for 16-bit sound at {rate} Hz ({reason}); PortAudio finds: {found}"
 
 
-async def microphone(device: str | None = None) -> AsyncIterator[bytes]:
+async def microphone(device: str | None = None) -> AsyncGenerator[bytes, None]:
     """What the microphone hears: 16 kHz linear16, mono, 20 ms at a time, for ever.
 
     Raises:

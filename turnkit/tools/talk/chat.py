@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,7 +92,7 @@ class Chat(Brain):
     def __repr__(self) -> str:
         return f"Chat({self._url!r}, model={self._model!r})"
 
-    async def answer(self, reply: Reply) -> AsyncIterator[str]:
+    async def answer(self, reply: Reply) -> AsyncGenerator[str, None]:
         """The answer, in the pieces in which it comes."""
         system = {"role": "system", "content": self._instructions}
         body = {"model": self._model, "stream": True, "messages": [system, *reply.messages]}

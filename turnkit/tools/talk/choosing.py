@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,6 +15,9 @@ from .booking import Booking
 from .brain import Brain
 from .echo import Echo
 from .stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from .chat import Chat
 
 BOTS = ("booking", "echo")
 """The bots by rule, by name."""
@@ -72,7 +76,7 @@ def llm_key(url: str, environment: Mapping[str, str] | None = None) -> str | Non
     return key
 
 
-def _chat(choice: Choice):  # type: ignore[no-untyped-def]
+def _chat(choice: Choice) -> Chat:
     from .chat import Chat, completions_url
 
     assert choice.llm is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from ...session import Reply
 from .brain import Brain, counted, understood, words_of
@@ -23,7 +23,7 @@ class Echo(Brain):
     def __init__(self, stopwatch: Stopwatch) -> None:
         self._stopwatch = stopwatch
 
-    async def answer(self, reply: Reply) -> AsyncIterator[str]:
+    async def answer(self, reply: Reply) -> AsyncGenerator[str, None]:
         """What was heard, and then what was decided."""
         words = words_of(reply.transcript)
         known = understood(words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...logs import logger
 from ...session import Reply
@@ -53,9 +53,8 @@ class SpokenBot:
     async def respond(self, reply: Reply) -> None:
         """Answer, early or not."""
         self._stopwatch.began(reply.id)
-        answer: Any = self._brain.answer(reply)
         try:
-            async with aclosing(answer) as pieces:
+            async with aclosing(self._brain.answer(reply)) as pieces:
                 async for piece in pieces:
                     await self._say(reply, piece)
         except BrainFailed as error:
