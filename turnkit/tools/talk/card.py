@@ -18,6 +18,7 @@ from ...speaking import AudioSink
 MICROPHONE_RATE = 16000
 """In Hz, of the linear16 that the microphone gives, mono."""
 _CHUNK_SECONDS = 0.02
+_LATENCY = 0.05  # seconds of the loudspeaker: with the least that a card offers, a busy machine stutters
 _MISSING = "microphone and loudspeaker need sounddevice: pip install 'turnkit[mic]'"
 _NO_LIBRARY = "sounddevice finds no PortAudio: apt-get install libportaudio2"
 
@@ -177,7 +178,7 @@ def loudspeaker(rate: int, device: str | None = None) -> Iterator[Loudspeaker]:
     def give(out: Any, frames: int, time: Any, status: Any) -> None:
         out[:] = sink.give(len(out), time.outputBufferDacTime - time.currentTime)
 
-    settings = {"device": device, "samplerate": rate, "channels": 1, "dtype": "int16", "latency": "low"}
+    settings = {"device": device, "samplerate": rate, "channels": 1, "dtype": "int16", "latency": _LATENCY}
     try:
         stream = card.RawOutputStream(callback=give, **settings)
     except (card.PortAudioError, ValueError) as error:
