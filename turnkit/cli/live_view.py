@@ -155,6 +155,11 @@ class View:
         self._heard, self._rest = heard, rest
         self._reply_is = "speaking"
 
+    def tell(self, text: str, style: str = "bright_black") -> None:
+        """Show a line that is no signal."""
+        line = Text.assemble(" " * 9, (f"{'':<13}", ""), (text, style))
+        self._console.print(line, soft_wrap=self._live is None)
+
     def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
         when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
         line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
