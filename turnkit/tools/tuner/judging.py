@@ -118,7 +118,8 @@ class Pauses:
 
     def _interval(self, rows: Counts, values: Numbers, *, shared: bool) -> tuple[float, float, float]:
         """The mean of some rows, and its 95 % interval as calls differ."""
-        sums = np.bincount(self._call[rows], weights=values[rows], minlength=self._calls)
+        weighed = np.bincount(self._call[rows], weights=values[rows], minlength=self._calls)
+        sums = np.asarray(weighed, dtype=np.float64)
         counts = np.bincount(self._call[rows], minlength=self._calls).astype(np.float64)
         estimate = share_of(sums, counts) if shared else ratio(sums, counts)
         return float(sums.sum()) / len(rows), estimate.low, estimate.high
