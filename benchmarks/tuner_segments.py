@@ -2,11 +2,11 @@
 
     python -m benchmarks.tuner_segments [--sets 40] [--calls 100 400] [--parts 2 5] [--jobs 2] [--write FILE]
 
-Callers and detectors of `benchmarks.callers`, who can be heard at any setting. In the sets that are *alike*, calls of one
-population are given their tags at random: each setting of a part's own is a false one. In those that *differ*, callers of
-the first tag hesitate (their pauses last 1.8 times as long, and Flux is surer in them by 0.15), those of the others are
-decided (they make one pause of ten). Counted is how often a part is given a setting of its own, and what the settings that are run really cost a
-turn beyond the best for each part: with settings of their own, and with one for all.
+Callers and detectors of `benchmarks.callers`, who can be heard at any setting. In the sets that are *alike*, the parts
+are calls of one population: each setting of a part's own is a false one. In those that *differ*, callers of the first
+tag hesitate (their pauses last 1.8 times as long, and Flux is surer in them by 0.15), those of the others are decided
+(they make one pause of ten). Counted is how often a part is given a setting of its own, and what the settings that are
+run really cost a turn beyond the best for each part: with settings of their own, and with one for all.
 """
 
 from __future__ import annotations
@@ -154,7 +154,10 @@ def _rows(world: World, keep: np.typing.NDArray[np.bool_]) -> World:
 
 def lines(outcomes: dict[Cell, Outcome]) -> Iterator[str]:
     """The table: a row for each model and number of calls and parts, all recorded settings together."""
-    yield "| model | calls, parts | alike: sets with a setting of a part's own | differ: the same | parts | regret with, one for all |"
+    yield (
+        "| model | calls, parts | alike: sets in which a part gets its own | differ: the same "
+        "| such parts a set | regret with, one for all |"
+    )
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
     rows = dict.fromkeys((cell.model, cell.calls, cell.parts) for cell in outcomes)
     for row in [*rows, *(("all", calls, parts) for calls, parts in dict.fromkeys(row[1:] for row in rows))]:
