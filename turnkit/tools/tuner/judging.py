@@ -6,15 +6,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .columns import Counts, Numbers
+from .ending import EndingPolicy, Span
 from .statistics import ratio, share_of
-
-if TYPE_CHECKING:
-    from .fixed_points import EndingPolicy, Span
 
 _NOISE = 1e-6
 _END, _HOLD, _UNSURE = 0, 1, 2
