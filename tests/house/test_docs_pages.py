@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import turnkit
 from docsite.__main__ import files
 from docsite.hook import PAGES, examples, names_of
-from tests.support.doc_blocks import ROOT, pages
+from tests.support.doc_blocks import ROOT, blocks, pages
 from turnkit.cli.commands import COMMANDS
 from turnkit.turns.chart import REPLY_EDGES, USER_EDGES, Edge
 
@@ -93,6 +94,40 @@ def module_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def test_a_default_is_a_value_that_users_can_read() -> None:
+    """What the reference shows is the source: a private name there would say nothing."""
+    found = 0
+    for path in sorted((ROOT / "turnkit").rglob("*.py")):
+        for owner in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for default in defaults_of(owner):
+                found += 1
+                private = [node.id for node in ast.walk(default) if isinstance(node, ast.Name) and node.id[0] == "_"]
+                assert private == [], f"{path}:{default.lineno}"
+    assert found > 500
+
+
+def defaults_of(owner: ast.AST) -> Iterable[ast.expr]:
+    """Those of the parameters of a public function, and of the fields of a public class."""
+    match owner:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name == "__init__" or name[0] != "_":
+            yield from owner.args.defaults
+            yield from (default for default in owner.args.kw_defaults if default is not None)
+        case ast.ClassDef(name=name) if name[0] != "_":
+            for field in owner.body:
+                if isinstance(field, ast.AnnAssign) and field.value and ast.unparse(field.target)[0] != "_":
+                    yield field.value
+        case _:
+            pass
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "reference").glob("*.md")), ids=lambda path: path.stem)
+def test_a_page_of_the_reference_begins_with_an_example(path: Path) -> None:
+    """Before the first name: how it is used, in lines that run."""
+    before, _, _ = path.read_text("utf-8").partition("\n::: ")
+    before, _, _ = before.partition("\n<!-- reference:")
+    assert path.stem == "index" or "```python\n" in before or "```sh\n" in before
+
+
 def test_names_are_found_as_they_are_exported(tmp_path: Path) -> None:
     """By the list, or by what is defined and not private."""
     listed, free = tmp_path / "listed.py", tmp_path / "free.py"
@@ -114,6 +149,40 @@ def test_every_page_that_is_included_is_there_with_its_part() -> None:
                 )
             found += 1
     assert found >= 3
+
+
+def test_figures_that_are_told_twice_are_the_same() -> None:
+    """Tables are included; what the page of numbers says in a line stands on the page that it leads to."""
+    rows = re.findall(
+        r"^\| (.*?) \| \[[^\]]*\]\(([^)#]+)#?[^)]*\) \|$", (DOCS / "numbers.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 6
+    for said, target in rows:
+        text = (DOCS / target).read_text("utf-8")
+        for path, _ in re.findall(r"<!-- include: (\S+?)(?: \| (\w+))? -->", text):
+            text += (DOCS / path).read_text("utf-8")
+        for figure in re.findall(r"\d[\d,.]*", re.sub(r"p50|p95", "", said)):
+            assert re.search(rf"(?<![\d.,]){re.escape(figure.rstrip(',.'))}(?![\d])", text), (said, figure)
+
+
+def test_code_is_seen_whole() -> None:
+    """So many columns of code fit beside the menu of a page; who reads a longer line has to scroll."""
+    seen = [block for page in pages() for block in blocks(page) if block.language in ("python", "sh", "html")]
+    long = [
+        f"{block.page}:{block.line + number}"
+        for block in seen
+        for number, line in enumerate(block.code.splitlines())
+        if len(line) > 100
+    ]
+    assert [place for place in long if not place.startswith("docs/many-recordings.md")] == []
+
+
+def test_a_page_is_short() -> None:
+    """A how-to is read in five minutes; what needs more has a reason."""
+    longer = {"docs/many-recordings.md": 2_600}  # a million recordings, from the first to the last
+    for page in pages():
+        words = len(re.sub(r"<!--.*?-->", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL).split())
+        assert words <= longer.get(page, 1_600), page
 
 
 # The pictures -------------------------------------------------------------------------------------------------------
