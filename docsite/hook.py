@@ -140,11 +140,4 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             return drawn(wide, " wide") + drawn(narrow, " narrow")
         return drawn(wide)
 
-    def both(found: re.Match[str]) -> str:
-        """A photograph of a page has one for dark paper beside it."""
-        dark = found[0].replace(f"{found[1]}.webp", f"{found[1]}-dark.webp")
-        light = found[0].replace("<img ", '<img class="photograph on-light" ')
-        return light + dark.replace("<img ", '<img class="photograph on-dark" loading="lazy" ')
-
-    html = re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.webp"[^>]*/?>', both, html)
     return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)

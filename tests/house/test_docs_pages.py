@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
+from enum import Enum
+from inspect import getdoc, isfunction, signature
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -120,6 +123,45 @@ def defaults_of(owner: ast.AST) -> Iterable[ast.expr]:
             pass
 
 
+MADE_BY_TURNKIT = {"FluxStream", "Reply", "SignalStream"}
+"""Nobody else makes one, so that the reference does not show how that is done."""
+
+
+def test_no_parameter_goes_without_a_word() -> None:
+    """Of all that `turnkit` gives, the docstring names each: of functions, methods, and what objects are made of."""
+    seen = 0
+    for name in turnkit.__all__:
+        given = getattr(turnkit, name)
+        methods = vars(given).items() if isinstance(given, type) else ()
+        public = [function for own, function in methods if isfunction(function) and own[0] != "_"]
+        if (isfunction(given) or isinstance(given, type)) and not is_not_made_by_users(given):
+            public.append(given)
+        for one in public:
+            said = "\n".join(getdoc(part) or "" for part in (one.__mro__ if isinstance(one, type) else [one]))
+            for parameter in signature(one).parameters:
+                if parameter != "self":
+                    seen += 1
+                    assert re.search(rf"\b{parameter}\b", said), f"{name}: {one.__qualname__}({parameter}=...)"
+    assert seen > 200
+
+
+def is_not_made_by_users(given: Any) -> bool:
+    """Exceptions are raised, members of enumerations picked, protocols implemented."""
+    kinds = (BaseException, Enum)
+    return isinstance(given, type) and (
+        given.__name__ in MADE_BY_TURNKIT or issubclass(given, kinds) or getattr(given, "_is_protocol", False)
+    )
+
+
+def test_the_reference_does_not_show_how_what_turnkit_makes_is_made() -> None:
+    """Its parameters are nobody else's business."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    shown = re.findall(
+        r"^::: turnkit\.(\w+)\n    options:\n(?:      .*\n)*?      merge_init_into_class: false$", text, re.MULTILINE
+    )
+    assert set(shown) == MADE_BY_TURNKIT
+
+
 @pytest.mark.parametrize("path", sorted((DOCS / "reference").glob("*.md")), ids=lambda path: path.stem)
 def test_a_page_of_the_reference_begins_with_an_example(path: Path) -> None:
     """Before the first name: how it is used, in lines that run."""
@@ -163,6 +205,21 @@ def test_figures_that_are_told_twice_are_the_same() -> None:
             text += (DOCS / path).read_text("utf-8")
         for figure in re.findall(r"\d[\d,.]*", re.sub(r"p50|p95", "", said)):
             assert re.search(rf"(?<![\d.,]){re.escape(figure.rstrip(',.'))}(?![\d])", text), (said, figure)
+
+
+@pytest.mark.parametrize("page", ["moving", "bot", "greetings", "transfer", "tools"])
+def test_what_a_page_says_of_sessions_and_replies_they_have(page: str) -> None:
+    """Methods, and arguments of `Session`; of what the frameworks call so, only the page's left column tells."""
+    text = (DOCS / f"{page}.md").read_text("utf-8")
+    text = re.sub(r"^\|.*?(?<!\\)\|", "", text, flags=re.MULTILINE)
+    said = re.findall(r"\b(session|reply)\.(\w+)", text)
+    owners = {"session": turnkit.Session, "reply": turnkit.Reply}
+    slots = {"turn", "key", "messages", "transcript", "id", "reply"}  # given at the beginning, and no property
+    assert said
+    assert [pair for pair in said if not hasattr(owners[pair[0]], pair[1]) and pair[1] not in slots] == []
+    taken = signature(turnkit.Session).parameters
+    given = [name for inside in re.findall(r"\bSession\(([^`]*?)\)`", text) for name in re.findall(r"(\w+)=", inside)]
+    assert set(given) <= {*taken, "seconds"}
 
 
 def test_code_is_seen_whole() -> None:
