@@ -119,7 +119,7 @@ def brings_the_commands(extra: str) -> bool:
 def test_extras_for_a_command_bring_the_command_line() -> None:
     """And turnkit by itself does not."""
     assert {extra for extra in EXTRAS if brings_the_commands(extra)} == {
-        *("cli", "dask", "dev", "parquet", "tune", "wav", "web")
+        *("cli", "dask", "dev", "mic", "parquet", "tune", "wav", "web")
     }
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     assert not {"typer", "rich"} & {re.split(r"\W", one)[0] for one in needed}
