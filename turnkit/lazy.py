@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from importlib import import_module
+
+TYPE_CHECKING = False  # what typing has by this name, without loading it: this is loaded with any part of turnkit
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def on_first_use(

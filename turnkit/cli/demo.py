@@ -17,7 +17,7 @@ from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Sign
 from .commands import app
 from .layout import Column, tell_table
 from .live_view import View
-from .output import JsonFlag, JsonLines, fail, guard, run_async
+from .output import JsonFlag, JsonLines, RecordOption, fail, guard, run_async
 from .screen import Screen
 
 if TYPE_CHECKING:
@@ -30,20 +30,15 @@ def demo(
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
     llm: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated LLM takes.")] = 0.45,
     tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            help="Record the call here: a new file, or a directory. Without it, into the directory for temporary "
-            "files; with --json, nowhere."
-        ),
-    ] = None,
+    record: RecordOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 
     A simulated caller books a table. You see the turns, the drafts made early and kept or cancelled, a barge-in and
-    a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
-    what can be done with that.
+    a backchannel, each signal with the second of the call at which it fell. At the end you are told where it was
+    recorded and what can be done with that: without --record, in the directory for temporary files; with --json, not
+    at all.
     """
     from ..tools.demo import OPTIONS, hold_conversation
     from ..trace import Recorder
@@ -53,7 +48,7 @@ def demo(
     recorder = None
     if record is not None or not as_json:
         target = record or Path(mkdtemp(prefix="turnkit-")) / "demo.jsonl"
-        recorder = guard(lambda: Recorder(target, options=OPTIONS))
+        recorder = guard(lambda: Recorder(target, options=OPTIONS, speed=speed))
     failures: list[HostFailure] = []
 
     async def hold() -> None:

@@ -122,7 +122,11 @@ class View:
         if self._live is None:
             self._console.print(self._title, highlight=False, soft_wrap=True, markup=False)
         else:
-            self._live.start()
+            try:
+                self._live.start()
+            except BaseException:  # Ctrl-C in the middle of it: the terminal gets its cursor back
+                self._live.stop()
+                raise
         return self
 
     def __exit__(

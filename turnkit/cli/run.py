@@ -19,7 +19,7 @@ from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .commands import app
 from .live_view import View
-from .output import JsonFlag, JsonLines, guard, run_async, warn
+from .output import JsonFlag, JsonLines, RecordOption, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
 from .screen import Screen
 from .wav import WavSource
@@ -51,9 +51,7 @@ def run(
     channel: Annotated[
         int | None, typer.Option(min=1, help="Which channel of several is the caller's; 1 is the left one.")
     ] = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the call here, for `turnkit replay`: a new file, or a directory.")
-    ] = None,
+    record: RecordOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Stream a WAV file to Flux in real time and print what turnkit decides.
@@ -106,16 +104,14 @@ class _FileCall:
         self._max_silence = max_silence
 
     async def hold(self, options: FluxOptions, url: str, view: View | JsonLines) -> None:
-        began = anyio.current_time()
         for kind in SIGNALS:
-            self._session.on(kind, lambda signal: view.show(signal, signal.at - began))
+            self._session.on(kind, lambda signal: view.show(signal, self._session.elapsed(signal)))
         self._session.on(Commit, self._answer)
-        async with connect(options, api_key=os.environ.get("DEEPGRAM_API_KEY") or None, url=url) as stream:
-            began = anyio.current_time()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._speak, stream, view)
-                await self._session.run(_TimedStream(stream, self))
-                tasks.cancel_scope.cancel()
+        key = os.environ.get("DEEPGRAM_API_KEY") or None
+        async with connect(options, api_key=key, url=url) as stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._speak, stream, view)
+            await self._session.run(_TimedStream(stream, self))
+            tasks.cancel_scope.cancel()
 
     def _answer(self, commit: Commit) -> None:
         self._session.playback_started(commit.reply)
