@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
+import turnkit
 from turnkit.cli.live_view import View
 from turnkit.cli.screen import Screen
 
@@ -26,14 +30,14 @@ def count(frame, event, argument):
 sys.setprofile(count)
 {entry}
 """
-_ENTRY = "from turnkit.__main__ import main\nmain()"
-_GUARDED = "import turnkit.interrupts"  # what is loaded before the guard stands takes a millisecond
-_MOMENTS = [1, 10, 100, 300, 1_000, 3_000, 10_000, 20_000, 40_000, 60_000, 90_000, 120_000, 160_000, 200_000, 300_000]
+_ENTRY = "turnkit.interrupts.end_at_once()\nfrom turnkit.cli import main\nmain()"  # as turnkit.__main__ has it
+_GUARD = "import turnkit.interrupts"  # what comes before it is Python's own start, and a millisecond
+_MOMENTS = [5, 30, 300, 2_000, 10_000, 40_000, 90_000, 150_000, 250_000]
 
 
 def interrupted(arguments: list[str], calls: int, entry: str = _ENTRY) -> subprocess.CompletedProcess[str]:
     """The command, interrupted after so many calls of functions; signals come as from a terminal."""
-    code = _LATE.format(arguments=arguments, calls=calls, before=_GUARDED, entry=entry)
+    code = _LATE.format(arguments=arguments, calls=calls, before=_GUARD, entry=entry)
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
@@ -54,10 +58,25 @@ def test_it_would_be_shown_otherwise() -> None:
     assert "KeyboardInterrupt" in done.stderr
 
 
+def test_the_command_begins_with_it() -> None:
+    """Nothing is loaded before it but what it stands in; and it is what the package installs."""
+    body = ast.parse(Path(turnkit.__file__).with_name("__main__.py").read_text(encoding="utf-8")).body
+    assert [ast.unparse(node) for node in body[2:5]] == [
+        "from .interrupts import end_at_once",
+        "end_at_once()",
+        "from .cli import main",
+    ]
+    (command,) = entry_points(group="console_scripts", name="turnkit")
+    assert command.value == "turnkit.__main__:main"
+
+
 def test_whoever_ignores_it_still_does() -> None:
     """As what a shell starts in the background: the command goes on to its end."""
     code = _LATE.format(
-        arguments=["--version"], calls=500, before="signal.signal(signal.SIGINT, signal.SIG_IGN)", entry=_ENTRY
+        arguments=["--version"],
+        calls=500,
+        before=f"{_GUARD}\nsignal.signal(signal.SIGINT, signal.SIG_IGN)",
+        entry=_ENTRY,
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
@@ -66,9 +85,7 @@ def test_whoever_ignores_it_still_does() -> None:
 
 def test_a_library_leaves_it_alone() -> None:
     """Only the command takes it."""
-    code = (
-        "import signal, sys; was = sys.excepthook\nfrom turnkit.cli import main\nimport turnkit.cli.commands, turnkit\n"
-    )
+    code = "import signal, sys; was = sys.excepthook\nimport turnkit.cli.commands, turnkit.interrupts\n"
     code += "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler and sys.excepthook is was"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
