@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from .. import __version__
 from ..interrupts import INTERRUPTED, raise_again
+from .examples import shown_examples
 from .saying import say
 
 COMMANDS = {
@@ -48,7 +49,11 @@ class Commands(TyperGroup):
             import_module(f".{cmd_name}", __package__)
             made: Any = get_command(app)  # the group anew, with what has registered itself meanwhile
             self.commands.update(made.commands)
-        return super().get_command(ctx, cmd_name)
+        command: Any = super().get_command(ctx, cmd_name)
+        examples = shown_examples(cmd_name) if cmd_name in COMMANDS else ""
+        if command is not None and examples not in command.help:
+            command.help += f"\n\n{examples}"
+        return command
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, as --help and completion show them."""
