@@ -159,9 +159,16 @@ class View:
         self._heard, self._rest = heard, rest
         self._reply_is = "speaking"
 
+    def tell(self, text: str, style: str = "bright_black") -> None:
+        """Show a line that is no signal."""
+        self._print_line(Text.assemble(" " * _TEXT_AT, (text, style)))
+
     def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
         when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
         line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
+        self._print_line(line)
+
+    def _print_line(self, line: Text) -> None:
         width = room(self._console)
         hang = _TEXT_AT if width is None or width >= _WIDE else _NAME_AT
         for part in flowing(line, width, hang):

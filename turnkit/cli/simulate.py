@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from ..simulator import FAULTS, MOMENTS, InjectedFault, Recording, Script, Simulator, parse_fault, serve
+from ..simulator import FAULTS, MOMENTS, Ear, InjectedFault, Recording, Script, Simulator, parse_fault, serve
+from ..simulator.ear import EARS, make_ear
 from ..simulator.faults import FaultKind
 from .commands import app
 from .layout import Column, tell, tell_table
@@ -29,6 +30,9 @@ def simulate(
     ] = None,
     script: Annotated[
         Path | None, typer.Option(help="Hear this script of words with times, and detect turns in it.")
+    ] = None,
+    ear: Annotated[
+        str | None, typer.Option(help=f"Hear the audio itself, with this ear: {', '.join(EARS)}. Needs turnkit\\[ear].")
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
     host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
@@ -53,10 +57,13 @@ def simulate(
 ) -> None:
     """Be Flux on this machine: a /v2/listen that a client cannot tell from the real one.
 
-    Without --recording or --script it hears the conversation of the demo. A script has a line for each utterance,
-    its start second (or +seconds after the last one) and its words, with pauses in parentheses:
+    Without --recording, --script or --ear it hears the conversation of the demo. A script has a line for each
+    utterance, its start second (or +seconds after the last one) and its words, with pauses in parentheses:
 
         1.0   I'd like a table (0.7) for two, please.
+
+    With --ear it hears what is said into it: --ear voice finds out when somebody speaks, and tells each syllable or
+    so as "bla"; --ear sphinx understands some English.
 
     Flux goes wrong where you say so, each connection anew. --fault stall falls silent in the first turn,
     --fault drop@12.5s cuts TCP then, --fault close:1011@eager1/1 closes a call's first connection after its first
@@ -65,10 +72,13 @@ def simulate(
     if list_faults:
         _show_faults(as_json)
         return
-    if recording is not None and script is not None:
-        fail("--recording and --script: give one of them")
-    play: Recording | Script
-    if recording is not None:
+    if sum(given is not None for given in (recording, script, ear)) > 1:
+        fail("--recording, --script and --ear: give one of them")
+    play: Recording | Script | Ear
+    if ear is not None:
+        name = ear
+        play = guard(lambda: make_ear(name))
+    elif recording is not None:
         path = recording
         play = guard(lambda: Recording.read(path))
     elif script is not None:
