@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from turnkit import ConfigError
+from turnkit.cli import app
 from turnkit.evidence import evidence_of
 from turnkit.tools.viewer import scene
 from turnkit.trace import Recorder, parse, read, replay
@@ -19,13 +20,7 @@ LLM_AND_TTS = 2.0  # seconds, in the recording below
 
 
 def turnkit(*arguments: object) -> Result:
-    return CliRunner().invoke(app(), [str(argument) for argument in arguments])
-
-
-def app() -> object:
-    from turnkit.cli import app
-
-    return app
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture(scope="module")
