@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from .lazy import on_first_use
 
-TYPE_CHECKING = False  # what typing has by this name, without loading it
+TYPE_CHECKING = False  # type checkers know the name; to import typing takes longer than all that is imported here
 
 if TYPE_CHECKING:  # what comes by a star or an `as` is passed on; `__all__` comes with the engine, as it is long
     __all__: list[str]

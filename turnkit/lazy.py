@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-TYPE_CHECKING = False  # what typing has by this name, without loading it: this is loaded with any part of turnkit
+TYPE_CHECKING = False  # as in `turnkit`, and for the same reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
