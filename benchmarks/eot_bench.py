@@ -19,12 +19,14 @@ from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
 from turnkit.simulator import EOT_BENCH_LIKE, Detector, Script, Settings
 from turnkit.tools.tuner import CallSilences, FluxThresholds, call_silences
-from turnkit.tools.tuner.fixed_points import EndingPolicy, OperatingPoint, Range, operating_points, spans
+from turnkit.tools.tuner.ending import EndingPolicy
+from turnkit.tools.tuner.fixed_points import OperatingPoint, Range, operating_points, spans
 from turnkit.trace import parse
 
 UTTERANCES = 20
@@ -102,7 +104,7 @@ def recorded(script: Script, thresholds: FluxThresholds, name: str) -> CallSilen
     """What the tuner reads in a call that was recorded at these thresholds."""
     settings = Settings(eot_threshold=thresholds.eot, eot_timeout_ms=round(thresholds.timeout * 1000))
     said = Detector(script, settings).hear(script.end + HORIZON)
-    trace = parse("\n".join(json.dumps(message) for message in said).encode(), name)
+    trace = parse(b"\n".join(map(msgspec.json.encode, said)), name)
     return call_silences(trace, thresholds)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from ..errors import ConfigError
 from ..evidence import Evidence
+from ..metrics.texts import counted
 from ..tools.tuner import (
     FluxThresholds,
     PolicyScore,
@@ -24,9 +25,13 @@ from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points,
 from ..wire import FluxOptions
 from .commands import app
 from .gathering import gathered, notes
-from .many_files import DaskOption, JobsOption, found
-from .output import JsonFlag, fail, guard, say_json, write_file
+from .many_files import ALONE, DaskOption, JobsOption, found
+from .output import JsonFlag, fail, guard, say_json, warn
 from .screen import Screen
+from .shares import Shares
+from .spread_option import SpreadOption
+from .time_zones import in_zone, zone_of
+from .tune_page import write_page
 from .tune_report import TuneReport, plain
 
 
@@ -38,7 +43,7 @@ class By(StrEnum):
     HOUR = "hour"
 
 
-@app.command("tune")
+@app.command("tune", cls=SpreadOption)
 def tune_calls(
     traces: Annotated[
         list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
@@ -69,10 +74,14 @@ def tune_calls(
         typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
     ] = False,
     by: Annotated[By | None, typer.Option(help="Tell parts of the calls apart, and what to run for each.")] = None,
+    time_zone: Annotated[
+        str,
+        typer.Option(help="In which hours of --by hour and weeks are, such as Europe/Berlin; else as recorded, UTC."),
+    ] = "",
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Other recordings, B, as a directory or a quoted pattern: compare both as they were run. Repeatable."
+            help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
@@ -89,6 +98,7 @@ def tune_calls(
     says what changed between two sets of calls instead, and how many more it would take to be sure.
     """
     given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
+    zone = guard(lambda: zone_of(time_zone))
     paths = found(traces)
     try:
         worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
@@ -98,15 +108,20 @@ def tune_calls(
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
         tuning = tune(
-            evidence.silences(), worth=worth, reply_seconds=reply_seconds, by=None if by is None else by.value
+            in_zone(evidence.silences(), zone),
+            worth=worth,
+            reply_seconds=reply_seconds,
+            by=None if by is None else by.value,
+            spread=None if jobs == 1 or len(paths) < ALONE else Shares(jobs),
         )
     except ConfigError as error:
         fail(str(error))
     problems = list(evidence.problems.values())
     scores = score_verdicts(evidence.verdicts())
-    points = fixed_points(operating_points([*map(spans, evidence.silences())], FLUX_POLICIES)) if eot_bench else None
+    points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
     if html is not None:
-        _draw(tuning, scores, html)
+        part = None if by is None else by.value
+        write_page(_fields(tuning, scores, []), html, tuning.segments, part, time_zone)
     if as_json:
         say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
@@ -138,6 +153,8 @@ def _gathered(
 
 
 def _compare(one: Evidence, other: Evidence, reply_seconds: float, *, as_json: bool) -> None:
+    if both := len(one.calls.keys() & other.calls.keys()):
+        warn(f"--against: {both} of {counted(len(one.calls), 'call')} are in both sets, which look more alike by it")
     comparison = compare(list(one.silences()), list(other.silences()), reply_seconds=reply_seconds)
     problems = [*one.problems.values(), *other.problems.values()]
     if as_json:
@@ -154,13 +171,7 @@ def _fixed(points: FixedPoints) -> dict[str, object]:
     return {"fixed_points": {name: {f"{at:g}": best for at, best in row.items()} for name, row in fields.items()}}
 
 
-def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
-    from ..tools.viewer.tuning import tuning_page
-
-    write_file(path, tuning_page(_fields(tuning, scores, [])).encode(), "--html")
-
-
-def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, object]:
+def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, Any]:
     """The tuning as plain fields for programs; what is not finite is null."""
     fields = msgspec.to_builtins({"tuning": tuning, "barge_in": scores, "unreadable": problems})
     for row, forecast in zip(fields["tuning"]["outcomes"], tuning.forecasts, strict=True):

@@ -10,12 +10,16 @@ import msgspec
 from ..errors import TurnkitError
 from ..evidence.call import call_id
 from ..trace import read
+from ..trace.opening import shown_url
 from .arrow import arrow
 from .columns import COLUMNS
 from .rows import Row, rows_of
 
 Reach = tuple[bool, int]
 """How far a call was read: whether its recording came to its end, and its records."""
+
+UNREAD: Reach = (False, -1)
+"""Less than any call was read."""
 
 
 class Part(msgspec.Struct):
@@ -47,13 +51,13 @@ def part_of(paths: Iterable[str], *, words: bool = False) -> Part:
                 part.raw += 1
                 continue
             call, reach = call_id(trace), (trace.ended == "closed", len(trace.records))
-            if part.calls.get(call, (False, -1)) < reach:
+            if part.calls.get(call, UNREAD) < reach:
                 rows[call] = rows_of(trace, words=words)
                 part.calls[call], part.dates[call] = reach, _date(rows[call])
         except TurnkitError as error:
             part.problems[path] = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
-            part.problems[path] = f"trace {path!r}: has no rows: {type(error).__name__}"
+            part.problems[path] = f"trace {shown_url(path)!r}: has no rows: {type(error).__name__}"
     for table in COLUMNS:
         found = [row for call in rows.values() for row in call[table]]
         part.tables[table] = arrow.Table.from_pylist(found, schema=schema(table, words=words))

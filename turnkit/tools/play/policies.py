@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import ConfigError
 from ...turns.policy import (
     BargeInPolicy,
+    EchoGuard,
     HoldThenDecide,
     IgnoreBackchannels,
     Immediate,
@@ -16,6 +17,7 @@ from ...turns.policy import (
 
 POLICIES: dict[str, tuple[BargeInPolicy, str]] = {
     "ignore-backchannels": (IgnoreBackchannels(), "any word but “mm-hm”, “yeah”, “I see” stops the bot"),
+    "echo-guard": (EchoGuard(IgnoreBackchannels()), "so, but not the bot's own words, come back from the loudspeaker"),
     "hold-then-decide": (HoldThenDecide(IgnoreBackchannels()), "it pauses at a word, then goes on or stops"),
     "immediate": (Immediate(), "the first word stops the bot"),
     "min-words": (MinWords(3), "three words stop the bot"),
@@ -55,6 +57,11 @@ class ChosenPolicy:
         if name not in POLICIES:
             raise ConfigError(f"policy={name[:40]!r}: must be one of {', '.join(POLICIES)}")
         self.name, self._policy = name, POLICIES[name][0]
+
+    @property
+    def text(self) -> str:
+        """The one it is now, as `turnkit replay --barge-in` takes it."""
+        return repr(self._policy)
 
     def __call__(self, overlap: Overlap) -> Verdict | tuple[Verdict, str]:
         """What the chosen one answers."""
