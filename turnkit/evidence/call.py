@@ -12,6 +12,7 @@ import msgspec
 from ..metrics import CallMetrics, measure
 from ..tools.tuner import CallSilences, FluxThresholds, Verdicts, call_silences, judge, overlaps
 from ..trace import Fed, Trace
+from ..trace.timed import KINDS, plain
 from ..turns.events import EagerEndOfTurn, EndOfTurn
 from .inferred import InferredThresholds, infer_thresholds
 
@@ -38,6 +39,9 @@ def _counted(kind: Any, value: Any) -> Any:
         return Counter({key(name): count for name, count in value.items()})
     raise TypeError(f"{kind}: not in evidence")
 
+
+_ENDS = {EndOfTurn, EagerEndOfTurn}
+_ENDS |= {timed for timed, kind in KINDS.items() if kind in _ENDS}
 
 _encode = msgspec.msgpack.Encoder().encode
 _figures = msgspec.msgpack.Decoder(CallMetrics, dec_hook=_counted).decode
@@ -108,6 +112,8 @@ def evidence_of(
         Its evidence.
     """
     options = trace.options
+    if figures or options is None or not trace.header.session:
+        trace = plain(trace)  # as what needs the events themselves
     learnt = None
     if tuning:
         known = options is not None or thresholds is not None
@@ -140,7 +146,8 @@ def call_id(trace: Trace) -> str:
 
 
 def _languages(trace: Trace) -> tuple[str, ...]:
-    ends = (r.event for r in trace.records if type(r) is Fed and type(r.event) in (EndOfTurn, EagerEndOfTurn))
+    fed = (record.event if type(record) is Fed else record for record in trace.records)
+    ends = (event for event in fed if type(event) in _ENDS)
     return tuple(sorted({language for end in ends for language in end.languages}))
 
 

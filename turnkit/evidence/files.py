@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import TurnkitError
 from ..tools.tuner import FluxThresholds
 from ..trace import read
+from ..trace.reader import read_timed
 from .call import evidence_of
 from .evidence import Evidence
 
@@ -27,7 +28,8 @@ def gather(
     """
     evidence = Evidence()
     try:
-        evidence.add(evidence_of(read(path), figures=figures, tuning=tuning, thresholds=thresholds))
+        trace = read(path) if figures else read_timed(path)
+        evidence.add(evidence_of(trace, figures=figures, tuning=tuning, thresholds=thresholds))
     except TurnkitError as error:
         evidence.add_problem(path, str(error))
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:

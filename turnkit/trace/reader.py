@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from itertools import groupby
 from math import inf
 from operator import le
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -17,6 +18,7 @@ from .lines import events_of, line_of, record_of, signal_of, times_of
 from .opening import opened
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
+from .timed import timed_events_of
 
 _SIGNAL = b'{"signal":'
 _BEFORE_SIGNAL = b"\n" + _SIGNAL
@@ -44,12 +46,21 @@ def read(path: str | Path) -> Trace:
     Raises:
         ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
+    return _opened(path)
+
+
+def _opened(path: str | Path, *, timed: bool = False) -> Trace:
     name = str(path)
     try:
         with opened(name) as file:
-            return _read(file, name)
+            return _read(file, name, timed=timed)
     except OSError as error:
         raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def read_timed(path: str | Path) -> Trace:
+    """Read a trace as `read` does, but with timed events (`turnkit.trace.timed`) in place of most of its `Fed`."""
+    return _opened(path, timed=True)
 
 
 def parse(data: bytes, name: str = "") -> Trace:
@@ -57,8 +68,8 @@ def parse(data: bytes, name: str = "") -> Trace:
     return _read(BytesIO(data), name)
 
 
-def _read(file: BinaryIO, name: str) -> Trace:
-    reader = _Reader(name)
+def _read(file: BinaryIO, name: str, *, timed: bool = False) -> Trace:
+    reader = _Reader(name, timed=timed)
     for number, block, whole in blocks_of(file, name):
         reader.take(block, number, whole=whole)
     return reader.trace()
@@ -67,9 +78,10 @@ def _read(file: BinaryIO, name: str) -> Trace:
 class _Reader:
     """Builds a trace from its lines, one after the other."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, timed: bool = False) -> None:
         self.problem = ""
         self._name = name
+        self._timed = timed
         self._header: Header | None = None
         self._raw: RawReader | None = None
         self._records: list[Record] = []
@@ -134,14 +146,19 @@ class _Reader:
         """Take lines if all of them are events; otherwise none of them."""
         if self._closed:
             return False
+        records: Iterable[Any]
         try:
-            times = times_of(lines)
-            events = events_of(lines)
+            if self._timed:
+                records = timed_events_of(lines)
+                times = [event.at for event in records]
+            else:
+                times = times_of(lines)
+                records = map(Fed, times, events_of(lines))
         except _UNREADABLE:
             return False
         if times and not (self._now <= times[0] and times[-1] < inf and all(map(le, times, times[1:]))):
             return False
-        self._records += map(Fed, times, events)
+        self._records += records
         self._now = times[-1] if times else self._now
         return True
 

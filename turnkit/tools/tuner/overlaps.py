@@ -13,6 +13,7 @@ from typing import get_args
 import msgspec
 
 from ...trace import Fed, Trace
+from ...trace.timed import KINDS, event_of
 from ...turns.events import (
     BargeIn,
     Commit,
@@ -39,6 +40,7 @@ POLICIES: Mapping[str, BargeInPolicy] = {
     name: policy for built_in in BARGE_IN_POLICIES for name, policy in built_in.compared.items()
 }
 _OVERLAPPING = frozenset({*get_args(TurnEvent), PlaybackAdvanced, PlaybackFinished})
+_KEPT = _OVERLAPPING | {PlaybackStarted}
 
 
 class Intent(StrEnum):
@@ -120,15 +122,20 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     heard = ""
     current: RecordedOverlap | None = None
     for record in () if trace.raw else trace.records:
-        if type(record) is not Fed:
-            if type(record) is BargeIn:
+        kind = type(record)
+        if kind is Fed:
+            event, kind = record.event, type(record.event)
+        elif kind in KINDS:
+            event, kind = record, KINDS[kind]
+        else:
+            if kind is BargeIn:
                 playing = []
             continue
-        event = record.event
-        kind = type(event)
         if current is None and kind is Update:
             continue  # most of a call
         at = record.at
+        if event is record and kind in _KEPT:
+            event = event_of(event)
         if kind is Interrupt:
             current = None  # it was not the user's speech that was judged
         elif kind is PlaybackStarted:

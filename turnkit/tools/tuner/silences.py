@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
 from operator import le
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from ...trace import Fed, Trace
+from ...trace.timed import KINDS
 from ...turns.events import (
     Cancel,
     CancelReason,
@@ -133,7 +134,8 @@ class CallSilences(msgspec.Struct):
 class _FluxTurn(msgspec.Struct):
     """A turn as Flux counted it, and what became of its answer before the user spoke again."""
 
-    events: list[TurnEvent]
+    kinds: list[type]
+    events: list[Any]  # turn events of these kinds, be they timed or not
     words: tuple[TimedWord, ...] = ()
     ended: float = 0.0  # the monotonic second of its end
     heard: float | None = None  # the seconds from there to the first sound of the answer
@@ -209,18 +211,22 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     current: _FluxTurn | None = None
     interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
-        if type(record) is not Fed:
-            if type(record) is Commit and record.turn is not None and record.trigger != "typed" and turns:
+        kind = type(record)
+        if kind is Fed:
+            event, kind = record.event, type(record.event)
+        elif kind in KINDS:
+            event, kind = record, KINDS[kind]
+        else:
+            if kind is Commit and record.turn is not None and record.trigger != "typed" and turns:
                 answers[record.reply] = turns[-1]
-            elif type(record) is Cancel and record.reason is CancelReason.NEW_TURN and record.reply in answers:
+            elif kind is Cancel and record.reason is CancelReason.NEW_TURN and record.reply in answers:
                 answers[record.reply].unheard = not interrupted
             continue
-        event = record.event
-        kind = type(event)
         interrupted = kind is Interrupt
         if kind in _TURN_EVENTS:
             if current is None or current.events[0].turn_index != event.turn_index:
-                current = _FluxTurn([])
+                current = _FluxTurn([], [])
+            current.kinds.append(kind)
             current.events.append(event)
             if kind is EndOfTurn or kind is EagerEndOfTurn:
                 current.words = event.words or current.words
@@ -232,16 +238,12 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
         elif kind is StreamLost:
             current = None
         elif (kind is PlaybackStarted or kind is PlaybackFinished) and event.reply in answers:
-            _heard(answers[event.reply], event, record.at, spoken=current is not None)
+            answered = answers[event.reply]
+            if kind is PlaybackStarted:
+                answered.heard = record.at - answered.ended
+            elif answered.heard is not None and current is None:  # else the user had spoken by then
+                answered.finished = True
     return turns
-
-
-def _heard(turn: _FluxTurn, event: PlaybackStarted | PlaybackFinished, at: float, *, spoken: bool) -> None:
-    """Note what of a turn's answer was heard; not its end, if the user had `spoken` by then."""
-    if isinstance(event, PlaybackStarted):
-        turn.heard = at - turn.ended
-    elif turn.heard is not None and not spoken:
-        turn.finished = True
 
 
 def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None) -> tuple[FluxThresholds, bool]:
@@ -253,7 +255,7 @@ def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None
         eot = 0.7 if options.eot_threshold is None else options.eot_threshold
         return FluxThresholds(eot, options.eager_eot_threshold, timeout / 1000), False
     ends = [turn.events[-1].confidence for turn in turns if getattr(turn.events[-1], "trigger", "") in ("model", "")]
-    eager = [e.confidence for turn in turns for e in turn.events if isinstance(e, EagerEndOfTurn)]
+    eager = [e.confidence for turn in turns for kind, e in _each(turn) if kind is EagerEndOfTurn]
     return FluxThresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
 
 
@@ -266,6 +268,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     timed = bool(spoken) and len(spoken) == len(turn.words)
     spans = _spans_between(spoken) if timed else _unchanged_spans(turn.events)
     times = [event.audio_end for event in turn.events]
+    eager = [event.audio_end for kind, event in _each(turn) if kind is EagerEndOfTurn]
     in_order = all(map(le, times, times[1:]))
     silences = []
     for begin, end in spans:
@@ -280,8 +283,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
                 if elapsed > latest:  # two may come of one frame
                     samples.append((elapsed, event.confidence))
                     latest = elapsed + _NOISE
-                if type(event) is EagerEndOfTurn and silence.eager is None:
-                    silence.eager = elapsed
+        silence.eager = next((at - begin for at in eager if at - begin > -_NOISE and at <= until), None)
         silences.append(silence)
     if not silences:
         return [], 0.0, 0.0, timed
@@ -299,7 +301,12 @@ def _spans_between(spoken: list[tuple[float, float]]) -> list[tuple[float, float
     return [*gaps, (spoken[-1][1], inf)]
 
 
-def _unchanged_spans(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
+def _each(turn: _FluxTurn) -> Iterable[tuple[type, Any]]:
+    """The events of a turn, each with its kind."""
+    return zip(turn.kinds, turn.events, strict=True)
+
+
+def _unchanged_spans(events: Iterable[Any]) -> list[tuple[float, float]]:
     """The spans in which the words did not change, for want of times of words."""
     spans: list[tuple[float, float]] = []
     begin, text = 0.0, ""
@@ -313,12 +320,12 @@ def _unchanged_spans(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
 
 def _drafts(turn: _FluxTurn) -> list[Draft]:
     drafts = []
-    pending: EagerEndOfTurn | None = None
-    for event in turn.events:
-        if isinstance(event, EagerEndOfTurn):
+    pending: Any = None
+    for kind, event in _each(turn):
+        if kind is EagerEndOfTurn:
             pending = pending or event
-        elif isinstance(event, (TurnResumed, EndOfTurn)) and pending is not None:
-            same = isinstance(event, EndOfTurn) and same_words(event.transcript, pending.transcript)
+        elif pending is not None and (kind is TurnResumed or kind is EndOfTurn):
+            same = kind is EndOfTurn and same_words(event.transcript, pending.transcript)
             drafts.append(Draft(pending.confidence, same))
             pending = None
     return drafts
