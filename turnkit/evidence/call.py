@@ -12,7 +12,7 @@ import msgspec
 from ..metrics import CallMetrics, measure
 from ..tools.tuner import CallSilences, FluxThresholds, Verdicts, call_silences, judge, overlaps
 from ..trace import Fed, Trace
-from ..trace.timed import KINDS, plain
+from ..trace.timed import either_way, plain
 from ..turns.events import EagerEndOfTurn, EndOfTurn
 from .inferred import InferredThresholds, infer_thresholds
 
@@ -40,8 +40,8 @@ def _counted(kind: Any, value: Any) -> Any:
     raise TypeError(f"{kind}: not in evidence")
 
 
-_ENDS = {EndOfTurn, EagerEndOfTurn}
-_ENDS |= {timed for timed, kind in KINDS.items() if kind in _ENDS}
+_ENDS = either_way(EndOfTurn, EagerEndOfTurn)
+_FED_OR_END = _ENDS | {Fed}
 
 _encode = msgspec.msgpack.Encoder().encode
 _figures = msgspec.msgpack.Decoder(CallMetrics, dec_hook=_counted).decode
@@ -146,9 +146,9 @@ def call_id(trace: Trace) -> str:
 
 
 def _languages(trace: Trace) -> tuple[str, ...]:
-    fed = (record.event if type(record) is Fed else record for record in trace.records)
-    ends = (event for event in fed if type(event) in _ENDS)
-    return tuple(sorted({language for end in ends for language in end.languages}))
+    ends: list[Any] = [record for record in trace.records if type(record) in _FED_OR_END]
+    ends = [one.event if type(one) is Fed else one for one in ends]
+    return tuple(sorted({language for end in ends if type(end) in _ENDS for language in end.languages}))
 
 
 def _packed(value: object) -> bytes:

@@ -125,6 +125,12 @@ class _Reader:
             if not parted:
                 return
             number += 1
+        while not _seems_event(lines):  # such as a fact, which often follows a signal
+            line, parted, lines = lines.partition(b"\n")
+            self._take_lines([line], number, whole=whole)
+            if not parted:
+                return
+            number += 1
         if self._take_events(lines):
             return
         for usual, some in groupby(lines.split(b"\n"), _seems_event):
@@ -246,4 +252,5 @@ class _Reader:
 
 
 def _seems_event(line: bytes) -> bool:
+    """Whether it looks like an event, or the first of some lines does."""
     return line.startswith(b'{"at":') and line.find(b'"event":', 0, _EARLY) > 0

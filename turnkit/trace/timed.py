@@ -37,12 +37,20 @@ def _timed(kind: type[Event]) -> type[Any]:
 KINDS: dict[type, type[Event]] = {_timed(kind): kind for kind in get_args(Event)}
 """The kind of event that each kind of timed event is."""
 
+TIMED: dict[type[Event], type] = {kind: timed for timed, kind in KINDS.items()}
+"""The other way round."""
+
 _FIELDS: dict[type, Callable[[Any], Any]] = {
     timed: attrgetter("at", *kind.__struct_fields__) for timed, kind in KINDS.items()
 }
 
 timed_events_of = msgspec.json.Decoder(Union[tuple(KINDS)]).decode_lines  # noqa: UP007
 """The timed events of lines that hold one event each, or are blank; it raises what `lines.record_of` does."""
+
+
+def either_way(*kinds: type[Event]) -> frozenset[type]:
+    """These kinds of events, timed and not."""
+    return frozenset(kinds) | {TIMED[kind] for kind in kinds}
 
 
 def event_of(timed: Any) -> Event:

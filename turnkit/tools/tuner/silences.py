@@ -19,7 +19,7 @@ from typing import Any, get_args
 import msgspec
 
 from ...trace import Fed, Trace
-from ...trace.timed import KINDS
+from ...trace.timed import KINDS, TIMED, either_way
 from ...turns.events import (
     Cancel,
     CancelReason,
@@ -33,6 +33,7 @@ from ...turns.events import (
     TimedWord,
     TurnEvent,
     TurnResumed,
+    Update,
 )
 from ...turns.words import same_words
 
@@ -47,6 +48,9 @@ SHORTEST = 0.1
 
 _NOISE = 1e-6  # Flux's audio times are float32
 _TURN_EVENTS = frozenset(get_args(TurnEvent))
+_UPDATE = TIMED[Update]
+_EAGER, _END = either_way(EagerEndOfTurn), either_way(EndOfTurn)
+_DECIDED = _END | either_way(TurnResumed)
 
 
 class Silence(msgspec.Struct, gc=False):
@@ -134,8 +138,7 @@ class CallSilences(msgspec.Struct):
 class _FluxTurn(msgspec.Struct):
     """A turn as Flux counted it, and what became of its answer before the user spoke again."""
 
-    kinds: list[type]
-    events: list[Any]  # turn events of these kinds, be they timed or not
+    events: list[Any]  # turn events, be they timed or not
     words: tuple[TimedWord, ...] = ()
     ended: float = 0.0  # the monotonic second of its end
     heard: float | None = None  # the seconds from there to the first sound of the answer
@@ -212,10 +215,14 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
         kind = type(record)
-        if kind is Fed:
-            event, kind = record.event, type(record.event)
-        elif kind in KINDS:
+        if kind is _UPDATE and current is not None and record.turn_index == current.events[0].turn_index:
+            interrupted = False
+            current.events.append(record)
+            continue  # as most of a call does
+        if kind in KINDS:
             event, kind = record, KINDS[kind]
+        elif kind is Fed:
+            event, kind = record.event, type(record.event)
         else:
             if kind is Commit and record.turn is not None and record.trigger != "typed" and turns:
                 answers[record.reply] = turns[-1]
@@ -225,8 +232,7 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
         interrupted = kind is Interrupt
         if kind in _TURN_EVENTS:
             if current is None or current.events[0].turn_index != event.turn_index:
-                current = _FluxTurn([], [])
-            current.kinds.append(kind)
+                current = _FluxTurn([])
             current.events.append(event)
             if kind is EndOfTurn or kind is EagerEndOfTurn:
                 current.words = event.words or current.words
@@ -255,7 +261,7 @@ def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None
         eot = 0.7 if options.eot_threshold is None else options.eot_threshold
         return FluxThresholds(eot, options.eager_eot_threshold, timeout / 1000), False
     ends = [turn.events[-1].confidence for turn in turns if getattr(turn.events[-1], "trigger", "") in ("model", "")]
-    eager = [e.confidence for turn in turns for kind, e in _each(turn) if kind is EagerEndOfTurn]
+    eager = [e.confidence for turn in turns for e in turn.events if type(e) in _EAGER]
     return FluxThresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
 
 
@@ -268,7 +274,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     timed = bool(spoken) and len(spoken) == len(turn.words)
     spans = _spans_between(spoken) if timed else _unchanged_spans(turn.events)
     times = [event.audio_end for event in turn.events]
-    eager = [event.audio_end for kind, event in _each(turn) if kind is EagerEndOfTurn]
+    eager = [event.audio_end for event in turn.events if type(event) in _EAGER]
     in_order = all(map(le, times, times[1:]))
     silences = []
     for begin, end in spans:
@@ -301,11 +307,6 @@ def _spans_between(spoken: list[tuple[float, float]]) -> list[tuple[float, float
     return [*gaps, (spoken[-1][1], inf)]
 
 
-def _each(turn: _FluxTurn) -> Iterable[tuple[type, Any]]:
-    """The events of a turn, each with its kind."""
-    return zip(turn.kinds, turn.events, strict=True)
-
-
 def _unchanged_spans(events: Iterable[Any]) -> list[tuple[float, float]]:
     """The spans in which the words did not change, for want of times of words."""
     spans: list[tuple[float, float]] = []
@@ -321,11 +322,12 @@ def _unchanged_spans(events: Iterable[Any]) -> list[tuple[float, float]]:
 def _drafts(turn: _FluxTurn) -> list[Draft]:
     drafts = []
     pending: Any = None
-    for kind, event in _each(turn):
-        if kind is EagerEndOfTurn:
+    for event in turn.events:
+        kind = type(event)
+        if kind in _EAGER:
             pending = pending or event
-        elif pending is not None and (kind is TurnResumed or kind is EndOfTurn):
-            same = kind is EndOfTurn and same_words(event.transcript, pending.transcript)
+        elif pending is not None and kind in _DECIDED:
+            same = kind in _END and same_words(event.transcript, pending.transcript)
             drafts.append(Draft(pending.confidence, same))
             pending = None
     return drafts
