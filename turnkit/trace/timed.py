@@ -30,8 +30,15 @@ def _timed(kind: type[Event]) -> type[Any]:
         declared = _CHECKED.get(field.name, field.type)
         fields.append((field.name, declared) if field.required else (field.name, declared, field.default))
     # With a field more, it may be another kind of line.
-    name, settings = f"Timed{kind.__name__}", {"frozen": True, "gc": False, "forbid_unknown_fields": True}
-    return msgspec.defstruct(name, fields, tag_field="event", tag=kind.__name__, **settings)
+    return msgspec.defstruct(
+        f"Timed{kind.__name__}",
+        fields,
+        tag_field="event",
+        tag=kind.__name__,
+        frozen=True,
+        gc=False,
+        forbid_unknown_fields=True,
+    )
 
 
 KINDS: dict[type, type[Event]] = {_timed(kind): kind for kind in get_args(Event)}
