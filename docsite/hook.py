@@ -55,7 +55,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in PAGES.items():
         text = (ROOT / source).read_text("utf-8")
         if page.endswith(".md"):
-            text = re.sub(r"\]\(docs/", "](", text)
+            text = re.sub(r"\]\((?:\.\./)?docs/", "](", text)
             text = re.sub(r"\]\((?=examples/|tests/|benchmarks/|[A-Z]+\.md|LICENSE)", "](../", text)
         files.append(File.generated(config, page, content=text))
     for page, text in examples().items():
@@ -128,9 +128,16 @@ def names_of(path: Path) -> list[str]:
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make pictures a part of the page: they follow its colours, and their words can be found and copied."""
+    pictures = Path(config.docs_dir) / "pictures"
+
+    def drawn(path: Path, more: str = "") -> str:
+        svg = re.sub("<style>.*?</style>", "", path.read_text("utf-8"), flags=re.DOTALL)
+        return f'<div class="picture{more}">{svg}</div>'
 
     def inline(found: re.Match[str]) -> str:
-        svg = (Path(config.docs_dir) / "pictures" / found[1]).read_text("utf-8")
-        return f'<div class="picture">{re.sub("<style>.*?</style>", "", svg, flags=re.DOTALL)}</div>'
+        wide, narrow = pictures / f"{found[1]}.svg", pictures / f"{found[1]}-narrow.svg"
+        if narrow.exists():
+            return drawn(wide, " wide") + drawn(narrow, " narrow")
+        return drawn(wide)
 
-    return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+\.svg)"[^>]*/?>', inline, html)
+    return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)

@@ -15,7 +15,7 @@ import msgspec
 from ..errors import ConfigError, LocalProtocolError
 from .contents import blocks_of
 from .lines import events_of, line_of, record_of, signal_of, times_of
-from .opening import opened
+from .opening import opened, shown_url
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
 from .timed import timed_events_of
@@ -50,9 +50,9 @@ def read(path: str | Path) -> Trace:
 
 
 def _opened(path: str | Path, *, timed: bool = False) -> Trace:
-    name = str(path)
+    name = shown_url(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
     try:
-        with opened(name) as file:
+        with opened(str(path)) as file:
             return _read(file, name, timed=timed)
     except OSError as error:
         raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error

@@ -29,7 +29,7 @@ Pair: TypeAlias = tuple[Numbers, Numbers]
 CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
-_ALL = slice(None)
+ALL = slice(None)
 _EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
 
 
@@ -92,15 +92,15 @@ class Forecaster:
         """The likely number of utterances of each call."""
         return self._likely_turns
 
-    def forecast(self, setting: Setting, part: Part = _ALL) -> Forecast:
+    def forecast(self, setting: Setting, part: Part = ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
         predicted = self._predictor.of(setting)
-        if part is _ALL and self._latest is not None and predicted is self._latest[0]:
+        if part is ALL and self._latest is not None and predicted is self._latest[0]:
             same = self._latest[1]
             self._chosen[setting] = self._chosen[same.setting]
             return msgspec.structs.replace(same, setting=setting)
         forecast = self._forecast(setting, predicted, part)
-        if part is _ALL:
+        if part is ALL:
             self._latest = predicted, forecast
         return forecast
 
@@ -109,7 +109,7 @@ class Forecaster:
         response, extra, cuts = self._figures(predicted)
         price = self._price(response, extra, cuts)
         costs = self._ratios(price, part)
-        if part is _ALL:
+        if part is ALL:
             self._chosen[setting] = self._likely_mean(price, CHOICE)
         estimates = [self._estimate(response, most, part)]
         estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
@@ -223,7 +223,7 @@ class Forecaster:
 
     def _in(self, part: Part) -> Counts:
         """The silences that are ends, in a part of the calls."""
-        if part is _ALL:
+        if part is ALL:
             return self._ends
         columns = self._columns
         return self._ends[np.isin(columns.call[self._ends], np.arange(columns.calls)[part])]

@@ -285,10 +285,10 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
             near = near[bisect_left(times, begin - SHORTEST) : bisect_right(times, until)]
         for event in near:
             elapsed = event.audio_end - begin
-            if elapsed > -_NOISE and event.audio_end <= until:  # at 0 the silence may have begun, by the grid
-                if elapsed > latest:  # two may come of one frame
-                    samples.append((elapsed, event.confidence))
-                    latest = elapsed + _NOISE
+            # At 0 the silence may have begun, by the grid; and two may come of one frame.
+            if elapsed > -_NOISE and event.audio_end <= until and elapsed > latest:
+                samples.append((elapsed, event.confidence))
+                latest = elapsed + _NOISE
         silence.eager = next((at - begin for at in eager if at - begin > -_NOISE and at <= until), None)
         silences.append(silence)
     if not silences:
