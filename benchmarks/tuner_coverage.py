@@ -144,7 +144,7 @@ def cell(
     truths = truth(name, variant.frames, truth_calls)
     score = Score()
     for number in range(sets):
-        place = zlib.crc32(f"{name} {calls} {seed} {number}".encode())
+        place = zlib.crc32(f"{name} {variant} {recorded} {calls} {seed} {number}".encode())
         world = draw(np.random.default_rng(place), calls)
         judge(world.heard(recorded, variant), recorded, truths, score)
     return score

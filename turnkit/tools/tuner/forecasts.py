@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
+from math import hypot, inf
 from typing import TypeAlias
 
 import msgspec
@@ -14,7 +14,7 @@ from .columns import Columns, Counts, Numbers
 from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
-from .statistics import Estimate, quantiles, ratio
+from .statistics import Estimate, beyond, quantiles, ratio
 from .tuning import Forecast
 from .worth import Worth
 
@@ -28,7 +28,7 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
 _ALL = slice(None)
-_EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
+_EXACT, _ROUGH = 0.4, 1.5  # of the reach of chance, what may be open under each label
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class _Figure:
 
     sums: Pair
     turned: Pair
+
+    @property
+    def differs(self) -> bool:
+        """Whether best and worst are not the same."""
+        return self.sums[0] is not self.sums[1]
 
     def times(self, factor: float) -> _Figure:
         """So many times this figure."""
@@ -207,20 +212,49 @@ class Forecaster:
     def _estimate(
         self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False
     ) -> tuple[Estimate, Knowledge, float]:
-        """The estimate with all that is open in its interval, its label, and its value at best."""
-        estimates = self._ratios(figure, part, counted=counted)
-        values = [one.value for one in estimates]
-        best, worst = min(values), max(values)
-        chance = max(one.high - one.low for one in estimates) / 2
-        width = worst - best
+        """The estimate with all that is open in its interval, its label, and its value at best.
+
+        What the doubts leave open is added to chance as errors are; where reports leave a figure between two ends, its
+        interval reaches beyond both by as much as 95 % need.
+        """
+        sides = [self._side(figure, side, part, counted=counted) for side in (0, 1)[: 1 + figure.differs]]
+        low, high = sides[0], sides[-1]
+        shaky, apart = self._doubt(figure, part)
+        down, up = (hypot(one, shaky) for one in (low.value - low.low, high.high - high.value))
+        chance, width = (down + up) / 2, high.value - low.value
+        opened = hypot(apart, width / 2)
         label = Knowledge.EXACT
-        if width > _EXACT * chance:
+        if opened > _EXACT * chance:
             label = Knowledge.ROUGH
-        if width > _ROUGH * chance:
+        if opened > _ROUGH * chance:
             label = Knowledge.BOUNDS
-        found = _union(estimates)
-        found = msgspec.structs.replace(found, low=max(0.0, found.low))  # no figure of these is negative
-        return found, max(label, most, key=list(Knowledge).index), best
+        label = max(label, most, key=list(Knowledge).index)
+        down, up = hypot(down, apart), hypot(up, apart)
+        share = beyond(width / max((down + up) / 2, 1e-12))
+        found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
+        best, worst = low.value, high.value
+        if label is Knowledge.BOUNDS:
+            estimates = [found, *self._ratios(figure, part, counted=counted)]
+            found = _union(estimates)
+            best, worst = (pick(one.value for one in estimates) for pick in (min, max))
+        return msgspec.structs.replace(found, low=max(0.0, found.low)), label, best  # no figure of these is negative
+
+    def _side(self, figure: _Figure, side: int, part: Part, *, counted: bool) -> Estimate:
+        sums = self._with(figure.sums[side], figure.turned[side], self._likely)
+        return ratio(sums[part], self._likely_turns[part], counted=counted)
+
+    def _doubt(self, figure: _Figure, part: Part) -> tuple[float, float]:
+        mixture = self._doubts.mixture
+        if mixture is None:
+            return 0.0, 0.0
+        sums, turned = _middle(figure.sums), _middle(figure.turned)
+        turns, calls = self._turns.sums[0], self._unsure_calls
+        if part is not _ALL:
+            inside = np.zeros(len(sums), dtype=bool)
+            inside[part] = True
+            sums, turns = np.where(inside, sums, 0.0), np.where(inside, turns, 0.0)
+            return mixture.doubt(sums, turns, turned, calls, inside)
+        return mixture.doubt(sums, turns, turned, calls)
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:

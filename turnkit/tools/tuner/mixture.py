@@ -31,7 +31,7 @@ _PRIOR = np.tile((0.15, 0.35, 0.35, 0.15), 2)
 _WAYS = len(_SLOPES)
 _CENTRAL = 1
 _MOST_TOLD = 2.0
-_ROUNDS = 30
+_ROUNDS = 25
 _BINS = len(_EDGES) - 1
 _PULL = 3.0  # pauses by which a rate is drawn towards the one before
 
@@ -55,6 +55,43 @@ class Mixture:
     weights: Numbers
     without: Numbers
     group: Counts
+
+    def doubt(
+        self, sums: Numbers, turns: Numbers, turned: Numbers, calls: Counts, inside: Flags | None = None
+    ) -> tuple[float, float]:
+        """What not knowing the chances does to a mean a turn.
+
+        Args:
+            sums: Sum over the turns of each call, if all that is unsure were ends.
+            turns: Number of these turns.
+            turned: How much more each unsure end would add, were it a pause.
+            calls: The call of each unsure end.
+            inside: Which calls the mean is of; None for all.
+
+        Returns:
+            By how much chance moves the mean through the chances, and by how much the ways do, each as half of a 95 %
+            interval.
+        """
+        count, cells = len(self.without) - 1, len(self.likely)
+        place = self.group[calls] * cells + self.cell
+        some = np.ones(len(turned)) if inside is None else inside[calls].astype(np.float64)
+        more, fewer = (
+            np.bincount(place, weights=one, minlength=count * cells).reshape(count, cells)
+            for one in (turned * some, some)
+        )
+        sums, turns = (np.bincount(self.group, weights=one, minlength=count) for one in (sums, turns))
+        found = (sums.sum() + self.ways @ more.sum(axis=0)) / (turns.sum() - self.ways @ fewer.sum(axis=0))
+        apart = float(self.weights @ (found - self.weights @ found) ** 2) ** 0.5
+        if count < 2:
+            return 0.0, 1.96 * apart
+        left, rest = more.sum(axis=0) - more, fewer.sum(axis=0) - fewer
+        sums, turns = sums.sum() - sums, turns.sum() - turns
+        known = (sums + left @ self.without[0]) / np.maximum(turns - rest @ self.without[0], 1e-9)
+        moved = (sums + (left * self.without[1:]).sum(axis=1)) / np.maximum(
+            turns - (rest * self.without[1:]).sum(axis=1), 1e-9
+        )
+        fixed, free = float(known.var()), float(moved.var())
+        return 1.96 * ((count - 1) * max(0.0, free - fixed)) ** 0.5, 1.96 * apart
 
 
 def groups(calls: int) -> Counts:
