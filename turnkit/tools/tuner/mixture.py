@@ -24,15 +24,19 @@ GROUPS = 20
 
 _EDGES = np.concatenate(([0.0], np.arange(0.28, 2.4, 0.24), np.arange(2.44, 4.8, 0.48), np.arange(4.84, 10.0, 0.96), [1e3]))
 _AFTER = np.array([0.3, 0.6, 0.9, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 1e3])
-# How the rate at which pauses end may change with the logarithm of the seconds, and after how many pauses those of one
-# confidence may have a rate of their own.
-_SLOPES, _ALIKE = (x.ravel() for x in np.meshgrid((0.5, 0.0, -0.7, -1.5), (20.0, 1e6)))
-_PRIOR = np.tile((0.15, 0.35, 0.35, 0.15), 2)
+# What may be otherwise than it seems: how the rate at which pauses end changes with the logarithm of the seconds where
+# it is not seen; after how many pauses those of one confidence have a rate of their own; and after how many the words
+# before late pauses are words of their own.
+_SLOPES, _ALIKE, _WORDS = (one.ravel() for one in np.meshgrid((0.5, -0.5, -1.5), (20.0, 1e6), (2.0, 1e6), indexing="ij"))
+_PRIOR = np.repeat((0.3, 0.45, 0.25), 4)
 _WAYS = len(_SLOPES)
-_CENTRAL = 1
-_MOST_TOLD = 2.0
+_CENTRAL = 5  # slope -0.5, confidences with rates of their own, words alike
+_STAGES = np.array([0.0, 0.36, 0.6, 0.92, 1.4, 2.2, 1e3])  # ends that came as late are as likely pauses
+_TIMED_OUT = len(_STAGES) - 1
+_MOST_TOLD = 4.0
 _ROUNDS = 25
 _BINS = len(_EDGES) - 1
+_FEW = 2.0  # ends by which the share of pauses is drawn towards that of all
 _PULL = 3.0  # pauses by which a rate is drawn towards the one before
 
 
@@ -105,7 +109,7 @@ def mixture(columns: Columns, unsure: Counts) -> Mixture:
     table = _Table(columns, unsure, group)
     left_out = np.concatenate((np.full(_WAYS, -1), [-1], np.arange(table.groups)))
     way = np.concatenate((np.arange(_WAYS), np.full(1 + table.groups, _CENTRAL)))
-    chance, likelihood = _fit(table, left_out, _SLOPES[way], _ALIKE[way])
+    chance, likelihood = _fit(table, left_out, way)
     ways, without, told = chance[:_WAYS], chance[_WAYS:], likelihood[:_WAYS]
     # All ways are wrong in detail, and calls are not alike: however many calls there are, none is ruled out.
     weights = _PRIOR * np.exp((told - told.max()) / max(1.0, float(np.ptp(told)) / _MOST_TOLD))
@@ -133,6 +137,7 @@ class _Table:
         many = np.bincount(self.inverse, minlength=cells)
         means = [np.bincount(self.inverse, weights=one, minlength=cells) / many for one in (known, gap, sure, after)]
         self.kind, self.joins, self.end = kind[first], joins[first], place_end[first]
+        self.stage = _stages(kind[first], means[0])
         self.to = _place(_EDGES, means[1])
         # Seconds at risk in each stretch: from the end of the turn to the next words, and as far as it is sure.
         self.before = _overlap(means[0])
@@ -149,6 +154,7 @@ class _Table:
         cut, timed_out = columns.ended[pauses], columns.timed_out[pauses]
         places, known = _place(_EDGES, lengths), np.minimum(np.where(cut, columns.known[pauses], inf), lengths)
         self.events, self.exposure = self._by_group(mine, places, _BINS), self._exposure(mine, known)
+        self.passed = self._exposure(mine[~cut], lengths[~cut]).sum(axis=0)
         # And of those that were cut off, from there on, ended by the model or by the timeout.
         self.after = []
         for rows in (cut & ~timed_out, cut & timed_out):
@@ -159,8 +165,8 @@ class _Table:
         self.pauses, self.ends = (
             self._by_group(
                 group[columns.call[rows]],
-                columns.timed_out[rows].astype(np.int64) * 3 + columns.joins[rows] + 1,
-                6,
+                _stages(columns.timed_out[rows], columns.known[rows]) * 3 + columns.joins[rows] + 1,
+                3 * (_TIMED_OUT + 1),
             )
             for rows in (pauses[cut], ends)
         )
@@ -180,6 +186,10 @@ class _Table:
         return np.asarray(more * np.diff(_EDGES) + inside, dtype=np.float64)
 
 
+def _stages(timed_out: Flags | Counts, known: Numbers) -> Counts:
+    return np.asarray(np.where(timed_out > 0, _TIMED_OUT, _place(_STAGES, known)), dtype=np.int64)
+
+
 def _place(edges: Numbers, values: Numbers) -> Counts:
     return np.asarray(np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2), dtype=np.int64)
 
@@ -192,8 +202,10 @@ def _hot(places: Counts, size: int) -> Numbers:
     return np.asarray(places[:, None] == np.arange(size), dtype=np.float64)
 
 
-def _fit(table: _Table, left_out: Counts, slopes: Numbers, alike: Numbers) -> tuple[Numbers, Numbers]:
+def _fit(table: _Table, left_out: Counts, way: Counts) -> tuple[Numbers, Numbers]:
     """The chance of each cell to be pauses, and the likelihood, one row for each group left out and slope."""
+
+    slopes, alike, loyal = _SLOPES[way], _ALIKE[way], _WORDS[way, None]
 
     def of(counted: Numbers) -> Numbers:
         return np.asarray(counted.sum(axis=0) - np.vstack((counted, np.zeros(counted.shape[1])))[left_out])
@@ -204,29 +216,35 @@ def _fit(table: _Table, left_out: Counts, slopes: Numbers, alike: Numbers) -> tu
     cut_events, cut_exposure = [of(one) for one in table.after[0::2]], [of(one) for one in table.after[1::2]]
     to_kind, to_end, to_word = _hot(table.kind, 2), _hot(table.end, 2 * len(_AFTER) - 2), _hot(table.joins + 1, 3)
     widths = np.tile(np.diff(_AFTER), 2)
-    by_kind, by_word = np.arange(6) // 3, np.arange(6) % 3
-    sure_kind = [one @ _hot(by_kind, 2) for one in (pauses, ends)]
+    to_stage = _hot(table.stage, _TIMED_OUT + 1)
+    by_stage, by_word = np.divmod(np.arange(3 * (_TIMED_OUT + 1)), 3)
+    sure_stage = [one @ _hot(by_stage, _TIMED_OUT + 1) for one in (pauses, ends)]
     sure_word = [one @ _hot(by_word, 3) for one in (pauses, ends)]
-    all_kind = counts @ to_kind + sure_kind[0] + sure_kind[1]
+    among = counts @ to_stage + sure_stage[0] + sure_stage[1]
     chance, faster = np.full(counts.shape, 0.1), np.ones((len(counts), 2))
     for _ in range(_ROUNDS):
         w, v = counts * chance, counts * (1 - chance)
         at_risk = [one + w @ (hot[:, None] * table.watched) for one, hot in zip(cut_exposure, to_kind.T, strict=True)]
-        rate = _rates(events, exposure + w @ table.before + sum(f[:, None] * e for f, e in zip(faster.T, at_risk, strict=True)), slopes)
+        seconds = exposure + w @ table.before + sum(f[:, None] * e for f, e in zip(faster.T, at_risk, strict=True))
+        rate = _rates(events, seconds, _PULL + events * np.clip(1 - table.passed / np.maximum(seconds, 1e-9), 0, 1) ** 2, slopes)
         for kind, (came, seconds) in enumerate(zip(cut_events, at_risk, strict=True)):
             faster[:, kind] = (came.sum(axis=1) + alike) / ((rate * seconds).sum(axis=1) + alike)
         pace = faster[:, table.kind]
         density = pace * rate[:, table.to] * np.exp(-pace * (rate @ table.held.T)) * table.finished
-        prior = (w @ to_kind + sure_kind[0] + 0.05) / (all_kind + 0.5)
+        went_on = w @ to_stage + sure_stage[0]
+        usual = (went_on.sum(axis=1, keepdims=True) + 0.05) / (among.sum(axis=1, keepdims=True) + 0.5)
+        prior = (went_on + _FEW * usual) / (among + _FEW)
         spoke = v @ to_end + 0.02
         spoke /= spoke.sum(axis=1, keepdims=True) * widths
         followed = v.sum(axis=1) / (v.sum(axis=1) + ends.sum(axis=1) + 1e-9)
-        words = [_words(one @ to_word + known) for one, known in zip((w, v), sure_word, strict=True)]
-        yes = prior[:, table.kind] * density * words[0][:, table.joins + 1]
-        no = (1 - prior[:, table.kind]) * followed[:, None] * spoke[:, table.end] * words[1][:, table.joins + 1]
+        told = w @ to_word
+        words = [_words(told + sure_word[0]), _words(v @ to_word + sure_word[1])]
+        late = np.where(np.arange(3) == 0, 1.0, (told + loyal * words[0]) / (told[:, 1:].sum(axis=1, keepdims=True) + loyal))
+        yes = prior[:, table.stage] * density * late[:, table.joins + 1]
+        no = (1 - prior[:, table.stage]) * followed[:, None] * spoke[:, table.end] * words[1][:, table.joins + 1]
         chance = yes / (yes + no + 1e-300)
     likelihood = (counts * np.log(yes + no + 1e-300)).sum(axis=1)
-    likelihood += (sure_kind[0] * np.log(prior) + sure_kind[1] * np.log(1 - prior)).sum(axis=1)
+    likelihood += (sure_stage[0] * np.log(prior) + sure_stage[1] * np.log(1 - prior)).sum(axis=1)
     likelihood += sum((one * np.log(two)).sum(axis=1) for one, two in zip(sure_word, words, strict=True))
     for came, seconds, pace in zip(cut_events, cut_exposure, faster.T, strict=True):
         likelihood += (came * np.log(pace[:, None] * rate) - seconds * pace[:, None] * rate).sum(axis=1)
@@ -240,7 +258,7 @@ def _words(weights: Numbers) -> Numbers:
     return shares
 
 
-def _rates(events: Numbers, exposure: Numbers, slopes: Numbers) -> Numbers:
+def _rates(events: Numbers, exposure: Numbers, pull: Numbers, slopes: Numbers) -> Numbers:
     """The rate at which pauses end in each stretch; where little is known, as before, or as the slope says."""
     middle = np.sqrt(np.maximum(_EDGES[:-1], 0.05) * np.minimum(_EDGES[1:], 15.0))
     change = np.diff(np.log(middle), prepend=np.log(middle[0]))
@@ -248,5 +266,7 @@ def _rates(events: Numbers, exposure: Numbers, slopes: Numbers) -> Numbers:
     before = np.full(len(events), 1.0)
     for place in range(_BINS):
         expected = before * np.exp(slopes * change[place])
-        rate[:, place] = before = (events[:, place] + _PULL) / (exposure[:, place] + _PULL / expected)
+        rate[:, place] = before = (events[:, place] + pull[:, place]) / (
+            exposure[:, place] + pull[:, place] / expected
+        )
     return rate
