@@ -28,7 +28,7 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
 _ALL = slice(None)
-_EXACT, _ROUGH = 0.4, 1.5  # of the reach of chance, what may be open under each label
+_EXACT, _ROUGH = 0.5, 2.0  # of the reach of chance, what may be open under each label
 
 
 @dataclass(frozen=True)
@@ -219,17 +219,16 @@ class Forecaster:
         """
         sides = [self._side(figure, side, part, counted=counted) for side in (0, 1)[: 1 + figure.differs]]
         low, high = sides[0], sides[-1]
-        shaky, apart = self._doubt(figure, part)
-        down, up = (hypot(one, shaky) for one in (low.value - low.low, high.high - high.value))
-        chance, width = (down + up) / 2, high.value - low.value
-        opened = hypot(apart, width / 2)
+        doubt = self._doubt(figure, part)
+        down, up, width = low.value - low.low, high.high - high.value, high.value - low.value
+        opened = hypot(doubt, width / 2)
         label = Knowledge.EXACT
-        if opened > _EXACT * chance:
+        if opened > _EXACT * (down + up) / 2:
             label = Knowledge.ROUGH
-        if opened > _ROUGH * chance:
+        if opened > _ROUGH * (down + up) / 2:
             label = Knowledge.BOUNDS
         label = max(label, most, key=list(Knowledge).index)
-        down, up = hypot(down, apart), hypot(up, apart)
+        down, up = hypot(down, doubt), hypot(up, doubt)
         share = beyond(width / max((down + up) / 2, 1e-12))
         found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
         best, worst = low.value, high.value
@@ -243,18 +242,18 @@ class Forecaster:
         sums = self._with(figure.sums[side], figure.turned[side], self._likely)
         return ratio(sums[part], self._likely_turns[part], counted=counted)
 
-    def _doubt(self, figure: _Figure, part: Part) -> tuple[float, float]:
+    def _doubt(self, figure: _Figure, part: Part) -> float:
         mixture = self._doubts.mixture
         if mixture is None:
-            return 0.0, 0.0
+            return 0.0
         sums, turned = _middle(figure.sums), _middle(figure.turned)
         turns, calls = self._turns.sums[0], self._unsure_calls
         if part is not _ALL:
             inside = np.zeros(len(sums), dtype=bool)
             inside[part] = True
             sums, turns = np.where(inside, sums, 0.0), np.where(inside, turns, 0.0)
-            return mixture.doubt(sums, turns, turned, calls, inside)
-        return mixture.doubt(sums, turns, turned, calls)
+            return hypot(*mixture.doubt(sums, turns, turned, calls, inside))
+        return hypot(*mixture.doubt(sums, turns, turned, calls))
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:

@@ -31,8 +31,10 @@ _SLOPES, _ALIKE, _WORDS = (one.ravel() for one in np.meshgrid((0.5, -0.5, -1.5),
 _PRIOR = np.repeat((0.3, 0.45, 0.25), 4)
 _WAYS = len(_SLOPES)
 _CENTRAL = 5  # slope -0.5, confidences with rates of their own, words alike
-_STAGES = np.array([0.0, 0.36, 0.6, 0.92, 1.4, 2.2, 1e3])  # ends that came as late are as likely pauses
-_TIMED_OUT = len(_STAGES) - 1
+# Ends that Flux's model gave as late, and those that a timeout gave at as much confidence, are as likely pauses.
+_LATE = np.array([0.0, 0.36, 0.6, 0.92, 1.4, 2.2, 1e3])
+_SURE = np.array([-2.0, 0.3, 0.45, 0.6, 0.75, 2.0])
+_STAGES = len(_LATE) + len(_SURE) - 2
 _MOST_TOLD = 4.0
 _ROUNDS = 25
 _BINS = len(_EDGES) - 1
@@ -129,7 +131,8 @@ class _Table:
         kind, joins = columns.timed_out[unsure].astype(np.int64), columns.joins[unsure]
         place_end = answered * (len(_AFTER) - 1) + _place(_AFTER, after)
         code = np.zeros(len(unsure), dtype=np.int64)
-        for part in (kind, _place(_EDGES, known), _place(_EDGES, gap), place_end, joins + 1):
+        stage = _stages(columns, unsure)
+        for part in (stage, _place(_EDGES, known), _place(_EDGES, gap), place_end, joins + 1):
             code = code * 64 + part
         _, first, self.inverse = np.unique(code, return_index=True, return_inverse=True)
         cells = len(first)
@@ -137,7 +140,7 @@ class _Table:
         many = np.bincount(self.inverse, minlength=cells)
         means = [np.bincount(self.inverse, weights=one, minlength=cells) / many for one in (known, gap, sure, after)]
         self.kind, self.joins, self.end = kind[first], joins[first], place_end[first]
-        self.stage = _stages(kind[first], means[0])
+        self.stage = stage[first]
         self.to = _place(_EDGES, means[1])
         # Seconds at risk in each stretch: from the end of the turn to the next words, and as far as it is sure.
         self.before = _overlap(means[0])
@@ -165,8 +168,8 @@ class _Table:
         self.pauses, self.ends = (
             self._by_group(
                 group[columns.call[rows]],
-                _stages(columns.timed_out[rows], columns.known[rows]) * 3 + columns.joins[rows] + 1,
-                3 * (_TIMED_OUT + 1),
+                _stages(columns, rows) * 3 + columns.joins[rows] + 1,
+                3 * _STAGES,
             )
             for rows in (pauses[cut], ends)
         )
@@ -186,8 +189,13 @@ class _Table:
         return np.asarray(more * np.diff(_EDGES) + inside, dtype=np.float64)
 
 
-def _stages(timed_out: Flags | Counts, known: Numbers) -> Counts:
-    return np.asarray(np.where(timed_out > 0, _TIMED_OUT, _place(_STAGES, known)), dtype=np.int64)
+def _stages(columns: Columns, rows: Counts) -> Counts:
+    begin, end = columns.offsets[rows], columns.offsets[rows + 1]
+    some = end > begin
+    confidence = np.full(len(rows), -1.0)
+    confidence[some] = columns.confidence[end[some] - 1]
+    by_timeout = len(_LATE) - 1 + _place(_SURE, confidence)
+    return np.asarray(np.where(columns.timed_out[rows], by_timeout, _place(_LATE, columns.known[rows])), dtype=np.int64)
 
 
 def _place(edges: Numbers, values: Numbers) -> Counts:
@@ -216,9 +224,9 @@ def _fit(table: _Table, left_out: Counts, way: Counts) -> tuple[Numbers, Numbers
     cut_events, cut_exposure = [of(one) for one in table.after[0::2]], [of(one) for one in table.after[1::2]]
     to_kind, to_end, to_word = _hot(table.kind, 2), _hot(table.end, 2 * len(_AFTER) - 2), _hot(table.joins + 1, 3)
     widths = np.tile(np.diff(_AFTER), 2)
-    to_stage = _hot(table.stage, _TIMED_OUT + 1)
-    by_stage, by_word = np.divmod(np.arange(3 * (_TIMED_OUT + 1)), 3)
-    sure_stage = [one @ _hot(by_stage, _TIMED_OUT + 1) for one in (pauses, ends)]
+    to_stage = _hot(table.stage, _STAGES)
+    by_stage, by_word = np.divmod(np.arange(3 * _STAGES), 3)
+    sure_stage = [one @ _hot(by_stage, _STAGES) for one in (pauses, ends)]
     sure_word = [one @ _hot(by_word, 3) for one in (pauses, ends)]
     among = counts @ to_stage + sure_stage[0] + sure_stage[1]
     chance, faster = np.full(counts.shape, 0.1), np.ones((len(counts), 2))
