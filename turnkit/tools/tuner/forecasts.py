@@ -28,7 +28,7 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
 _ALL = slice(None)
-_EXACT, _ROUGH = 0.5, 2.0  # of the reach of chance, what may be open under each label
+_EXACT, _ROUGH = 0.7, 2.0  # of the reach of chance, what may be open under each label
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .columns import Columns, Counts, Flags, Numbers
 from .silences import REACTION
+from .statistics import student
 
 GROUPS = 20
 """Groups of calls that are left out in turn."""
@@ -88,8 +89,10 @@ class Mixture:
         sums, turns = (np.bincount(self.group, weights=one, minlength=count) for one in (sums, turns))
         found = (sums.sum() + self.ways @ more.sum(axis=0)) / (turns.sum() - self.ways @ fewer.sum(axis=0))
         apart = float(self.weights @ (found - self.weights @ found) ** 2) ** 0.5
+        # As many ways as count are few to tell how far they may be apart.
+        reach = student(max(1, round(1 / float((self.weights**2).sum())) - 1))
         if count < 2:
-            return 0.0, 1.96 * apart
+            return 0.0, reach * apart
         left, rest = more.sum(axis=0) - more, fewer.sum(axis=0) - fewer
         sums, turns = sums.sum() - sums, turns.sum() - turns
         known = (sums + left @ self.without[0]) / np.maximum(turns - rest @ self.without[0], 1e-9)
@@ -97,7 +100,7 @@ class Mixture:
             turns - (rest * self.without[1:]).sum(axis=1), 1e-9
         )
         fixed, free = float(known.var()), float(moved.var())
-        return 1.96 * ((count - 1) * max(0.0, free - fixed)) ** 0.5, 1.96 * apart
+        return student(count - 1) * ((count - 1) * max(0.0, free - fixed)) ** 0.5, reach * apart
 
 
 def groups(calls: int) -> Counts:
