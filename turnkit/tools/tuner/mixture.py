@@ -36,7 +36,8 @@ _CENTRAL = 5  # slope -0.5, confidences with rates of their own, words alike
 _LATE = np.array([0.0, 0.36, 0.6, 0.92, 1.4, 2.2, 1e3])
 _SURE = np.array([-2.0, 0.3, 0.45, 0.6, 0.75, 2.0])
 _STAGES = len(_LATE) + len(_SURE) - 2
-_MOST_TOLD = 4.0
+_NONE = 1e-4  # a chance that is none
+_MOST_TOLD = 4.0  # by so much at most, in logarithms, the calls tell a way from the best
 _ROUNDS = 25
 _BINS = len(_EDGES) - 1
 _FEW = 2.0  # ends by which the share of pauses is drawn towards that of all
@@ -115,6 +116,7 @@ def mixture(columns: Columns, unsure: Counts) -> Mixture:
     left_out = np.concatenate((np.full(_WAYS, -1), [-1], np.arange(table.groups)))
     way = np.concatenate((np.arange(_WAYS), np.full(1 + table.groups, _CENTRAL)))
     chance, likelihood = _fit(table, left_out, way)
+    chance[chance < _NONE] = 0.0
     ways, without, told = chance[:_WAYS], chance[_WAYS:], likelihood[:_WAYS]
     # All ways are wrong in detail, and calls are not alike: however many calls there are, none is ruled out.
     weights = _PRIOR * np.exp((told - told.max()) / max(1.0, float(np.ptp(told)) / _MOST_TOLD))
@@ -230,7 +232,8 @@ def _fit(table: _Table, left_out: Counts, way: Counts) -> tuple[Numbers, Numbers
     to_stage = _hot(table.stage, _STAGES)
     by_stage, by_word = np.divmod(np.arange(3 * _STAGES), 3)
     sure_stage = [one @ _hot(by_stage, _STAGES) for one in (pauses, ends)]
-    sure_word = [one @ _hot(by_word, 3) for one in (pauses, ends)]
+    sure_word, by_timeout = pauses @ _hot(by_word, 3), by_stage >= len(_LATE) - 1
+    end_word = [(ends * some) @ _hot(by_word, 3) for some in (~by_timeout, by_timeout)]
     among = counts @ to_stage + sure_stage[0] + sure_stage[1]
     chance, faster = np.full(counts.shape, 0.1), np.ones((len(counts), 2))
     for _ in range(_ROUNDS):
@@ -249,14 +252,18 @@ def _fit(table: _Table, left_out: Counts, way: Counts) -> tuple[Numbers, Numbers
         spoke /= spoke.sum(axis=1, keepdims=True) * widths
         followed = v.sum(axis=1) / (v.sum(axis=1) + ends.sum(axis=1) + 1e-9)
         told = w @ to_word
-        words = [_words(told + sure_word[0]), _words(v @ to_word + sure_word[1])]
-        late = np.where(np.arange(3) == 0, 1.0, (told + loyal * words[0]) / (told[:, 1:].sum(axis=1, keepdims=True) + loyal))
+        words = _words(told + sure_word)
+        # Who trails off does not end a sentence: the words before ends by timeout are words of their own.
+        last_words = [_words(v @ (to_word * hot[:, None]) + known) for hot, known in zip(to_kind.T, end_word, strict=True)]
+        spoken = np.where(table.kind == 0, last_words[0][:, table.joins + 1], last_words[1][:, table.joins + 1])
+        late = np.where(np.arange(3) == 0, 1.0, (told + loyal * words) / (told[:, 1:].sum(axis=1, keepdims=True) + loyal))
         yes = prior[:, table.stage] * density * late[:, table.joins + 1]
-        no = (1 - prior[:, table.stage]) * followed[:, None] * spoke[:, table.end] * words[1][:, table.joins + 1]
+        no = (1 - prior[:, table.stage]) * followed[:, None] * spoke[:, table.end] * spoken
         chance = yes / (yes + no + 1e-300)
     likelihood = (counts * np.log(yes + no + 1e-300)).sum(axis=1)
     likelihood += (sure_stage[0] * np.log(prior) + sure_stage[1] * np.log(1 - prior)).sum(axis=1)
-    likelihood += sum((one * np.log(two)).sum(axis=1) for one, two in zip(sure_word, words, strict=True))
+    likelihood += (sure_word * np.log(words)).sum(axis=1)
+    likelihood += sum((one * np.log(two)).sum(axis=1) for one, two in zip(end_word, last_words, strict=True))
     for came, seconds, pace in zip(cut_events, cut_exposure, faster.T, strict=True):
         likelihood += (came * np.log(pace[:, None] * rate) - seconds * pace[:, None] * rate).sum(axis=1)
     return chance, likelihood
