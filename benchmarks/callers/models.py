@@ -132,6 +132,8 @@ def lookups(chance: np.random.Generator, calls: int) -> World:
 
 
 MODELS: dict[str, Draw] = {"plateaus": plateaus, "jumps": jumps, "evidence": evidence}
+
+
 def spellers(chance: np.random.Generator, calls: int) -> World:
     """Callers who spell things out, with pauses that follow a power law, and a confidence of two states that drifts."""
     spells = chance.random((calls, UTTERANCES)) < chance.uniform(0.05, 0.3, calls)[:, None]

@@ -100,9 +100,7 @@ class Continuations:
             self.cut.append((self._by_group(theirs, places[rows], BINS), seconds))
         ends = np.flatnonzero(columns.last & columns.ended & ~np.isfinite(columns.gap))
         self.pauses, self.ends = (
-            self._by_group(
-                group[columns.call[rows]], _stages(columns, rows) * 3 + columns.joins[rows] + 1, 3 * STAGES
-            )
+            self._by_group(group[columns.call[rows]], _stages(columns, rows) * 3 + columns.joins[rows] + 1, 3 * STAGES)
             for rows in (pauses[cut], ends)
         )
 

@@ -17,7 +17,8 @@ from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
 from .shares import Spread
 from .statistics import Estimate, beyond, quantiles, ratio
-from .tuning import Forecast
+from .survival import survivals
+from .tuning import Forecast, Survival
 from .worth import Worth
 
 Part: TypeAlias = slice | Counts
@@ -31,6 +32,7 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 
 ALL = slice(None)
 _EXACT, _ROUGH = 0.7, 2.0  # of the reach of chance, what may be open under each label
+_NOTHING = 1e-9  # of a figure
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,10 @@ class Forecaster:
     def turns(self) -> Numbers:
         """The likely number of utterances of each call."""
         return self._likely_turns
+
+    def pauses(self) -> tuple[Survival, ...]:
+        """How long users pause, by how sure Flux was that they had finished."""
+        return survivals(self._columns, self._doubts.likely)
 
     def forecast(self, setting: Setting, part: Part = ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
@@ -251,15 +257,15 @@ class Forecaster:
         low, high = sides[0], sides[-1]
         doubt = self._doubt(figure, part)
         down, up, width = low.value - low.low, high.high - high.value, high.value - low.value
-        opened = hypot(doubt, width / 2)
+        opened, chance = hypot(doubt, width / 2), max((down + up) / 2, _NOTHING)
         label = Knowledge.EXACT
-        if opened > _EXACT * (down + up) / 2:
+        if opened > _EXACT * chance:
             label = Knowledge.ROUGH
-        if opened > _ROUGH * (down + up) / 2:
+        if opened > _ROUGH * chance:
             label = Knowledge.BOUNDS
         label = max(label, most, key=list(Knowledge).index)
         down, up = hypot(down, doubt), hypot(up, doubt)
-        share = beyond(width / max((down + up) / 2, 1e-12))
+        share = beyond(width / max((down + up) / 2, _NOTHING))
         found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
         best, worst = low.value, high.value
         if label is Knowledge.BOUNDS:
