@@ -4,8 +4,8 @@
 `jumps`: Weibull pauses; confidence keeps a level for a while and jumps to another.
 `evidence`: gamma pauses, of which the longer ones sound less finished; confidence adds up evidence, frame by frame.
 `lookups` and `spellers` are none of those that the tuner was made with. `lookups`: callers of two kinds, some of whose
-pauses are spent looking something up; confidence waits, then comes in bursts. `spellers`: pauses of a power law, many in
-some turns, and a confidence of two states that drifts; added when all else had been decided, and looked at once.
+pauses are spent looking something up; confidence waits, then comes in bursts. `spellers`: pauses of a power law, many
+in some turns, and a confidence of two states that drifts; added when all else had been decided.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def test_who_waits_is_told_by_how_sure_flux_was() -> None:
 
 
 def test_who_trails_off_and_is_answered_late_had_finished() -> None:
-    """No pause lasts 3 s, and their words join what follows: so do those of ends by timeout, and that makes no pause."""
+    """No pause lasts 3 s, and their words join what follows; so do those of ends by timeout, which are none."""
     had = FluxThresholds(0.7, None, 5.0)
     calls = []
     for number in range(30):

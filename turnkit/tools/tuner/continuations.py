@@ -1,4 +1,4 @@
-"""Ends of turns and pauses, counted by what they have in common and by group of calls: what the mixture is read from."""
+"""Ends of turns and pauses, counted by what they have in common and by group of calls: what the mixture needs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Continuations:
         events: Sure pauses that ended in each stretch.
         exposure: Seconds in each stretch of the silence of sure pauses, until Flux ended the turn if it did.
         passed: The same, of those in which Flux did not, in all groups.
-        cut: For ends by the model and by the timeout, the sure pauses that ended in each stretch after, and the seconds.
+        cut: For ends by the model and by the timeout, sure pauses that ended in each stretch after, and the seconds.
         pauses: Sure pauses that were cut off, by stage and words.
         ends: Sure ends, by stage and words.
     """

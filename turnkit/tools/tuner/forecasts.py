@@ -267,11 +267,11 @@ class Forecaster:
         down, up = hypot(down, doubt), hypot(up, doubt)
         share = beyond(width / max((down + up) / 2, _NOTHING))
         found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
-        best, worst = low.value, high.value
+        best = low.value
         if label is Knowledge.BOUNDS:
             estimates = [found, *self._ratios(figure, part, counted=counted)]
             found = _union(estimates)
-            best, worst = (pick(one.value for one in estimates) for pick in (min, max))
+            best = min(one.value for one in estimates)
         return msgspec.structs.replace(found, low=max(0.0, found.low)), label, best  # no figure of these is negative
 
     def _side(self, figure: _Figure, side: int, part: Part, *, counted: bool) -> Estimate:

@@ -20,9 +20,9 @@ from .columns import Columns, Counts, Flags, Numbers
 from .continuations import AFTER, BINS, BY_TIMEOUT, EDGES, STAGES, Continuations, groups
 from .statistics import student
 
-# How the rate at which pauses end changes with the logarithm of the seconds, where it is not seen; after how many pauses
-# those that the model ended, or the timeout, have a rate of their own; and after how many the words before late pauses
-# are words of their own.
+# How the rate at which pauses end changes with the logarithm of the seconds, where it is not seen; after how many
+# pauses those that the model ended, or the timeout, have a rate of their own; and after how many the words before late
+# pauses are words of their own.
 _SLOPES, _ALIKE, _WORDS = (
     one.ravel() for one in np.meshgrid((0.5, -0.5, -1.5), (20.0, 1e6), (2.0, 1e6), indexing="ij")
 )

@@ -114,8 +114,8 @@ def _score(value: float, variance: float, turns: float, t: float) -> Estimate:
 def beyond(width: float) -> float:
     """Of a reach of 1.96 standard errors, how much an interval needs beyond both ends of what is not known.
 
-    All of it where the ends are one, and 1.645 standard errors where they are far apart: the truth cannot be beyond both
-    (Imbens and Manski).
+    All of it where the ends are one, and 1.645 standard errors where they are far apart, as the truth cannot be beyond
+    both (Imbens and Manski).
 
     Args:
         width: How far the ends are apart, in such reaches.

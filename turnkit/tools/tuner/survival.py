@@ -1,12 +1,13 @@
 """How long users pause, by how sure Flux was that they had finished: survival curves (Kaplan and Meier).
 
-A pause that Flux let pass is seen from its beginning to its end. One in which the user was cut off is seen as far as it is
-sure that who speaks has only paused: there it is censored. An end that may have been a pause counts for as much as that
-is likely.
+A pause that Flux let pass is seen from its beginning to its end. One in which the user was cut off is seen as far as it
+is sure that who speaks has only paused: there it is censored. An end that may have been a pause counts for as much as
+that is likely.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import inf
 
 import numpy as np
@@ -31,7 +32,7 @@ def survivals(columns: Columns, likely: Numbers) -> tuple[Survival, ...]:
     seen = np.where(columns.last[pauses], columns.sure[pauses], columns.seconds[pauses])
     highest = _highest(columns)[pauses]
     found = []
-    for low, high in zip(_LEVELS[:-1], _LEVELS[1:], strict=True):
+    for low, high in pairwise(_LEVELS):
         rows = (highest >= low) & (highest < high)
         if weights[rows].sum() >= 1:
             curve = kaplan_meier(seen[rows], ~columns.last[pauses][rows], weights[rows])
