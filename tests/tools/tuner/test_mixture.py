@@ -85,9 +85,7 @@ def test_what_chance_and_what_is_open_do_is_told_apart() -> None:
         mixture = doubts(columns).mixture
         assert mixture is not None
         ends = np.bincount(columns.call[columns.last], minlength=columns.calls).astype(float)
-        unsure = columns.call[doubts(columns).unsure]
-        ones = np.ones(len(unsure))
-        found.append(mixture.doubt(np.zeros(columns.calls), ends, ones, unsure))
+        found.append(mixture.doubt(np.zeros(columns.calls), ends, np.ones(len(mixture.calls))))
         assert mixture.weights.sum() == pytest.approx(1)
     (chance_of_few, open_of_few), (chance_of_many, open_of_many) = found
     assert chance_of_many < chance_of_few

@@ -204,8 +204,12 @@ class Forecaster:
     def _ratios(self, figure: _Figure, part: Part, *, counted: bool = False) -> list[Estimate]:
         """The mean a turn, the likely one first, then those of all extremes of what is open."""
         likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
-        found = [ratio(likely[part], self._likely_turns[part], counted=counted)]
-        mean = found[0].value
+        found = ratio(likely[part], self._likely_turns[part], counted=counted)
+        return [found, *self._extremes(figure, part, found.value, counted=counted)]
+
+    def _extremes(self, figure: _Figure, part: Part, mean: float, *, counted: bool) -> list[Estimate]:
+        """The means of all extremes of what is open, where the likely one is this."""
+        found: list[Estimate] = []
         ends, lost = self._turns.sums[0], self._turns.turned[0]
         for side, sums, turned in zip((-1, 1), figure.sums, figure.turned, strict=True):
             if side < 0 or figure.sums[0] is not figure.sums[1]:
@@ -269,7 +273,7 @@ class Forecaster:
         found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
         best = low.value
         if label is Knowledge.BOUNDS:
-            estimates = [found, *self._ratios(figure, part, counted=counted)]
+            estimates = [found, *self._extremes(figure, part, found.value, counted=counted)]
             found = _union(estimates)
             best = min(one.value for one in estimates)
         return msgspec.structs.replace(found, low=max(0.0, found.low)), label, best  # no figure of these is negative
@@ -283,13 +287,13 @@ class Forecaster:
         if mixture is None:
             return 0.0
         sums, turned = _middle(figure.sums), _middle(figure.turned)
-        turns, calls = self._turns.sums[0], self._unsure_calls
+        turns = self._turns.sums[0]
         if part is not ALL:
             inside = np.zeros(len(sums), dtype=bool)
             inside[part] = True
             sums, turns = np.where(inside, sums, 0.0), np.where(inside, turns, 0.0)
-            return hypot(*mixture.doubt(sums, turns, turned, calls, inside))
-        return hypot(*mixture.doubt(sums, turns, turned, calls))
+            return hypot(*mixture.doubt(sums, turns, turned, inside))
+        return hypot(*mixture.doubt(sums, turns, turned))
 
 
 def _share(

@@ -13,6 +13,7 @@ calls leave open.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,6 +49,7 @@ class Mixture:
         weights: The weight of each way.
         without: The chance of each cell without each group of calls, the one with all of them first.
         group: The group of each call.
+        calls: The call of each unsure end.
     """
 
     cell: Counts
@@ -56,9 +58,10 @@ class Mixture:
     weights: Numbers
     without: Numbers
     group: Counts
+    calls: Counts
 
     def doubt(
-        self, sums: Numbers, turns: Numbers, turned: Numbers, calls: Counts, inside: Flags | None = None
+        self, sums: Numbers, turns: Numbers, turned: Numbers, inside: Flags | None = None
     ) -> tuple[float, float]:
         """What not knowing the chances does to a mean a turn.
 
@@ -66,7 +69,6 @@ class Mixture:
             sums: Sum over the turns of each call, if all that is unsure were ends.
             turns: Number of these turns.
             turned: How much more each unsure end would add, were it a pause.
-            calls: The call of each unsure end.
             inside: Which calls the mean is of; None for all.
 
         Returns:
@@ -74,27 +76,38 @@ class Mixture:
             interval.
         """
         count, cells = len(self.without) - 1, len(self.likely)
-        place = self.group[calls] * cells + self.cell
-        some = np.ones(len(turned)) if inside is None else inside[calls].astype(np.float64)
-        more, fewer = (
-            np.bincount(place, weights=one, minlength=count * cells).reshape(count, cells)
-            for one in (turned * some, some)
-        )
+        some, fewer, lost = self._turns_lost if inside is None else self._lost(inside)
+        more = np.bincount(some[0], weights=turned[some[1]], minlength=count * cells).reshape(count, cells)
+        total = more.sum(axis=0)
         sums, turns = (np.bincount(self.group, weights=one, minlength=count) for one in (sums, turns))
-        found = (sums.sum() + self.ways @ more.sum(axis=0)) / (turns.sum() - self.ways @ fewer.sum(axis=0))
+        found = (sums.sum() + self.ways @ total) / (turns.sum() - fewer)
         apart = float(self.weights @ (found - self.weights @ found) ** 2) ** 0.5
         # As many ways as count are few to tell how far they may be apart.
         reach = student(max(1, round(1 / float((self.weights**2).sum())) - 1))
         if count < 2:
             return 0.0, reach * apart
-        left, rest = more.sum(axis=0) - more, fewer.sum(axis=0) - fewer
+        left = total - more
         sums, turns = sums.sum() - sums, turns.sum() - turns
-        known = (sums + left @ self.without[0]) / np.maximum(turns - rest @ self.without[0], 1e-9)
-        moved = (sums + (left * self.without[1:]).sum(axis=1)) / np.maximum(
-            turns - (rest * self.without[1:]).sum(axis=1), 1e-9
-        )
+        known = (sums + left @ self.without[0]) / np.maximum(turns - lost[0], 1e-9)
+        moved = (sums + (left * self.without[1:]).sum(axis=1)) / np.maximum(turns - lost[1], 1e-9)
         fixed, free = float(known.var()), float(moved.var())
         return student(count - 1) * ((count - 1) * max(0.0, free - fixed)) ** 0.5, reach * apart
+
+    @cached_property
+    def _turns_lost(self) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
+        return self._lost(None)
+
+    def _lost(
+        self, inside: Flags | None
+    ) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
+        """Which unsure ends there are, by group and cell, and how many turns fewer there are if they are pauses."""
+        count, cells = len(self.without) - 1, len(self.likely)
+        rows: slice | Counts = slice(None) if inside is None else np.flatnonzero(inside[self.calls])
+        place = (self.group[self.calls] * cells + self.cell)[rows]
+        fewer = np.bincount(place, minlength=count * cells).reshape(count, cells).astype(np.float64)
+        total = fewer.sum(axis=0)
+        rest = total - fewer
+        return (place, rows), self.ways @ total, (rest @ self.without[0], (rest * self.without[1:]).sum(axis=1))
 
 
 def mixture(columns: Columns, unsure: Counts) -> Mixture:
@@ -109,7 +122,7 @@ def mixture(columns: Columns, unsure: Counts) -> Mixture:
     # All ways are wrong in detail, and calls are not alike: however many calls there are, none is ruled out.
     weights = _PRIOR * np.exp((told - told.max()) / max(1.0, float(np.ptp(told)) / _MOST_TOLD))
     weights /= weights.sum()
-    return Mixture(table.inverse, weights @ ways, ways, weights, without, group)
+    return Mixture(table.inverse, weights @ ways, ways, weights, without, group, columns.call[unsure])
 
 
 class _Estimation:
