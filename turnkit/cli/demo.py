@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
-from shlex import quote
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from .commands import app
+from .layout import Column, tell_table
 from .live_view import View
 from .output import JsonFlag, JsonLines, fail, guard, run_async
+from .recorded_at import hint_at
 from .screen import Screen
+from .talking import BotOption, EarOption, ModelOption, VoiceOption
 
 if TYPE_CHECKING:
     from ..session import HostFailure
-    from ..trace import Recorder
 
 
 @app.command()
 def demo(
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
-    llm: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated LLM takes.")] = 0.45,
+    llm: Annotated[
+        str, typer.Option(help="Seconds the simulated LLM takes; with --mic, where an OpenAI-compatible server is.")
+    ] = "0.45",
     tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
     record: Annotated[
         Path | None,
@@ -37,13 +41,47 @@ def demo(
         ),
     ] = None,
     as_json: JsonFlag = False,
+    mic: Annotated[
+        bool, typer.Option("--mic", help="Talk to it yourself, by this machine's microphone and loudspeaker.")
+    ] = False,
+    ear: EarOption = None,
+    voice: VoiceOption = None,
+    bot: BotOption = "booking",
+    model: ModelOption = "gpt-4o-mini",
+    device: Annotated[str | None, typer.Option(help="With --mic: part of the name of the sound device.")] = None,
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 
-    A simulated caller books a table. You see the turns, the drafts made early and kept or withdrawn, a barge-in and
+    A simulated caller books a table. You see the turns, the drafts made early and kept or cancelled, a barge-in and
     a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
     what can be done with that.
+
+    With --mic you are the caller: an ear on this machine listens, a small bot answers aloud, and each answer tells how
+    long it took, and why. It needs turnkit[ear,voice,mic], and headphones. Ctrl-C ends it.
     """
+    if mic:
+        from .microphone_call import Asked, talk
+
+        talk(Asked(ear, voice, bot, _address(llm), model, device), record, as_json)
+        return
+    _watch(speed, _seconds(llm), tts, record, as_json)
+
+
+def _seconds(llm: str) -> float:
+    """What --llm is without --mic."""
+    with suppress(ValueError):
+        if 0 <= float(llm) <= 10:
+            return float(llm)
+    raise typer.BadParameter(f"{llm!r} must be seconds, 0 to 10; with --mic it is an address", param_hint="--llm")
+
+
+def _address(llm: str) -> str | None:
+    """What --llm is with it."""
+    return None if llm == "0.45" else llm
+
+
+def _watch(speed: float, llm: float, tts: float, record: Path | None, as_json: bool) -> None:
+    """Show the conversation."""
     from ..tools.demo import OPTIONS, hold_conversation
     from ..trace import Recorder
 
@@ -63,23 +101,10 @@ def demo(
     if not as_json and recorder is not None:
         console = Screen()
         tally.report(console)
-        _hint(console, recorder)
+        hint_at(console, recorder)
     if failures:
         more = f", and {len(failures) - 1} times after it" if len(failures) > 1 else ""
         fail(f"the demo's own code failed at {failures[0].at}{more}; the call went on without, and the log says how")
-
-
-def _hint(console: Console, recorder: Recorder) -> None:
-    """What can be done with the recording, as commands to copy."""
-    path = quote(str(recorder.path))
-    console.print()
-    if recorder.failure is not None:
-        reason = recorder.failure.strerror or type(recorder.failure).__name__
-        console.print(f"  not recorded: {escape(f'{path}: {reason}')}", highlight=False, soft_wrap=True)
-        return
-    for what, command in (("see the call", "view"), ("decide it again", "replay")):
-        line = f"  {what + ':':<17}[bold]turnkit {command} {escape(path)}[/bold]"
-        console.print(line, highlight=False, soft_wrap=True)
 
 
 class _DemoTally:
@@ -103,7 +128,7 @@ class _DemoTally:
                     self._counts["drafts kept"] += 1
                     self._leads.append(seconds - self._drafted[reply])
             case Cancel(reply=reply):
-                self._counts["drafts withdrawn"] += reply in self._drafted
+                self._counts["drafts cancelled"] += reply in self._drafted
             case BargeIn():
                 self._counts["barge-ins"] += 1
             case TurnDropped(reason=DropReason.OVERLAP_KEPT):
@@ -112,14 +137,13 @@ class _DemoTally:
 
     def report(self, console: Console) -> None:
         """Print the counts."""
-        table = Table.grid(padding=(0, 2))
-        for what in ("turns answered", "drafts kept", "drafts withdrawn", "barge-ins", "backchannels, talked over"):
-            table.add_row(f"  {what}", f"[bold]{self._counts[what]}[/bold]")
+        counted = ("turns answered", "drafts kept", "drafts cancelled", "barge-ins", "backchannels, talked over")
+        rows = [(what, Text(str(self._counts[what]), "bold")) for what in counted]
         if self._leads:
             leads = ", ".join(f"{lead * 1000:.0f}" for lead in self._leads)
             # What is known before the turn is final need not be waited for after it.
             saved = ", ".join(f"{min(lead, self._llm_seconds) * 1000:.0f}" for lead in self._leads)
-            table.add_row("  head start of each kept draft", f"[bold]{leads}[/bold] ms")
-            table.add_row("  so each was heard sooner by", f"[bold]{saved}[/bold] ms")
+            rows.append(("head start of each kept draft", Text.assemble((leads, "bold"), " ms")))
+            rows.append(("so each was heard sooner by", Text.assemble((saved, "bold"), " ms")))
         console.print()
-        console.print(table)
+        tell_table(console, (Column(), Column(flows=True)), rows, indent=2)

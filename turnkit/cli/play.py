@@ -14,6 +14,17 @@ import typer
 from .commands import app
 from .output import fail, guard
 from .saying import say
+from .talking import (
+    BotOption,
+    EarOption,
+    FoundEar,
+    LlmOption,
+    ModelOption,
+    VoiceOption,
+    chosen_bot,
+    found_ear,
+    found_voice,
+)
 
 
 @app.command()
@@ -24,6 +35,11 @@ def play(
         str | None, typer.Option(help="Where the microphone's Flux is, if not at Deepgram: wss://…, or a simulator.")
     ] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    ear: EarOption = None,
+    voice: VoiceOption = None,
+    bot: BotOption = "booking",
+    llm: LlmOption = None,
+    model: ModelOption = "gpt-4o-mini",
 ) -> None:
     """Talk to a bot in the browser, and see every decision as it falls: no key, no network.
 
@@ -32,28 +48,53 @@ def play(
     are done, drafts begun and dropped, and each signal with its why. Move a threshold in the middle of the call, choose
     when the bot gives way, and open the call in the viewer.
 
-    With DEEPGRAM_API_KEY set you can use the microphone instead; the key never reaches the page. Every page is a call
-    of its own. Nothing is kept: the recordings end with the command. Ctrl-C ends it.
+    With turnkit[ear] installed you can use the microphone, and the sound stays on this machine; with
+    DEEPGRAM_API_KEY set, Flux listens instead, and the key never reaches the page. With turnkit[voice] the bot of the
+    microphone is heard, and each answer tells how long it took, and why. Every page is a call of its own. Nothing is
+    kept: the recordings end with the command. Ctrl-C ends it.
     """
     try:
         from ..tools.play.serving import serve
+        from ..tools.play.speech import Speech
     except ImportError as error:
         fail(str(error))
     from ..interop.web.serving import listening_at
 
     flux = _flux(url)
+    if ear is not None and flux is not None:
+        fail(
+            "--ear and --url: give one of them" if url else "--ear: DEEPGRAM_API_KEY is set, and Flux listens; unset it"
+        )
+    hears = found_ear(ear) if flux is None else None
+    choice = chosen_bot(bot, llm, model, hears.name if hears else None)
+    spoken = found_voice(voice)
     listening = guard(lambda: listening_at(host, port))
     with listening:
         address = _address(host, listening.getsockname()[1])
         say(f"Talk to it at {address} (Ctrl-C ends it)")
-        if flux is None:
-            say("By keys; by microphone too, once DEEPGRAM_API_KEY is set.")
+        say(_told(hears, flux is not None, spoken is not None))
         if show and _has_windows():
             _open(address)
         try:
-            serve(listening, flux=flux, hosts=(host, socket.gethostname()))
+            serve(
+                listening,
+                flux=flux,
+                ear=None if hears is None else hears.ear,
+                speech=None if spoken is None else Speech(spoken, choice),
+                hosts=(host, socket.gethostname()),
+            )
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+
+
+def _told(hears: FoundEar | None, flux: bool, aloud: bool) -> str:
+    """What the page can do, in a line."""
+    answers = "the bot answers aloud" if aloud else "the bot answers in writing, until turnkit[voice] is installed"
+    if hears is not None:
+        return f"By keys, or by microphone: the ear {hears.name!r} listens on this machine; {answers}."
+    if flux:
+        return f"By keys, or by microphone: Flux listens; {answers}."
+    return "By keys; by microphone too, once turnkit[ear,voice] is installed, or DEEPGRAM_API_KEY set."
 
 
 def _flux(url: str | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from anyio.from_thread import start_blocking_portal
@@ -17,6 +17,10 @@ from ..simulator import serve as simulated
 from .commands import app
 from .output import fail, guard
 from .saying import say
+from .talking import found_ear
+
+if TYPE_CHECKING:
+    from ..simulator.ear import Ear
 
 
 @app.command()
@@ -41,6 +45,9 @@ def serve(
     simulate: Annotated[
         bool, typer.Option("--simulate", help="A simulated Flux, which hears a simulated caller: no key is needed.")
     ] = False,
+    ear: Annotated[
+        str | None, typer.Option(help="With --simulate: hear who calls instead; voice finds speech, sphinx words.")
+    ] = None,
 ) -> None:
     """Serve a bot to phones and pages.
 
@@ -55,12 +62,15 @@ def serve(
         fail(str(error))
     if not simulate and not os.environ.get("DEEPGRAM_API_KEY"):
         fail("DEEPGRAM_API_KEY: is not set; --simulate needs no key")
+    if ear is not None and not simulate:
+        fail("--ear: is for --simulate; without it, Flux listens")
+    hears = None if ear is None else found_ear(ear)
     guard(lambda: serving.bot_named(bot))
     settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
     settings |= {"sample_rate": sample_rate, "public_url": public_url}
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
     listening = guard(partial(serving.listening_at, host, port))
-    with listening, _simulator(simulate) as flux:
+    with listening, _simulator(simulate, None if hears is None else hears.ear) as flux:
         say(f"Talk to it at {_address(listening)} (Ctrl-C ends it)")
         try:
             guard(partial(serving.serve, bot, listening, workers=workers, **settings, **flux))
@@ -69,8 +79,8 @@ def serve(
 
 
 @contextmanager
-def _simulator(wanted: bool) -> Iterator[dict[str, str]]:
-    """A Flux in a thread of this process, for all workers, and where it is."""
+def _simulator(wanted: bool, ear: Ear | None) -> Iterator[dict[str, str]]:
+    """A Flux in a thread of this process, for all workers, and where it is; it hears with the ear, if there is one."""
     if not wanted:
         yield {}
         return
@@ -78,7 +88,7 @@ def _simulator(wanted: bool) -> Iterator[dict[str, str]]:
 
     with (
         start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(simulated(Script.parse(CALLER, seed=SEED))) as simulator,
+        portal.wrap_async_context_manager(simulated(ear or Script.parse(CALLER, seed=SEED))) as simulator,
     ):
         yield {"url": simulator.url}
 

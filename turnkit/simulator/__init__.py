@@ -13,9 +13,12 @@
     async with serve(EOT_BENCH_LIKE.script(seed=7)) as flux:
         ...  # callers by habit (`POPULATIONS`), drawn by a seed
 
-It plays a `Recording` of server frames in step with the audio it receives, or hears a `Script` of words with times, or
-a `LiveCaller` who is told what to say on the way, and detects turns by the thresholds asked for. Queries, credentials
-and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and
+    async with serve(VoiceEar()) as flux:
+        ...  # what is really said into it; `sphinx_ear()` understands some English
+
+It plays a `Recording` of server frames in step with the audio it receives, or detects turns by the thresholds asked
+for: in a `Script` of words with times, in what a `LiveCaller` is told to say on the way, or in what an `Ear` hears.
+Queries, credentials and commands are checked as Flux checks them. Beside `/v2/listen` there are `GET /v1/projects` and
 `POST /v1/auth/grant`, whose tokens are accepted until they expire. It shares no turn logic with the rest of turnkit,
 and so cannot share its mistakes.
 
@@ -24,13 +27,14 @@ of these ends the connection with 1008; what is damaged or cut off in a containe
 wait for their commands: a client that repeats the recorded session gets it verbatim, one that never asks gets none of
 them. No source says that Flux takes `profanity_filter` in a Configure: `configurable=["profanity_filter"]` takes it.
 
-What it does not do: listen to the audio (only its length counts, from what containers say of it); apply keyterms,
-numerals, profanity filter or redaction to the words; close a connection for being idle; report too many pending
-Configure messages (it answers each at once).
+What it does not do: listen to the audio unless it has an `Ear` (of other plays only its length counts, from what
+containers say of it); apply keyterms, numerals, profanity filter or redaction to the words; close a connection for
+being idle; report too many pending Configure messages (it answers each at once).
 """
 
 from .audio_clock import marked_silence
 from .detector import FRAME, Detector
+from .ear import Ear, EarStream, Heard, Recogniser, VoiceEar, sphinx_ear
 from .exchange import Connection, InjectedFault
 from .fault_moments import MOMENTS, Moment
 from .faults import FAULTS, Fault, FaultKind, RandomFaults, parse_fault
@@ -53,14 +57,18 @@ __all__ = [
     "UNSETTLED",
     "Connection",
     "Detector",
+    "Ear",
+    "EarStream",
     "Fault",
     "FaultKind",
+    "Heard",
     "InjectedFault",
     "LiveCaller",
     "Moment",
     "Pace",
     "Population",
     "RandomFaults",
+    "Recogniser",
     "RecordedFrame",
     "Recording",
     "Refusal",
@@ -69,8 +77,10 @@ __all__ = [
     "Simulator",
     "SpokenWord",
     "Utterance",
+    "VoiceEar",
     "marked_silence",
     "parse_fault",
     "say",
     "serve",
+    "sphinx_ear",
 ]

@@ -6,11 +6,14 @@ import struct
 from math import isfinite
 from typing import Protocol
 
+import msgspec
+
 from .ogg_clock import CAPTURE, OggClock
 from .opus_time import NotAudio, packet_seconds
 from .webm_clock import MAGIC, WebmClock
 
 _MAGIC_BYTES = 4
+_EXTENSIBLE = 0xFFFE  # a WAV header that says its coding further on
 _LARGEST_HEADER = 1 << 16
 _MARK = b"\x7fTK\x01\x7fkt\x02"  # 8 bytes, and then the position
 _MARK_BYTES = 16
@@ -127,33 +130,51 @@ class _WavClock:
         self._header += data
         if len(self._header) >= 12 and self._header[8:12] != b"WAVE":
             raise NotAudio("a RIFF file that is not WAV")
-        found = _read_wav(bytes(self._header))
+        found = read_wav(bytes(self._header))
         if found is not None:
-            self._sound = _RawClock(found[0])
-            self._sound.hear(bytes(self._header[found[1] :]))
+            self._sound = _RawClock(found.rate * found.width)
+            self._sound.hear(bytes(self._header[found.begins :]))
             self._header.clear()
         elif len(self._header) > _LARGEST_HEADER:
             raise NotAudio(f"no audio in the first {_LARGEST_HEADER} bytes of the WAV file")
 
 
-def _read_wav(header: bytes) -> tuple[int, int] | None:
-    """Bytes a second, and where the sound begins; None while the header is incomplete."""
-    bytes_per_second = 0
+class WavForm(msgspec.Struct, frozen=True):
+    """What the header of a WAV file says of its sound, which is mono.
+
+    Attributes:
+        tag: of the coding; 1 is PCM, 3 floating point, 6 A-law, 7 mu-law.
+        rate: samples a second.
+        width: bytes a sample.
+        begins: the byte of the file where the sound begins.
+    """
+
+    tag: int
+    rate: int
+    width: int
+    begins: int
+
+
+def read_wav(header: bytes) -> WavForm | None:
+    """Read the header of a WAV file; None while it is incomplete. Raises NotAudio for one that is none of Flux's."""
+    form: tuple[int, int, int] | None = None
     at = 12
     while len(header) >= at + 8:
         name, size = header[at : at + 4], int.from_bytes(header[at + 4 : at + 8], "little")
         at += 8
         if name == b"data":
-            if not bytes_per_second:
+            if form is None:
                 raise NotAudio("a WAV file that does not say its rate before its sound")
-            return bytes_per_second, at
+            return WavForm(*form, at)
         if name == b"fmt ":
             if len(header) < at + 16:
                 return None
-            _, channels, rate, _, width, _ = struct.unpack("<HHIIHH", header[at : at + 16])
+            tag, channels, rate, _, width, _ = struct.unpack("<HHIIHH", header[at : at + 16])
             if channels != 1 or not rate or not width:
                 raise NotAudio(f"a WAV file with {channels} channels, {rate} Hz, {width} bytes a frame: must be mono")
-            bytes_per_second = rate * width
+            if tag == _EXTENSIBLE and size >= 26 and len(header) >= at + 26:
+                (tag,) = struct.unpack("<H", header[at + 24 : at + 26])
+            form = tag, rate, width
         at += size + size % 2
     return None
 

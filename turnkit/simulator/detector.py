@@ -21,6 +21,7 @@ can be compared on the same conversation. No socket, no clock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -74,6 +75,7 @@ class Detector:
             self._paces += [utterance.pace] * len(utterance.words)
         self._missed = 0  # words said before the stream began
         self._sounds: dict[int, _Sound] = {}
+        self._told: dict[int, dict[str, Any]] = {}  # words of a script that are over, and told the same ever after
         self._noise = Random(f"{self._seed} noise")
         self._idle = 0.45
         self._frame = 0
@@ -113,7 +115,21 @@ class Detector:
             self._sounds.pop(index, None)
             self._amended = self._amended or index < self._last_words
         self._words[index] = word
+        self._told.pop(index, None)
         return True
+
+    def revise(self, words: Sequence[SpokenWord]) -> None:
+        """Hear these words instead of all that were heard or told since the last turn was over."""
+        told = [word.text for word in self._words[self._first : self._last_words]]
+        for index in range(self._first, len(self._words)):
+            place = index - self._first
+            if place >= len(words) or words[place].text != self._words[index].text:
+                self._sounds.pop(index, None)
+        self._words[self._first :] = words
+        self._paces[self._first :] = ["talk"] * len(words)
+        self._started = min(self._started, len(self._words))
+        self._live = True
+        self._amended = self._amended or [word.text for word in words[: len(told)]] != told
 
     def begin_at(self, second: float) -> None:
         """The stream begins at this second of the script; to be said before anything is heard.
@@ -164,7 +180,7 @@ class Detector:
         if self._eager and (self._visible(now) > self._last_words or self._told_otherwise()):
             self._eager = False
             return [self._message("TurnResumed", frame, confidence)]
-        silence = now - self._words[self._started - 1].end + _EPSILON
+        silence = self._silence(now) + _EPSILON
         if silence * 1000 >= self.settings.eot_timeout_ms:
             return [self._end(self._message("EndOfTurn", frame, confidence), "timeout")]
         eager = self.settings.eager_eot_threshold
@@ -249,6 +265,8 @@ class Detector:
         return visible
 
     def _word(self, index: int, now: float) -> dict[str, Any]:
+        if index in self._told:
+            return self._told[index].copy()
         spoken = self._words[index]
         text, certainty = spoken.text, self._sound(index).certainty
         if now + _EPSILON < spoken.end:
@@ -256,25 +274,35 @@ class Detector:
             certainty = 0.5 + certainty * 0.45
         start = min(round(spoken.start / FRAME), round(now / FRAME) - 1)
         end = max(start + 1, min(round(spoken.end / FRAME), round(now / FRAME)))
-        return {
+        word = {
             "word": text,
             "confidence": round(certainty, 4),
             "start": round(start * FRAME, 2),
             "end": round(end * FRAME, 2),
         }
+        if not self._live and now > spoken.end + FRAME:
+            self._told[index] = word
+        return word
 
     def _confidence(self, frame: int, noise: float) -> float:
         """How sure it is that the turn is over; `noise` is 0 to 1, one draw a frame."""
         self._idle = min(0.82, max(0.1, self._idle + (noise - 0.5) * 0.3))
         if self._started <= self._first:
             return round(self._idle, 4)
-        silence = frame * FRAME - self._words[self._started - 1].end
+        silence = self._silence(frame * FRAME)
         if silence < 0:
             return round(float(10 ** (-3 + 2.1 * noise)), 4)
-        index = self._started - 1
-        curve = _confidence_reading if self._paces[index] == "read" else _confidence_talking
         dip = 0.9 if noise < 0.1 else 1.0
-        return round(dip * curve(self._sound(index), silence), 4)
+        return round(dip * self._belief(self._started - 1, silence), 4)
+
+    def _silence(self, now: float) -> float:
+        """Seconds since the last sound of the words begun by now; below 0 while there is sound."""
+        return now - self._words[self._started - 1].end
+
+    def _belief(self, index: int, silence: float) -> float:
+        """The confidence that the turn is over with this word, after so much silence."""
+        curve = _confidence_reading if self._paces[index] == "read" else _confidence_talking
+        return curve(self._sound(index), silence)
 
     def _sound(self, index: int) -> _Sound:
         if index not in self._sounds:

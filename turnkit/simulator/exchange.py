@@ -139,6 +139,7 @@ class Exchange:
         except NotAudio as error:
             self.closing = (1008, f"DATA-0000: {error}")
             return []
+        self.player.take(message)
         return self.player.hear(self._clock.seconds)
 
     def _find_start(self, audio: bytes, attempt: Attempt, marks: MarkFinder) -> None:

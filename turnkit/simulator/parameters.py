@@ -32,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: the name of the Flux model.
         encoding: of raw audio; None for a container that says so itself. Default "linear16".
+        sample_rate: of raw audio, in Hz; None for a container that says so itself. Default 16000.
         bytes_per_second: of raw audio; None for Opus, and for a container that says so itself. Default 32000.
         eot_threshold: 0.5 to 1.0. Default 0.7.
         eager_eot_threshold: 0.3 to 0.9. Default None: eager mode is off.
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     model: str = "flux-general-en"
     encoding: str | None = "linear16"
+    sample_rate: int | None = 16000
     bytes_per_second: int | None = 32000
     eot_threshold: float = 0.7
     eager_eot_threshold: float | None = None
@@ -151,6 +153,7 @@ def read_query(query: str) -> Settings:
     return Settings(
         model=model,
         encoding=_one(read, "encoding", None),
+        sample_rate=_one(read, "sample_rate", None),
         bytes_per_second=_bytes_per_second(_one(read, "encoding", None), _one(read, "sample_rate", None)),
         eot_threshold=eot,
         eager_eot_threshold=eager,

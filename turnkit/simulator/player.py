@@ -13,15 +13,10 @@ import msgspec
 from .. import wire
 from ..errors import ConfigError
 from .detector import Detector
-from .live_caller import LiveCaller
 from .parameters import Settings
 from .recorded_session import RecordedFrame, Recording
-from .script import Script
 
 _TOLERANCE = 0.01  # seconds: recorded windows carry float32 noise, and the next frame is 0.08 away
-
-Play: TypeAlias = Script | Recording | LiveCaller
-"""What a simulator plays to its clients."""
 
 _Answer: TypeAlias = Literal["configure", "force_end"]
 
@@ -37,6 +32,9 @@ class Player(Protocol):
 
     def opening(self) -> list[str]:
         """What is sent before any audio is there."""
+
+    def take(self, audio: bytes) -> None:
+        """Take the audio itself; to be said before `hear` counts it."""
 
     def hear(self, seconds: float) -> list[str]:
         """What is due once `seconds` of stream audio have been received."""
@@ -60,15 +58,6 @@ class Player(Protocol):
         """The stream's audio begins at this second of the play; to be said before any of it is heard."""
 
 
-def open_player(play: Play, settings: Settings, request_id: str, seed: int | None) -> Player:
-    """The player of one connection, from the beginning."""
-    if isinstance(play, LiveCaller):
-        return ScriptPlayer(play.listen(settings, seed), request_id)
-    if isinstance(play, Script):
-        return ScriptPlayer(Detector(play, settings, seed=seed), request_id)
-    return RecordingPlayer(play, request_id)
-
-
 def _stamp(fields: dict[str, Any], request_id: str, sequence_id: int) -> str:
     # Flux's Error is the one message without the id of the request.
     ids = {} if fields["type"] == "Error" else {"request_id": request_id}
@@ -86,6 +75,9 @@ class ScriptPlayer:
     def opening(self) -> list[str]:
         """Connected, the first message."""
         return [self.answer({"type": "Connected"})]
+
+    def take(self, audio: bytes) -> None:
+        """Pay no heed: only the length of audio counts."""
 
     def hear(self, seconds: float) -> list[str]:
         """What the detector says by this second of audio."""
@@ -147,6 +139,9 @@ class RecordingPlayer:
         if isinstance(self._frames[0].message, wire.Connected):
             return self.hear(0.0)
         return [self.answer({"type": "Connected"}), *self.hear(0.0)]
+
+    def take(self, audio: bytes) -> None:
+        """Pay no heed: only the length of audio counts."""
 
     def hear(self, seconds: float) -> list[str]:
         """The recorded frames due by this second of audio."""

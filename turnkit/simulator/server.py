@@ -27,11 +27,12 @@ from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
 from .call_registry import Attempt, CallRegistry
 from .disturbance import Cut, Delivery, Disturbance, Wait
+from .ear import Ear
 from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
 from .live_caller import LiveCaller
 from .parameters import UNSETTLED, Refused, Settings, read_query
-from .player import Play, open_player
+from .plays import Play, open_player
 from .recorded_session import Recording
 from .rest import GRANT, PROJECTS, PostReader, answer
 from .script import Script
@@ -292,7 +293,7 @@ async def serve(
     At the end, connections still open are closed with code 1001.
 
     Args:
-        play: the script, the recording or the live caller.
+        play: the script, the recording, the live caller, or the ear that hears what is sent.
         host: where to listen. Default this machine only.
         port: where to listen. Default 0: a free one.
         api_key: the API key that is accepted. Default None; with no `token` either, any credential is, or none at all.
@@ -310,11 +311,11 @@ async def serve(
         The simulator; point clients at its `url`, others than turnkit's at that with `/v2/listen` and a query.
 
     Raises:
-        ConfigError: if `play` is none of the three, if anything but a script is to go on, if a fault does not
+        ConfigError: if `play` is none of the four, if anything but a script is to go on, if a fault does not
             exist, if a field is not one of `UNSETTLED`, or if nothing can listen there.
     """
-    if not isinstance(play, (Script, Recording, LiveCaller)):
-        raise ConfigError(f"play={type(play).__name__}: must be a Script, a Recording or a LiveCaller")
+    if not isinstance(play, (Script, Recording, LiveCaller, Ear)):
+        raise ConfigError(f"play={type(play).__name__}: must be a Script, a Recording, a LiveCaller or an Ear")
     if continues and not isinstance(play, Script):
         raise ConfigError("continues=True: play must be a Script; all else is heard from its start")
     fields = frozenset((configurable,) if isinstance(configurable, str) else configurable)

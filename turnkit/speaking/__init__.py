@@ -8,6 +8,7 @@ from then on nothing of the reply reaches it.
 
 - `speaker`: makes the `speak`; `sink`: what it plays into; `interface`: what a session and it know of each other.
 - `sentences`: where a text that is still coming may be cut; `filters`: what a voice is given for it.
+- `espeak`: a voice of its own, on this machine, in two files: the library is for one thread of the process.
 - `timeline`: what of it was heard; `alignment`: which spoken word stands for which written one.
 """
 

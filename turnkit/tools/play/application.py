@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,10 +22,13 @@ from starlette.websockets import WebSocket
 from ...errors import ConfigError, RemoteProtocolError, TurnkitError, sole_error
 from ...interop import browser
 from ...logs import logger
+from ...simulator import serve
+from ...simulator.ear import Ear
 from .asked import Settings, settings_of
 from .call import hold_microphone, hold_typing
 from .policies import POLICIES
 from .recordings import Recordings
+from .speech import Speech
 
 _HERE = Path(__file__).parent
 _UNREADABLE, _BUSY, _FORBIDDEN = 1007, 1013, 1008  # close codes
@@ -38,7 +41,12 @@ _HEADERS = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosni
 
 
 def application(
-    *, flux: Mapping[str, Any] | None = None, hosts: Collection[str] = (), max_calls: int = 20
+    *,
+    flux: Mapping[str, Any] | None = None,
+    ear: Ear | None = None,
+    speech: Speech | None = None,
+    hosts: Collection[str] = (),
+    max_calls: int = 20,
 ) -> Starlette:
     """The page on which a newcomer talks to a bot, and sees what turnkit makes of it.
 
@@ -48,13 +56,15 @@ def application(
     Args:
         flux: what `turnkit.connect` takes for calls with the microphone, such as `api_key`. Default None: there are
             none, only typed ones.
+        ear: listens to the microphone in the place of Flux, on this machine. Default None.
+        speech: how the bot of the microphone speaks, and who it is. Default None: the small bot, in writing.
         hosts: further names of this server. Default none.
         max_calls: at most so many calls at once. Default 20.
 
     Returns:
         The application, which must be run with its lifespan, as all servers do.
     """
-    play = _Play(flux, max_calls)
+    play = _Play(flux, ear, speech, max_calls)
     app = Starlette(
         routes=[
             *(Route("/" if name == "page.html" else f"/{name}", play.file) for name in _TYPES),
@@ -73,8 +83,10 @@ def application(
 class _Play:
     """What is behind the addresses."""
 
-    def __init__(self, flux: Mapping[str, Any] | None, max_calls: int) -> None:
+    def __init__(self, flux: Mapping[str, Any] | None, ear: Ear | None, speech: Speech | None, max_calls: int) -> None:
         self._flux = flux
+        self._ear = ear
+        self._speech = speech
         self._max_calls = max_calls
         self._going: set[anyio.CancelScope] = set()
         self._recordings: Recordings | None = None
@@ -82,8 +94,11 @@ class _Play:
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
         """While the server runs there is a place for recordings; with it they are gone."""
-        with TemporaryDirectory(prefix="turnkit-play-") as folder:
+        async with AsyncExitStack() as stack:
+            folder = stack.enter_context(TemporaryDirectory(prefix="turnkit-play-"))
             self._recordings = Recordings(Path(folder))
+            if self._ear is not None:
+                self._flux = {"url": (await stack.enter_async_context(serve(self._ear))).url}
             yield
             for scope in self._going:
                 scope.cancel()
@@ -100,7 +115,8 @@ class _Play:
     async def settings(self, request: Request) -> Response:
         """What the page has to choose from; no secret is among it."""
         policies = [{"name": name, "what": what} for name, (_, what) in POLICIES.items()]
-        told = {"microphone": self._flux is not None, "policies": policies, **msgspec.structs.asdict(Settings())}
+        told: dict[str, Any] = {"microphone": self._flux is not None, "ear": self._ear is not None}
+        told |= {"aloud": self._speech is not None, "policies": policies, **msgspec.structs.asdict(Settings())}
         return JSONResponse(told, headers=_HEADERS)
 
     async def view(self, request: Request) -> Response:
@@ -123,9 +139,9 @@ class _Play:
         if self._flux is None:
             await websocket.close(_FORBIDDEN)
             return
-        await self._hold(websocket, hold_microphone, self._flux)
+        await self._hold(websocket, hold_microphone, {"speech": self._speech, **self._flux})
 
-    async def _hold(self, websocket: WebSocket, hold: Any, flux: Mapping[str, Any]) -> None:
+    async def _hold(self, websocket: WebSocket, hold: Any, more: Mapping[str, Any]) -> None:
         await websocket.accept()
         if len(self._going) >= self._max_calls:
             await websocket.close(_BUSY)
@@ -135,7 +151,7 @@ class _Play:
         self._going.add(scope)
         try:
             with scope:
-                await hold(websocket, settings_of(websocket.query_params), self._recordings, **flux)
+                await hold(websocket, settings_of(websocket.query_params), self._recordings, **more)
         except (RemoteProtocolError, ConfigError) as error:
             logger().warning("call_refused", problem=str(error))
             await websocket.close(_UNREADABLE)

@@ -61,6 +61,8 @@ class Bot:
         post: tells the page.
     """
 
+    greeting = GREETING
+
     def __init__(self, post: Post) -> None:
         self._post = post
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Protocol
 
 import anyio
 import msgspec
@@ -15,13 +15,16 @@ from ...flux import FluxStream, connect
 from ...interop import browser
 from ...interop.websocket import Adapted, adapted
 from ...logs import logger
-from ...session import Session
+from ...session import Respond, Session
 from ...simulator import LiveCaller, serve
+from ...speaking import Speak
 from ...wire import Configure, FluxOptions
+from ..talk.stopwatch import Stopwatch
 from .asked import Asked, Change, Choose, HangUp, Settings, Typed, as_asked, read
-from .bot import GREETING, Bot
+from .bot import Bot
 from .policies import ChosenPolicy
 from .recordings import Recordings
+from .speech import Speech, open_bot
 from .telling import Telling
 from .typist import Typist
 
@@ -30,12 +33,30 @@ _CHUNK, _CHUNK_SECONDS = bytes(1280), 0.04  # of 16 kHz linear16
 _LATE = 1.0  # seconds after which the line is not caught up with, as when a computer has slept
 _OUTBOX = 2000  # messages that may wait for a page that does not read
 _CHANGES = 8  # that may wait for Flux's answer
-_IDLE_SECONDS = 600.0  # without a key
+IDLE_SECONDS = 600.0  # without a key
 _UNREADABLE, _FAILED, _ENDED = 1007, 1011, 1000  # close codes
 _SEND_TIMEOUT = 5.0  # after which a page that takes nothing is gone
 _CLOSE_TIMEOUT = 2.0
 
 Post = Callable[[dict[str, object]], object]
+
+
+class Answering(Protocol):
+    """Who answers.
+
+    Attributes:
+        greeting: what is said first.
+        respond: as a session takes it.
+        speak: as a session takes it.
+    """
+
+    greeting: str
+
+    @property
+    def respond(self) -> Respond: ...  # noqa: D102
+
+    @property
+    def speak(self) -> Speak: ...  # noqa: D102
 
 
 class PlayCall:
@@ -44,6 +65,7 @@ class PlayCall:
     Args:
         policy: the barge-in policy.
         recordings: where it is recorded.
+        bot: who answers.
         post: tells the page; must not wait.
         tasks: where what takes its time goes on.
 
@@ -53,13 +75,15 @@ class PlayCall:
         typist: who types, if somebody does.
     """
 
-    def __init__(self, policy: ChosenPolicy, recordings: Recordings, post: Post, tasks: TaskGroup) -> None:
+    def __init__(
+        self, policy: ChosenPolicy, recordings: Recordings, bot: Answering, post: Post, tasks: TaskGroup
+    ) -> None:
         self._policy = policy
         self._post = post
         self._tasks = tasks
         self._changes = 0
         self._recording, path = recordings.new()
-        bot = Bot(post)
+        self._greeting = bot.greeting
         self.session = Session(respond=bot.respond, speak=bot.speak, barge_in=self._policy, record=path)
         self.session.observe(Telling(self.session, post, self._begun))
         self.stream: FluxStream | None = None
@@ -84,7 +108,7 @@ class PlayCall:
 
     async def _greet(self) -> None:
         with suppress(LocalProtocolError):  # the page may have hung up in the very moment
-            self.session.initiate(GREETING)
+            self.session.initiate(self._greeting)
 
     def _choose(self, name: str) -> None:
         try:
@@ -118,7 +142,7 @@ class PlayCall:
 
 
 async def hold_typing(
-    websocket: Any, settings: Settings, recordings: Recordings, *, idle_timeout: float = _IDLE_SECONDS
+    websocket: Any, settings: Settings, recordings: Recordings, *, idle_timeout: float = IDLE_SECONDS
 ) -> None:
     """Hold a call with somebody who types, until either side ends it; closes the websocket in the end.
 
@@ -149,7 +173,7 @@ class _TypingLine:
         self._tasks = tasks
         self._idle_timeout = idle_timeout
         self._outbox, self._waiting = anyio.create_memory_object_stream[dict[str, object]](_OUTBOX)
-        self._call = PlayCall(policy, recordings, self._post, tasks)
+        self._call = PlayCall(policy, recordings, Bot(self._post), self._post, tasks)
         self._code, self._why = _ENDED, "hung_up"
 
     async def hold(self, caller: LiveCaller, options: FluxOptions, url: str) -> None:
@@ -215,13 +239,16 @@ class _TypingLine:
 # With the microphone ----------------------------------------------------------------------------------------------
 
 
-async def hold_microphone(websocket: Any, settings: Settings, recordings: Recordings, **flux: Any) -> None:
+async def hold_microphone(
+    websocket: Any, settings: Settings, recordings: Recordings, *, speech: Speech | None = None, **flux: Any
+) -> None:
     """Hold a call with a microphone, until either side ends it; closes the websocket in the end.
 
     Args:
         websocket: of any framework, accepted; its page has turnkit's script.
         settings: how it begins.
         recordings: where it is recorded.
+        speech: how the bot speaks, and who it is. Default None: the small bot, in writing.
         flux: what `connect` takes, such as `api_key`.
 
     Raises:
@@ -230,23 +257,33 @@ async def hold_microphone(websocket: Any, settings: Settings, recordings: Record
     """
     options, policy = settings.options(), ChosenPolicy(settings.policy)
     failures: list[Exception] = []
-    async with anyio.create_task_group() as tasks:
+    async with AsyncExitStack() as stack, anyio.create_task_group() as tasks:
         calls: list[PlayCall] = []
+        stopwatch: Stopwatch | None = None
 
-        def make_session(page: browser.Call) -> Session:
-            call = PlayCall(policy, recordings, page.send, tasks)
+        async def make_session(page: browser.Call) -> Session:
+            nonlocal stopwatch
+            bot: Answering = Bot(page.send)
+            if speech is not None:
+                bot, stopwatch = await open_bot(page, speech, stack)
+            call = PlayCall(policy, recordings, bot, page.send, tasks)
+            if stopwatch is not None:
+                call.session.observe(stopwatch)
             page.on_message(lambda data: call.take(as_asked(data)))
             calls.append(call)
             return call.session
 
         @asynccontextmanager
         async def connected(audio: FluxOptions, **settings: Any) -> AsyncIterator[FluxStream]:
-            async with connect(audio, **settings) as calls[0].stream:
-                assert calls[0].stream is not None
-                yield calls[0].stream
+            async with connect(audio, **settings) as stream:
+                calls[0].stream = stream
+                if stopwatch is not None:
+                    stopwatch.listen(stream)
+                yield stream
 
+        rate = {} if speech is None else {"sample_rate": speech.voice.sample_rate}
         try:
-            await browser.hold_call(websocket, make_session, options=options, connect=connected, **flux)
+            await browser.hold_call(websocket, make_session, options=options, connect=connected, **rate, **flux)
         except TurnkitError as error:
             failures.append(error)
         tasks.cancel_scope.cancel()

@@ -38,6 +38,8 @@ function begin(mode) {
   at("viewer").hidden = true;
   at("form").hidden = mode !== "typing";
   at("spoken").hidden = mode === "typing";
+  at("aloud-label").hidden = !voices() || (mode !== "typing" && settings.aloud);
+  hint(null);
   at("mode").textContent = mode === "typing" ? "Use the microphone" : "Type instead";
   const query = new URLSearchParams({ eot_threshold: knob("eot"), eager_eot_threshold: eager() ?? 0, eot_timeout_ms: knob("timeout"), policy: at("policy").value });
   configured("none", "Configure: the settings the call began with are in force.");
@@ -115,7 +117,7 @@ const TAKES = {
   began({ recording }) {
     call.recording = recording;
     at("viewer").href = `./calls/${recording}`;
-    show("live", call.mode === "typing" ? "Live, with a simulated Flux" : "Live, with Flux");
+    show("live", call.mode === "typing" ? "Live, with a simulated Flux" : settings.ear ? "Live, heard on this machine" : "Live, with Flux");
     if (at("text").value) tell();
   },
 
@@ -156,6 +158,38 @@ const TAKES = {
     follow();
   },
 
+  /** How long the answer took from the end of the last word: the parts, each as long as it took. */
+  latency({ reply, total, drafted, ...parts }) {
+    const row = theirs(reply);
+    row.took?.remove();
+    row.took = document.createElement("div");
+    row.took.className = "took";
+    const bar = document.createElement("div");
+    const told = [];
+    for (const [part, name] of Object.entries(PARTS)) {
+      const ms = Math.round(1000 * parts[part]);
+      const piece = document.createElement("i");
+      piece.className = part;
+      piece.style.flexGrow = Math.max(0, parts[part]);
+      bar.append(piece);
+      const text = document.createElement("span");
+      text.className = part;
+      text.textContent = `${part === "llm" && drafted && !ms ? "thought of before" : name} ${ms}`;
+      told.push(text);
+    }
+    const sum = Object.assign(document.createElement("b"), { textContent: `${Math.round(1000 * total)} ms` });
+    row.took.append(bar, sum, " after your last word: ", ...told);
+    row.item.append(row.took);
+    follow();
+  },
+
+  problem({ reply, text }) {
+    const row = theirs(reply);
+    row.failed = text;
+    row.note.textContent = text;
+    follow();
+  },
+
   configured({ id, ok, thresholds, why }) {
     const asked = call.answers[id];
     delete call.answers[id];
@@ -193,10 +227,17 @@ function floor({ user, reply, state }) {
   if (window.speechSynthesis?.speaking) state === "held" ? speechSynthesis.pause() : speechSynthesis.resume();
 }
 
+const PARTS = { detector: "to be sure", turnkit: "turnkit", llm: "thinking", voice: "voice", loudspeaker: "way to your ear" };
+
 const SIGNALS = {
+  Note({ kind, detail }) {
+    if (kind === "flux_warning" && WARNINGS[detail]) hint(WARNINGS[detail]);
+  },
+
   TurnStarted({ at: second, turn, transcript }) {
     call.turn = turn;
     scope.begin("turns", second, { kind: "turn" });
+    hint(null);
     mine(turn, transcript);
   },
 
@@ -260,7 +301,7 @@ const SIGNALS = {
     if (outcome === "interrupted") {
       row.note.textContent = `interrupted: ${count(heard)} of ${count(row.text)} words heard`;
       row.heard.append(Object.assign(document.createElement("span"), { className: "cut", textContent: "— " }));
-    } else if (outcome === "failed") row.note.textContent = "failed";
+    } else if (outcome === "failed" || row.failed) row.note.textContent = row.failed ?? "failed";
     else row.note.textContent = turn === null ? "" : row.kept ? "its draft was kept" : "began at the end of the turn";
     if (heard) news(`Bot: ${heard}${outcome === "interrupted" ? " (interrupted)" : ""}`);
     follow();
@@ -311,6 +352,9 @@ function news(text) {
 const shortened = (text) => (count(text) > 9 ? `${text.trimStart().split(/\s+/, 8).join(" ")} …` : text);
 const words = (reason) => String(reason).replaceAll("_", " ");
 const count = (text) => text.split(/\s+/).filter(Boolean).length;
+const WARNINGS = {
+  EAR_CANNOT_DECODE: "The ear cannot hear this sound: it is in no coding that it knows.",
+};
 const WHY = { resumed: "you went on", superseded: "you have said other words", transcript_changed: "the final words are others", new_turn: "you spoke again",
   empty_turn: "there were no words", floor_taken: "somebody has the floor", closed: "the call ended" };
 
@@ -343,6 +387,28 @@ function log(told) {
   at("signals").prepend(row);
   while (at("signals").children.length > MOST_SIGNALS) at("signals").lastChild.remove();
   at("count").textContent = ++call.signals;
+}
+
+/** What the microphone needs, under the conversation; null where all is well. */
+const SPEAK = () =>
+  settings.aloud
+    ? "Speak. The bot answers aloud; speak over it to interrupt. With loudspeakers it may hear itself: headphones are better."
+    : "Speak. The bot answers in writing, at the pace of speech; speak over it to interrupt.";
+
+function hint(text) {
+  at("spoken").classList.toggle("hinting", text !== null);
+  at("spoken").querySelector("p").textContent = text ?? SPEAK() + (settings.ear ? " The sound stays on the machine that runs turnkit play." : "");
+}
+
+const SILENT_SECONDS = 8; // of a call in which the microphone has given nothing at all
+
+/** Says so if there is no sound in the microphone: it may be muted, or be another one. */
+function watchTheMicrophone(level) {
+  if (level > 0.0005) call.sounded = true;
+  if (call.state === "live" && !call.sounded && now() > SILENT_SECONDS) {
+    call.sounded = true;
+    hint("Your microphone gives no sound at all. Is it muted, or is another one chosen in the browser's settings?");
+  }
 }
 
 // Keys --------------------------------------------------------------------------------------------------------------
@@ -478,7 +544,7 @@ let spokenReply = null;
 
 /** The browser's own voice, if the user wants it: beside the page's pace, which is what counts. */
 function aloud(reply, text) {
-  if (!at("aloud").checked || spokenReply === reply) return;
+  if (!at("aloud").checked || at("aloud-label").hidden || spokenReply === reply) return;
   hush();
   spokenReply = reply;
   const voice = new SpeechSynthesisUtterance(text);
@@ -486,13 +552,16 @@ function aloud(reply, text) {
   speechSynthesis.speak(voice);
 }
 
+function voices() {
+  return window.speechSynthesis?.getVoices().length ?? 0;
+}
+
 function hush() {
   window.speechSynthesis?.cancel();
 }
 
 at("aloud").onchange = hush;
-at("aloud-label").hidden = !window.speechSynthesis?.getVoices().length;
-if (window.speechSynthesis) speechSynthesis.onvoiceschanged = () => (at("aloud-label").hidden = !speechSynthesis.getVoices().length);
+if (window.speechSynthesis) speechSynthesis.onvoiceschanged = () => (at("aloud-label").hidden = !voices() || (call.mode !== "typing" && settings?.aloud));
 
 let drawn = 0;
 
@@ -500,7 +569,11 @@ function draw(time) {
   requestAnimationFrame(draw);
   if (calm.matches && time - drawn < 250) return;
   drawn = time;
-  if (call.level) at("spoken").style.setProperty("--level", Math.min(1, 4 * call.level()).toFixed(2));
+  if (call.level) {
+    const level = call.level();
+    at("spoken").style.setProperty("--level", Math.min(1, 4 * level).toFixed(2));
+    watchTheMicrophone(level);
+  }
   scope.draw(call.state === "live" ? now() : (call.stopped ?? 0));
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import ConfigError
 from ...turns.policy import (
     BargeInPolicy,
+    EchoGuard,
     HoldThenDecide,
     IgnoreBackchannels,
     Immediate,
@@ -16,6 +17,7 @@ from ...turns.policy import (
 
 POLICIES: dict[str, tuple[BargeInPolicy, str]] = {
     "ignore-backchannels": (IgnoreBackchannels(), "any word but “mm-hm”, “yeah”, “I see” stops the bot"),
+    "echo-guard": (EchoGuard(IgnoreBackchannels()), "so, but not the bot's own words, come back from the loudspeaker"),
     "hold-then-decide": (HoldThenDecide(IgnoreBackchannels()), "it pauses at a word, then goes on or stops"),
     "immediate": (Immediate(), "the first word stops the bot"),
     "min-words": (MinWords(3), "three words stop the bot"),
