@@ -107,6 +107,7 @@ def evidence_of(
     Returns:
         Its evidence.
     """
+    trace = trace.in_call_time()
     options = trace.options
     learnt = None
     if tuning:
