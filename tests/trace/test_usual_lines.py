@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.many_calls import bodies
 from turnkit.errors import ConfigError
 from turnkit.trace import Fed, parse
@@ -73,7 +74,7 @@ ODD = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=tries(300))
 @given(
     st.lists(st.sampled_from(LINES[1:]) | st.sampled_from(ODD), max_size=8),
     st.integers(0, 40),
