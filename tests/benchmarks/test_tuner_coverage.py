@@ -52,6 +52,7 @@ def scores() -> dict[tuple[str, object], Score]:
 
 
 @pytest.mark.parametrize("metric", ["response", "extra", "cut_offs"])
+@pytest.mark.sampled(3)
 def test_the_truth_at_the_recorded_setting_is_in_the_interval(
     scores: dict[tuple[str, object], Score], metric: str
 ) -> None:
