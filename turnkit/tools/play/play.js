@@ -79,6 +79,7 @@ function spoken(url) {
     phone.on("notice", ({ text }) => call === mine && show(call.state, text));
     phone.on("ended", ({ code, text }) => call === mine && ended(code === "server_failed" ? "Flux refused, or is not there: turnkit play says more in its terminal." : text));
     mine.level = () => phone.level("microphone");
+    mine.voice = () => phone.level("voice");
     phone.start();
   });
   return {
@@ -170,7 +171,7 @@ const TAKES = {
       const ms = Math.round(1000 * parts[part]);
       const piece = document.createElement("i");
       piece.className = part;
-      piece.style.flexGrow = Math.max(0, parts[part]);
+      piece.style.flexGrow = Math.max(0, 1000 * parts[part]); // of a sum below 1 a part would be left empty
       bar.append(piece);
       const text = document.createElement("span");
       text.className = part;
