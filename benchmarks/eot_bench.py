@@ -19,6 +19,7 @@ from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -102,7 +103,7 @@ def recorded(script: Script, thresholds: FluxThresholds, name: str) -> CallSilen
     """What the tuner reads in a call that was recorded at these thresholds."""
     settings = Settings(eot_threshold=thresholds.eot, eot_timeout_ms=round(thresholds.timeout * 1000))
     said = Detector(script, settings).hear(script.end + HORIZON)
-    trace = parse("\n".join(json.dumps(message) for message in said).encode(), name)
+    trace = parse(b"\n".join(map(msgspec.json.encode, said)), name)
     return call_silences(trace, thresholds)
 
 

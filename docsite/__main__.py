@@ -14,7 +14,9 @@ def files() -> dict[Path, str]:
     """What is drawn, by where it stands."""
     pictures = {
         "turn": timelines.turn(),
+        "turn-narrow": timelines.turn_narrow(),
         "overlap": timelines.overlap(),
+        "overlap-narrow": timelines.overlap_narrow(),
         "bot": bots.bot(),
         "user": charts.user(),
         "reply": charts.reply(),

@@ -129,8 +129,23 @@ def names_of(path: Path) -> list[str]:
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make pictures a part of the page: they follow its colours, and their words can be found and copied."""
 
-    def inline(found: re.Match[str]) -> str:
-        svg = (Path(config.docs_dir) / "pictures" / found[1]).read_text("utf-8")
-        return f'<div class="picture">{re.sub("<style>.*?</style>", "", svg, flags=re.DOTALL)}</div>'
+    pictures = Path(config.docs_dir) / "pictures"
 
-    return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+\.svg)"[^>]*/?>', inline, html)
+    def drawn(path: Path, more: str = "") -> str:
+        svg = re.sub("<style>.*?</style>", "", path.read_text("utf-8"), flags=re.DOTALL)
+        return f'<div class="picture{more}">{svg}</div>'
+
+    def inline(found: re.Match[str]) -> str:
+        wide, narrow = pictures / f"{found[1]}.svg", pictures / f"{found[1]}-narrow.svg"
+        if narrow.exists():
+            return drawn(wide, " wide") + drawn(narrow, " narrow")
+        return drawn(wide)
+
+    def both(found: re.Match[str]) -> str:
+        """A photograph of a page has one for dark paper beside it."""
+        dark = found[0].replace(f"{found[1]}.webp", f"{found[1]}-dark.webp")
+        light = found[0].replace("<img ", '<img class="photograph on-light" ')
+        return light + dark.replace("<img ", '<img class="photograph on-dark" loading="lazy" ')
+
+    html = re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.webp"[^>]*/?>', both, html)
+    return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)

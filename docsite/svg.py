@@ -49,7 +49,8 @@ _RULES = (
     ".turnkit-picture .strong{font-weight:600}"
     ".turnkit-picture .soft{fill:var(--tk-soft)}"
     ".turnkit-picture .slant{font-style:italic;fill:var(--tk-soft)}"
-    ".turnkit-picture .code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}"
+    ".turnkit-picture .code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:11px}"
+    ".turnkit-picture .over{paint-order:stroke;stroke:var(--tk-paper);stroke-width:5px;stroke-linejoin:round}"
 )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, KeysView, Set
 from math import inf
-from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LATEST = sys.float_info.max
 """The largest finite number: some whole numbers are larger than any float, and reckoned with they raise."""
@@ -86,6 +88,8 @@ def check_regular_file(setting: str, path: str | Path) -> None:
     Raises:
         ConfigError: it is a pipe, a device or a socket.
     """
+    from pathlib import Path  # here, as the engine checks no file, and it takes a tenth of the engine's own import
+
     try:
         mode = Path(path).stat().st_mode
     except (OSError, ValueError):

@@ -236,8 +236,8 @@ def test_a_simulator_says_which_faults_struck(tmp_path: Path, as_json: bool) -> 
         assert {"refused": 429, "code": "TOO_MANY_REQUESTS"} in rows
     else:
         text = "".join(lines)
-        assert "fault   attempt 1  refuse:429@connect/1  at connect" in text
-        assert "close:1008@message2/2  at 0.24 s, after 2 messages" in text
+        assert "fault    attempt 1  refuse:429@connect/1  at connect" in text
+        assert "close:1008@message2/2  at 0.24 s of audio, after 2 messages" in text
 
 
 def test_a_reader_that_leaves_ends_the_command_quietly() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -61,7 +63,12 @@ async def test_a_peer_that_stops_reading_is_found_out_also_in_real_time() -> Non
         await over.wait()
 
     options = FluxOptions(encoding="linear32", sample_rate=48000)
-    bounds = {"send_timeout": 1, "reconnect_timeout": 5, "replay_seconds": 1000, "message_timeout": 1000}
+    bounds: dict[str, Any] = {
+        "send_timeout": 1,
+        "reconnect_timeout": 5,
+        "replay_seconds": 1000,
+        "message_timeout": 1000,
+    }
     async with opened(in_turn(deaf, polite), options, **bounds) as (stream, peer):
         piece = 48000 * 4 // 10
         audio = bytes(range(256)) * (2500 * piece // 256)  # more than the largest buffers that kernels give to sockets

@@ -16,8 +16,9 @@ from websockets import exceptions as ws
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
+from tests.support.streams import connect_by
 from tests.support.waiting import settle
-from turnkit.flux import FluxStream, StreamItem, connect
+from turnkit.flux import FluxStream, StreamItem
 from turnkit.flux import connecting as line
 from turnkit.turns.events import StreamLost, StreamRestored
 from turnkit.wire import Connected, FluxOptions, TurnInfo
@@ -201,7 +202,7 @@ async def held(steps: list[tuple[str, float]], kept: float, *, settled: bool = T
         patch.setattr(line, "websocket", host.open)
         off = float("inf")
         bounds: dict[str, Any] = {"reconnect_timeout": 1e6, "replay_seconds": kept, "message_timeout": off}
-        async with connect(OPTIONS, url="ws://127.0.0.1:9", _random=Random(0), **bounds) as stream:
+        async with connect_by(Random(0), OPTIONS, url="ws://127.0.0.1:9", **bounds) as stream:
             call = Call(stream, host)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(call.read)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.flux_peer import DOWN, Link, flux_peer, hanging_up_at_once, in_turn
 from tests.support.kinds import kinds
-from tests.support.streams import everything, opened, take
+from tests.support.streams import connect_by, everything, opened, take
 from turnkit.errors import ConfigError, ConnectionFailed, FluxError, RemoteProtocolError
 from turnkit.flux import connect
 from turnkit.flux.bounds import Bounds
@@ -31,7 +31,7 @@ async def test_the_pauses_grow_and_are_random_by_half() -> None:
 
     async with (
         flux_peer(hanging_up_at_once, refuse=refuse) as peer,
-        connect(url=peer.url, reconnect_timeout=30, _random=Random(7)) as stream,
+        connect_by(Random(7), url=peer.url, reconnect_timeout=30) as stream,
     ):
         await take(stream, 2)
         lost = anyio.current_time()
@@ -86,7 +86,7 @@ async def test_an_attempt_that_hangs_is_cut_off_in_time() -> None:
 
 async def test_a_server_that_hangs_up_at_once_each_time_is_not_stormed() -> None:
     """Connections that do not hold are one outage: the pauses grow, and in the end it is given up."""
-    async with opened(hanging_up_at_once, reconnect_timeout=30, _random=Random(1)) as (stream, peer):
+    async with opened(hanging_up_at_once, reconnect_timeout=30, dice=Random(1)) as (stream, peer):
         seen: list[str] = []
 
         async def iterate() -> None:

@@ -15,12 +15,13 @@ TESTS = Path(__file__).resolve().parents[1]
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_its_docstring_says_what_it_shows_and_how_to_run_it(path: Path) -> None:
-    """In at most eight lines, with the command; and a test in this folder, or of its framework, runs it."""
+    """In at most eight lines, with the command; and a test of examples, or of its framework, runs it."""
     said = ast.get_docstring(ast.parse(path.read_text("utf-8")))  # not imported: some need a framework
     assert said is not None
     assert len(said.splitlines()) <= 8
     assert f"python examples/{path.name}" in said
-    tests = [test.read_text() for room in ("house", "interop") for test in TESTS.joinpath(room).glob("test_*.py")]
+    rooms = ("house", "examples", "interop")
+    tests = [test.read_text() for room in rooms for test in TESTS.joinpath(room).rglob("test_*.py")]
     assert any(f'load("{path.stem}")' in text for text in tests)
 
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 import anyio
 from anyio.lowlevel import checkpoint
 
+from tests.support.streams import connect_by
 from turnkit.errors import TurnkitError
-from turnkit.flux import FluxStream, connect
+from turnkit.flux import FluxStream
 from turnkit.session import Reply, Session
 from turnkit.simulator import Script, marked_silence, serve
 from turnkit.turns.events import (
@@ -132,7 +133,7 @@ async def hold_call(
         seen.began = anyio.current_time()
         with anyio.fail_after(LIMIT):
             try:
-                async with connect(OPTIONS, url=flux.url, _random=Random(seed), **bounds) as stream:
+                async with connect_by(Random(seed), OPTIONS, url=flux.url, **bounds) as stream:
                     seen.opened = anyio.current_time() - seen.began
                     try:
                         await _converse(stream, seen, script.end + tail, deed, deed_at)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import Random
 from typing import Any
 
 import anyio
 import anyio.abc
+import pytest
 
 from tests.support.flux_peer import Peer, flux_peer
-from turnkit.flux import FluxStream, StreamItem, connect
+from turnkit.flux import FluxStream, StreamItem, connect, opening
 from turnkit.wire import FluxOptions
 
 KEY = "0123456789abcdef"
@@ -19,15 +21,24 @@ TWO_SECONDS = bytes(64000)
 
 @asynccontextmanager
 async def opened(
-    script: Any, options: FluxOptions | None = None, **given: Any
+    script: Any, options: FluxOptions | None = None, *, dice: Random | None = None, **given: Any
 ) -> AsyncIterator[tuple[FluxStream, Peer]]:
     """A stream to a peer with this script; it does not reconnect unless told to."""
     given = {"reconnect_timeout": 0, **given}
     async with (
         flux_peer(script) as peer,
-        connect(options or FluxOptions(), api_key=KEY, url=peer.url, **given) as stream,
+        connect_by(dice or Random(), options, api_key=KEY, url=peer.url, **given) as stream,
     ):
         yield stream, peer
+
+
+def connect_by(
+    dice: Random, options: FluxOptions | None = None, **given: Any
+) -> AbstractAsyncContextManager[FluxStream]:
+    """`connect`, whose pauses between attempts are thrown with these dice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "_RANDOM", dice)
+        return connect(options or FluxOptions(), **given)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from turnkit.errors import ConfigError
 
 pytest.importorskip("pyarrow", reason="needs pyarrow, which is not for development; .ci/interop has it")
 
-from turnkit.tables import COLUMNS, Dataset, Part, dataset, part_of
+from turnkit.tables import COLUMNS, Dataset, OneFile, Part, part_of
 from turnkit.tables.arrow import parquet
 
 
@@ -80,7 +80,7 @@ def test_writing_that_was_stopped_is_made_up_for(tmp_path: Path, monkeypatch: py
             raise KeyboardInterrupt
         replace(source, target)
 
-    monkeypatch.setattr("turnkit.tables.dataset.os.replace", stopped)
+    monkeypatch.setattr("turnkit.tables.places.os.replace", stopped)
     for done in range(12):
         left, out = done, tmp_path / f"out {done}"
         with pytest.raises(KeyboardInterrupt):
@@ -95,16 +95,14 @@ def test_writing_that_was_stopped_is_made_up_for(tmp_path: Path, monkeypatch: py
 
 def test_each_table_in_one_file(tmp_path: Path) -> None:
     """To which is added likewise."""
-    paths, out = calls(tmp_path / "calls", 6), tmp_path / "calls.parquet"
+    paths, out = calls(tmp_path / "calls", 6), OneFile(tmp_path / "calls.parquet")
     added = []
     for place, chosen in enumerate((paths[:3], paths, paths)):
-        data = Dataset(tmp_path / f"scratch {place}")
-        data.add(part_of(chosen))
-        data.flush()
-        added.append(data.into(out))
+        add(tmp_path / f"scratch {place}", chosen)
+        added.append(out.take(tmp_path / f"scratch {place}"))
     assert added == [3, 3, 0]
     for table in COLUMNS:
-        found = parquet.read_table(dataset.beside(out, table)).to_pylist()
+        found = parquet.read_table(out.path(table)).to_pylist()
         assert len({row["call"] for row in found}) == 6
         assert len(found) == len(rows(tmp_path / "scratch 2", table))
     assert sorted(path.name for path in tmp_path.glob("*.parquet")) == [

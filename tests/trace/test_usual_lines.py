@@ -24,7 +24,8 @@ def outcome(data: bytes) -> tuple[Any, ...]:
 def closely(data: bytes) -> tuple[Any, ...]:
     """What comes of looking at each line closely."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("turnkit.trace.reader._Reader.take_usual", lambda reader, lines, place: place)
+        patch.setattr("turnkit.trace.reader._Reader._take_signal", lambda reader, line: False)
+        patch.setattr("turnkit.trace.reader._Reader._take_events", lambda reader, lines: False)
         return outcome(data)
 
 

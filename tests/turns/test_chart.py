@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -246,8 +247,11 @@ def test_diagram_shows_every_state_and_external_edge(party: Party) -> None:
             drawn |= {(label, source, dest) for label in labels.split(" | ")}
     assert drawn == {(edge.move.value, edge.source.value, edge.dest.value) for edge in edges if edge.dest is not None}
     assert all(f'state "{state}"' in text for state in states)
-    assert text.startswith("---\n")
-    assert "stateDiagram-v2" in text
+    head, title, rule, kind, *lines = text.splitlines()
+    assert (head, title[:7], rule, kind) == ("---", "title: ", "---", "stateDiagram-v2")
+    # And nothing else: no colours, which a page has of its own, and no blank lines.
+    said = r'  (direction LR|state "(\w+)" as \2|(\[\*\]|\w+) --> \w+(: \w+( \| \w+)*)?)'
+    assert [line for line in lines if not re.fullmatch(said, line)] == []
 
 
 def test_module_prints_its_diagrams() -> None:

@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from ..turns.chart import REPLY_EDGES, USER_EDGES, Edge, ReplyState, UserState, diagrams
 from .commands import app
+from .layout import Column, tell, tell_table
 from .output import JsonFlag, say_json
 from .saying import say
 from .screen import Screen
@@ -50,25 +50,18 @@ def chart(
                     }
                 )
         else:
-            Screen().print(_chart_table(one, states, rows))
+            _tell_chart(one, states, rows)
 
 
-def _chart_table(party: Party, states: type[StrEnum], edges: Iterable[Edge]) -> Table:
+def _tell_chart(party: Party, states: type[StrEnum], edges: Iterable[Edge]) -> None:
     """A row a move, a column a state: where it leads from there."""
     title = "The user, moved by Flux" if party is Party.USER else "A reply, moved by signals and playback"
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption="move, and where it leads from each state.  –: stays   !: noted as a surprise",
-        caption_justify="left",
-    )
-    table.add_column("", no_wrap=True)
-    for state in states:
-        table.add_column(state.value, no_wrap=True)
     moves: dict[str, dict[str, str]] = {}
     for edge in edges:
         where = "–" if edge.dest is None else f"→ {edge.dest.value}"
         moves.setdefault(edge.move.value, {})[edge.source.value] = where + (" !" if edge.surprise else "")
-    for move, cells in moves.items():
-        table.add_row(f"[bold]{move}[/bold]", *(cells.get(state.value, "") for state in states))
-    return table
+    columns = (Column("move"), *(Column(state.value) for state in states))
+    console = Screen()
+    rows = ([move, *(cells.get(state.value, "") for state in states)] for move, cells in moves.items())
+    tell_table(console, columns, rows, title=title)
+    tell(console, "[dim]Where a move leads from each state.  –: stays  !: noted as a surprise[/]\n")

@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ..tools.proof import INVARIANTS, Configuration, Explorer, ProgressCallback, Result, configurations
 from ..tools.proof import ExplorationProgress as Step
 from ..turns.machine import TurnMachine
 from .commands import app
+from .layout import Column, on_terminal, tell, tell_table
 from .output import JsonFlag, fail, say_json
 from .saying import say
 from .screen import Screen
@@ -129,7 +129,7 @@ def _shown_progress(count: int, as_json: bool) -> Iterator[tuple[ProgressCallbac
     console = Screen(stderr=True)
     if as_json:
         yield (lambda step: None), _say_fields
-    elif not console.is_terminal:
+    elif not on_terminal(console):
         yield (lambda step: None), _say_line
     else:
         columns = (BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -169,31 +169,25 @@ def _fields(result: Result, seconds: float) -> dict[str, object]:
 
 def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result, seconds: float) -> None:
     console = Screen()
-    table = Table(box=None, pad_edge=False)
-    table.add_column("configuration")
-    for name in ("states", "transitions", "seconds"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for configuration, result, lasted in results:
-        bounded = "" if result.complete or result.violation else " (not all)"
-        table.add_row(configuration.name, f"{result.states:,}{bounded}", f"{result.transitions:,}", f"{lasted:.1f}")
-    table.add_row("[bold]together[/bold]", f"{total.states:,}", f"{total.transitions:,}", f"{seconds:.1f}")
-    console.print(table)
+    columns = (Column("configuration"), *(Column(name, right=True) for name in ("states", "transitions", "seconds")))
+    rows = [_row(one.name, result, lasted) for one, result, lasted in results]
+    tell_table(console, columns, [*rows, _row("together", total, seconds)], styles={len(rows): "bold"})
     console.print()
     if total.violation is not None:
         found = total.violation
         steps = f"{found.steps} step{'' if found.steps == 1 else 's'}"
-        console.print(f"[bold red]Invariant {found.invariant} is broken[/bold red] by {steps}:\n", highlight=False)
+        tell(console, f"[bold red]Invariant {found.invariant} is broken[/bold red] by {steps}:\n")
         say(found.code)
         return
-    invariants = Table(box=None, pad_edge=False)
-    invariants.add_column("", justify="right")
-    invariants.add_column("invariant")
-    invariants.add_column("judged", justify="right", no_wrap=True)
-    for number, sentence in INVARIANTS.items():
-        invariants.add_row(str(number), sentence, f"{total.checks.get(number, 0):,}")
-    console.print(invariants)
+    judged = ((str(one), f"{total.checks.get(one, 0):,}", sentence) for one, sentence in INVARIANTS.items())
+    tell_table(console, (Column("", right=True), Column("judged", right=True), Column("invariant", flows=True)), judged)
     console.print()
     if total.complete:
-        console.print("[green]No violation[/green]: every state that can be reached within these bounds was visited.")
+        tell(console, "[green]No violation[/green]: every state that can be reached within these bounds was visited.")
     else:
-        console.print("[green]No violation[/green] in the states near the beginning; the rest was not visited.")
+        tell(console, "[green]No violation[/green] in the states near the beginning; the rest was not visited.")
+
+
+def _row(name: str, result: Result, seconds: float) -> tuple[str, ...]:
+    bounded = "" if result.complete or result.violation else " (not all)"
+    return name, f"{result.states:,}{bounded}", f"{result.transitions:,}", f"{seconds:.1f}"

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+from rich.text import Text
 
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped
 from .commands import app
+from .layout import Column, tell_table
 from .live_view import View
 from .output import JsonFlag, JsonLines, fail, guard, run_async
 from .recorded_at import hint_at
@@ -50,7 +52,7 @@ def demo(
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 
-    A simulated caller books a table. You see the turns, the drafts made early and kept or withdrawn, a barge-in and
+    A simulated caller books a table. You see the turns, the drafts made early and kept or cancelled, a barge-in and
     a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
     what can be done with that.
 
@@ -126,7 +128,7 @@ class _DemoTally:
                     self._counts["drafts kept"] += 1
                     self._leads.append(seconds - self._drafted[reply])
             case Cancel(reply=reply):
-                self._counts["drafts withdrawn"] += reply in self._drafted
+                self._counts["drafts cancelled"] += reply in self._drafted
             case BargeIn():
                 self._counts["barge-ins"] += 1
             case TurnDropped(reason=DropReason.OVERLAP_KEPT):
@@ -135,14 +137,13 @@ class _DemoTally:
 
     def report(self, console: Console) -> None:
         """Print the counts."""
-        table = Table.grid(padding=(0, 2))
-        for what in ("turns answered", "drafts kept", "drafts withdrawn", "barge-ins", "backchannels, talked over"):
-            table.add_row(f"  {what}", f"[bold]{self._counts[what]}[/bold]")
+        counted = ("turns answered", "drafts kept", "drafts cancelled", "barge-ins", "backchannels, talked over")
+        rows = [(what, Text(str(self._counts[what]), "bold")) for what in counted]
         if self._leads:
             leads = ", ".join(f"{lead * 1000:.0f}" for lead in self._leads)
             # What is known before the turn is final need not be waited for after it.
             saved = ", ".join(f"{min(lead, self._llm_seconds) * 1000:.0f}" for lead in self._leads)
-            table.add_row("  head start of each kept draft", f"[bold]{leads}[/bold] ms")
-            table.add_row("  so each was heard sooner by", f"[bold]{saved}[/bold] ms")
+            rows.append(("head start of each kept draft", Text.assemble((leads, "bold"), " ms")))
+            rows.append(("so each was heard sooner by", Text.assemble((saved, "bold"), " ms")))
         console.print()
-        console.print(table)
+        tell_table(console, (Column(), Column(flows=True)), rows, indent=2)

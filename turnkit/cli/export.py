@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..errors import ConfigError
+from ..trace.opening import is_url, shown_url
 from .commands import app
 from .many_files import DaskOption, JobsOption, found, parts
 from .metrics import tell_problems
@@ -26,7 +29,12 @@ def export(
         list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
     ],
     out: Annotated[
-        Path, typer.Option("-o", "--out", help="A directory of tables by day, or a file calls.parquet for few calls.")
+        str,
+        typer.Option(
+            "-o",
+            "--out",
+            help="A directory of tables by day, or its URL such as s3://bucket/tables; or calls.parquet for few calls.",
+        ),
     ],
     words: Annotated[bool, typer.Option("--words", help="With what was said, in columns of their own.")] = False,
     jobs: JobsOption = None,
@@ -36,7 +44,8 @@ def export(
 
     Into a directory, partitioned by day, or into three files: calls.parquet with the turns, and calls-drafts.parquet
     and calls-signals.parquet beside it. Calls that are there already are left as they are, so the same command adds
-    what is new. Files that cannot be read are named at the end; the exit code is 1 if nothing could be read.
+    what is new. One export at a time writes to a directory or a file of this machine; to a store, several may. Files
+    that cannot be read are named at the end; the exit code is 1 if nothing could be read.
     """
     from importlib.util import find_spec
 
@@ -44,21 +53,32 @@ def export(
         fail("to write tables, pip install 'turnkit[parquet]'")
     paths = found(traces)
     try:
-        if out.suffix == ".parquet" and not out.is_dir():
-            with TemporaryDirectory(dir=out.parent, prefix=f".{out.stem}-") as scratch:
-                dataset = _filled(paths, Path(scratch), words, jobs, dask)
-                added = guard(lambda: dataset.into(out))
-        else:
-            added = _filled(paths, out, words, jobs, dask).added
-        say(f"{added} calls are new")
+        say(f"{guard(lambda: _exported(out, paths, words, jobs, dask))} calls are new")
     except OSError as error:
-        fail(f"--out {out}: cannot be written: {error.strerror}")
+        fail(f"--out {shown_url(out)}: cannot be written: {error.strerror or type(error).__name__}")
 
 
-def _filled(paths: list[str], folder: Path, words: bool, jobs: int | None, dask: str | None) -> Dataset:
-    from ..tables import Dataset, part_of
+def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: str | None) -> int:
+    """Write the tables; how many calls are new in them."""
+    from ..tables import Dataset, Folder, OneFile, place_of
 
-    dataset = guard(lambda: Dataset(folder, words=words))
+    if out.endswith(".parquet") and is_url(out):
+        raise ConfigError(f"--out {shown_url(out)}: tables in a store are a directory, as nothing locks a file there")
+    if out.endswith(".parquet") and not Path(out).is_dir():
+        files = OneFile(Path(out), words=words)
+        with files.reserved(), TemporaryDirectory(dir=Path(out).parent, prefix=f".{Path(out).stem}-") as scratch:
+            _fill(Dataset(scratch, words=words), paths, words, jobs, dask)
+            return files.take(Path(scratch))
+    place = place_of(out)
+    with place.reserved() if isinstance(place, Folder) else nullcontext():
+        dataset = Dataset(place, words=words)
+        _fill(dataset, paths, words, jobs, dask)
+        return dataset.added
+
+
+def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, dask: str | None) -> None:
+    from ..tables import part_of
+
     calls, raw = 0, 0
     problems: dict[str, str] = {}
     work = partial(part_of, words=words)
@@ -72,7 +92,6 @@ def _filled(paths: list[str], folder: Path, words: bool, jobs: int | None, dask:
     tell_problems(Screen(stderr=True), list(problems.values()))
     if problems and not calls:
         raise typer.Exit(1)
-    return dataset
 
 
 def _lost(path: str, problem: str) -> Part:

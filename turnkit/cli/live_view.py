@@ -30,6 +30,7 @@ from ..turns.events import (
     TurnUpdated,
     UserIdle,
 )
+from .layout import flowing, on_terminal, one_line, room
 
 _STYLES: dict[type, str] = {
     TurnStarted: "cyan",
@@ -47,6 +48,11 @@ _STYLES: dict[type, str] = {
 }
 
 
+_NAME_AT = 9  # the column at which the name of a signal stands, after its second
+_TEXT_AT = 22  # the column at which what is said of it stands
+_WIDE = 60  # columns from which on further lines begin there too
+
+
 def describe(signal: Signal | ReplyEnded) -> str:
     """Describe a signal in a few words, without its name and time."""
     match signal:
@@ -56,11 +62,11 @@ def describe(signal: Signal | ReplyEnded) -> str:
         case TurnUpdated() | TurnStalled():
             return f"turn {signal.turn}  “{signal.transcript}”"
         case Speculate():
-            return f"turn {signal.turn}  draft {signal.reply} at confidence {signal.confidence:.2f}"
+            return f"turn {signal.turn}  reply {signal.reply} drafted at confidence {signal.confidence:.2f}"
         case Cancel():
-            return f"{_of(signal.turn)}  reply {signal.reply} dropped: {signal.reason}"
+            return f"{_of(signal.turn)}  reply {signal.reply} cancelled: {signal.reason}"
         case Commit():
-            how = f"draft {signal.reply} kept" if signal.speculative else f"reply {signal.reply} begins"
+            how = f"reply {signal.reply} {'kept, as drafted' if signal.speculative else 'begins'}"
             owed = f", with {len(signal.unanswered)} unanswered" if signal.unanswered else ""
             said = f"  “{signal.transcript}”" if signal.transcript else ""
             said = f", typed{said}" if signal.trigger == "typed" else said
@@ -110,11 +116,11 @@ class View:
         self._reply_is = ""
         self._heard = ""
         self._rest = ""
-        self._live = Live(self, console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._live = Live(self, console=console, auto_refresh=False, transient=True) if on_terminal(console) else None
 
     def __enter__(self) -> View:
         if self._live is None:
-            self._console.print(self._title, highlight=False)
+            self._console.print(self._title, highlight=False, soft_wrap=True, markup=False)
         else:
             self._live.start()
         return self
@@ -157,7 +163,10 @@ class View:
     def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
         when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
         line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
-        self._console.print(line, soft_wrap=self._live is None)
+        width = room(self._console)
+        hang = _TEXT_AT if width is None or width >= _WIDE else _NAME_AT
+        for part in flowing(line, width, hang):
+            self._console.print(part, soft_wrap=True, highlight=False)
 
     def _finish(self, reply: int) -> None:
         if reply == self._reply:
@@ -202,13 +211,14 @@ class View:
         agent = f"● {self._reply_is}" if self._reply is not None else "○ silent"
         reply = Text.assemble((self._heard, "bold green"), " ", (self._rest, "bright_black"))
         if self._draft is not None and self._reply is None:
-            agent, reply = "◌ drafting", Text(f"draft {self._draft}: not to be heard yet", style="yellow")
+            agent, reply = "◌ drafting", Text(f"reply {self._draft}: not to be heard yet", style="yellow")
         table.add_row("agent", Text(agent, style="green"), _one_line(reply))
         title = Text.assemble((f"{self._seconds:6.2f} s", "bold"), "  the floor: ", (floor, "bold"))
         return Group(Panel(table, title=title, title_align="left", subtitle=self._title, subtitle_align="right"))
 
 
 def _one_line(text: Text) -> Text:
+    text = one_line(text)
     text.no_wrap = True
     text.overflow = "ellipsis"
     return text

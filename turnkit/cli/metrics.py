@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ..evidence import Evidence
 from .commands import app
 from .gathering import gathered, notes
+from .layout import Column, tell, tell_table
 from .many_files import DaskOption, JobsOption, found
 from .output import JsonFlag, fail, say_json
 from .screen import Screen
@@ -46,18 +46,20 @@ def metrics(
 
 
 def _tell(console: Console, evidence: Evidence, said: list[str], problems: list[str]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for label, text in evidence.metrics().rows():
-        table.add_row(label, escape(text))
-    console.print(table)
+    tell_table(console, (Column(), Column(flows=True)), evidence.metrics().rows())
     for note in said:
-        console.print(f"[yellow]note[/] {escape(note)}", highlight=False, soft_wrap=True)
+        tell_note(console, note)
     tell_problems(console, problems)
+
+
+def tell_note(console: Console, note: str) -> None:
+    """Say what one should know of the figures."""
+    tell(console, f"[yellow]note[/] {escape(note)}", 5)
 
 
 def tell_problems(console: Console, problems: list[str]) -> None:
     """Say which files were left out, and why; of many the first ones."""
     for problem in problems[:SHOWN]:
-        console.print(f"[red]left out[/] {escape(problem)}", highlight=False, soft_wrap=True)
+        tell(console, f"[red]left out[/] {escape(problem)}", 9)
     if len(problems) > SHOWN:
-        console.print(f"[red]left out[/] {len(problems) - SHOWN} more", highlight=False)
+        tell(console, f"[red]left out[/] {len(problems) - SHOWN} more")

@@ -22,7 +22,7 @@ def on_processes(
     work: Callable[[list[str]], T], paths: list[str], jobs: int | None, largest: int, lost: Callable[[str, str], T]
 ) -> Iterator[tuple[int, T]]:
     """What `work` makes of parts of the paths, in order, and how many paths each has; see `many_files.parts`."""
-    jobs = min(jobs or _cores(), max(1, len(paths) // 4))
+    jobs = min(jobs or cores(), max(1, len(paths) // 4))
     size = max(1, min(largest, len(paths) // (8 * jobs)))
     waiting = (paths[place : place + size] for place in range(0, len(paths), size))
     running: deque[tuple[list[str], Future[T]]] = deque()
@@ -91,6 +91,7 @@ def _pool(jobs: int) -> Iterator[_Pool]:
         pool.executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Number of cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

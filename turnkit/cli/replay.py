@@ -10,18 +10,18 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ..trace import Comparison, TurnHistory
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .commands import app
+from .layout import Column, room, tell, tell_table
 from .many_files import DaskOption, JobsOption, each, found
 from .output import JsonFlag, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
 from .screen import Screen
 
 _SHOWN = 10  # problems told in full
-_ROWS = 60  # of a table
+_ROWS = 60  # of a table on a terminal
 
 Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds, in place of the recorded ones.")]
 
@@ -123,7 +123,8 @@ class _ReplayReport:
             self._tell_one(summary)
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        for line in text.split("\n"):
+            tell(self._console, line, 4)
 
     def _tell_one(self, summary: ReplaySummary) -> None:
         how = {"": ", cut off", "full": ", up to the bound of the file"}.get(summary.ended, "")
@@ -134,7 +135,7 @@ class _ReplayReport:
         what = "than turnkit's defaults decide" if summary.raw else "than recorded"
         self._print(f"[bold]{len(summary.differing)}[/] of {length} come out differently {what}")
         if summary.differing:
-            self._console.print(_table(summary.differing))
+            _tell_turns(self._console, summary.differing)
 
     def end(self) -> None:
         if self._problems_told > _SHOWN:
@@ -165,23 +166,26 @@ def _kind(change: str) -> str:
     return " ".join(word for word in words if word != "s" and not word[0].isdigit())
 
 
-def _table(turns: tuple[Comparison, ...]) -> Table:
-    table = Table("turn", "words", "before", "after", "different", box=None, header_style="bold", pad_edge=False)
-    for turn in turns[:_ROWS]:
+_COLUMNS = (
+    Column("turn"),
+    Column("words", flows=True),
+    Column("before", flows=True),
+    Column("after", flows=True),
+    Column("different", flows=True),
+)
+
+
+def _tell_turns(console: Console, turns: tuple[Comparison, ...]) -> None:
+    told = turns if room(console) is None else turns[:_ROWS]
+    rows = []
+    for turn in told:
         history = turn.after or turn.before
         words = "" if history is None else history.transcript
-        style = "dim" if turn.beyond else ""
-        table.add_row(
-            f"{turn.turn}{' ?' if turn.beyond else ''}",
-            escape(words if len(words) <= 32 else words[:31] + "…"),
-            _cell(turn.before),
-            _cell(turn.after),
-            "; ".join(turn.changes),
-            style=style,
-        )
-    if len(turns) > _ROWS:
-        table.add_row("…", f"{len(turns) - _ROWS} more", "", "", "")
-    return table
+        mark = " ?" if turn.beyond else ""
+        rows.append((f"{turn.turn}{mark}", words, _cell(turn.before), _cell(turn.after), "; ".join(turn.changes)))
+    tell_table(console, _COLUMNS, rows, styles={at: "dim" for at, turn in enumerate(told) if turn.beyond})
+    if len(turns) > len(told):
+        tell(console, f"and {len(turns) - len(told)} turns more: a pipe or a file gets them all")
 
 
 def _cell(history: TurnHistory | None) -> str:

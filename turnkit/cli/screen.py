@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
 from ..printable import printable
+from .layout import ENDLESS
 
 
 class Screen(Console):
@@ -19,6 +21,9 @@ class Screen(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, emoji=False)
+        # A pipe has no width, not even where it is asked for colours and passes for a terminal.
+        if not self.is_terminal or not (self.file.isatty() or os.environ.get("COLUMNS", "").isdigit()):
+            self.width = ENDLESS
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as any console does, without what would steer the terminal."""

@@ -8,14 +8,19 @@ from typing import Annotated
 
 import anyio
 import typer
+from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from ..simulator import FAULTS, MOMENTS, Ear, InjectedFault, Recording, Script, Simulator, parse_fault, serve
 from ..simulator.ear import EARS, make_ear
+from ..simulator.faults import FaultKind
 from .commands import app
+from .layout import Column, tell, tell_table
 from .output import JsonFlag, fail, guard, run_async, say_json
 from .screen import Screen
+
+_HANG = 9  # columns before the second line of what is told of a connection
 
 
 @app.command()
@@ -109,8 +114,8 @@ def _announce(flux: Simulator, as_json: bool) -> None:
         say_json({"listening": flux.url})
         return
     console = Screen()
-    console.print(f"A simulated Flux listens at [bold]{escape(flux.url)}[/bold] (Ctrl-C ends it)")
-    console.print(f"Try, in another terminal:  turnkit run AUDIO.wav --url {escape(flux.url)}", highlight=False)
+    tell(console, f"A simulated Flux listens at [bold]{escape(flux.url)}[/bold] (Ctrl-C ends it)")
+    tell(console, f"Try, in another terminal:  turnkit run AUDIO.wav --url {escape(flux.url)}", 2)
 
 
 async def _report_connections(flux: Simulator, as_json: bool) -> None:
@@ -123,16 +128,16 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
             if as_json:
                 say_json({"connection": connection.request_id, "state": "opened"})
             else:
-                console.print(f"opened  {connection.request_id}", highlight=False)
+                tell(console, f"opened   {escape(connection.request_id)}")
         seen[0] = len(flux.connections)
         for refusal in flux.refusals[seen[1] :]:
             if as_json:
                 say_json({"refused": refusal.status, "code": refusal.code})
             else:
-                console.print(f"[red]refused[/red] {refusal.status} {escape(refusal.code)}", highlight=False)
+                tell(console, f"[red]refused[/red]  {refusal.status} {escape(refusal.code)}")
         seen[1] = len(flux.refusals)
         for injected in flux.faults_injected[seen[2] :]:
-            _report_fault(injected, as_json)
+            _report_fault(console, injected, as_json)
         seen[2] = len(flux.faults_injected)
         for place, connection in enumerate(flux.connections):
             if connection.open or place in closed:
@@ -144,22 +149,23 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
                     {"connection": connection.request_id, "state": "closed", "audio_seconds": heard, "messages": sent}
                 )
             else:
-                console.print(
-                    f"closed  {connection.request_id}  {heard} s of audio in, {sent} messages out", highlight=False
-                )
+                said = f"{escape(connection.request_id)}  {heard:.2f} s of audio in, {sent} messages out"
+                tell(console, f"closed   {said}", _HANG)
         await anyio.sleep(0.2)
 
 
-def _report_fault(injected: InjectedFault, as_json: bool) -> None:
+def _report_fault(console: Console, injected: InjectedFault, as_json: bool) -> None:
     if as_json:
         fields: dict[str, object] = {"fault": str(injected.fault), "audio_seconds": injected.audio_seconds}
         say_json({**fields, "after": injected.after, "connection": injected.request_id, "number": injected.connection})
         return
-    where = f"at {injected.audio_seconds:g} s, after {injected.after} messages" if injected.request_id else "at connect"
-    whom = injected.request_id or f"attempt {injected.connection}"
-    Screen().print(
-        f"[yellow]fault[/yellow]   {whom}  {escape(str(injected.fault))}  {where}", highlight=False, soft_wrap=True
+    where = (
+        f"at {injected.audio_seconds:.2f} s of audio, after {injected.after} messages"
+        if injected.request_id
+        else "at connect"
     )
+    whom = injected.request_id or f"attempt {injected.connection}"
+    tell(console, f"[yellow]fault[/yellow]    {escape(whom)}  {escape(str(injected.fault))}  {where}", _HANG)
 
 
 def _show_faults(as_json: bool) -> None:
@@ -170,14 +176,14 @@ def _show_faults(as_json: bool) -> None:
             say_json({**fields, "moment": kind.moment})
         return
     console = Screen()
-    table = Table("fault", "usual moment", "what is seen on the wire", box=None, pad_edge=False)
-    for name, kind in FAULTS.items():
-        value = "" if kind.value is None else f":{kind.value:g}" if isinstance(kind.value, float) else f":{kind.value}"
-        rule = f"\n[dim]:VALUE is {escape(kind.rule)}[/dim]" if kind.rule else ""
-        table.add_row(f"{name}{value}", kind.moment, escape(kind.summary) + rule)
-    console.print(table)
+    columns = (Column("fault"), Column("usual moment"), Column("what is seen on the wire", flows=True))
+    tell_table(console, columns, map(_fault_row, FAULTS.items()))
     console.print()
-    moments = Table("moment", "when", box=None, pad_edge=False)
-    for name, summary in MOMENTS.items():
-        moments.add_row(name, escape(summary))
-    console.print(moments)
+    tell_table(console, (Column("moment"), Column("when", flows=True)), MOMENTS.items())
+
+
+def _fault_row(fault: tuple[str, FaultKind]) -> tuple[str, str, Text]:
+    name, kind = fault
+    value = "" if kind.value is None else f":{kind.value:g}" if isinstance(kind.value, float) else f":{kind.value}"
+    rule = f" :VALUE is {kind.rule}." if kind.rule else ""
+    return f"{name}{value}", kind.moment, Text.assemble(kind.summary, (rule, "dim"))

@@ -7,29 +7,30 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from signal import SIGINT
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import msgspec
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
 from ..logs import log_to_stderr
 from ..tools.soak import Plan, Report, soak
 from ..tools.soak.gauges import Slice
 from ..tools.soak.plan import allow_descriptors
-from ..tools.soak.report import HEADINGS, cells, fault_rows, lost_rows, markdown, rows
+from ..tools.soak.report import HEADINGS, Verdict, cells, fault_rows, lost_rows, markdown, rows
 from ..tools.soak.run import Soak
 from .commands import app
+from .layout import Column, flowing, on_terminal, room, table_lines, tell, tell_table
 from .output import JsonFlag, guard, run_async, say_json, write_file
 from .saying import say
 from .screen import Screen
 
 _SHOWN = 10  # slices in a live view
+_HANG = 14  # columns before the second line of a finding
 
 
 class Carrier(StrEnum):
@@ -74,8 +75,9 @@ def soak_command(
     """Hold many calls at once against a simulated Flux that goes wrong, and account for every word.
 
     Real clients on real sockets with audio in real time, a bot each, one call after the other. Every word said must
-    end up answered, unless Flux itself never said it; memory, tasks and files must not grow. If that does not hold,
-    the exit code is 1. Ctrl-C ends it early, with the report of what was seen; again, at once.
+    end up answered, unless Flux itself never said it; memory, tasks and files must not grow, which only a soak of many
+    minutes can tell: a shorter one says “not judged”. If something is broken, the exit code is 1. Ctrl-C ends it early,
+    with the report of what was seen; again, at once.
 
         turnkit soak --sessions 100 --seconds 1200 --faults 0.001
     """
@@ -103,7 +105,7 @@ def soak_command(
     if not as_json:
         _announce(console, plan, limit)
     done: list[Report] = []
-    shown = _SoakJson() if as_json else _SoakLines(console) if not console.is_terminal else _SoakView(console, plan)
+    shown = _SoakJson() if as_json else _SoakView(console, plan) if on_terminal(console) else _SoakLines(console)
 
     async def hold() -> None:
         stop = anyio.Event()
@@ -117,7 +119,7 @@ def soak_command(
     _tell(console, done[0], as_json)
     if report is not None:
         _write(report, done[0])
-    if not done[0].holds:
+    if done[0].broken:
         raise typer.Exit(1)
 
 
@@ -157,6 +159,9 @@ class _SoakJson:
         pass
 
 
+_SLICES = tuple(Column(heading, right=True) for heading in HEADINGS)
+
+
 class _SoakLines(_SoakJson):
     """Prints a line of text a slice, where there is no terminal."""
 
@@ -165,6 +170,7 @@ class _SoakLines(_SoakJson):
         self._begun = False
 
     def on_slice(self, part: Slice) -> None:
+        # Each as it comes: how wide the later ones will be is not known yet.
         if not self._begun:
             self._begun = True
             say("  ".join(f"{heading:>10}" for heading in HEADINGS))
@@ -176,6 +182,7 @@ class _SoakView(_SoakJson):
 
     def __init__(self, console: Console, plan: Plan) -> None:
         self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._console = console
         self._plan = plan
 
     @contextmanager
@@ -187,25 +194,22 @@ class _SoakView(_SoakJson):
         pass
 
     def on_progress(self, soak: Soak) -> None:
-        self._live.update(Group(_slices(soak.slices[-_SHOWN:]), _state(soak)), refresh=True)
+        state = flowing(_state(soak), room(self._console))
+        for shown in range(_SHOWN, -1, -1):  # as many as the screen has lines for
+            parts = [cells(part) for part in soak.slices[-shown:]] if shown else []
+            lines = [*table_lines(_SLICES, parts, room(self._console)), Text(), *state]
+            if len(lines) < self._console.height:
+                break
+        self._live.update(Text("\n").join(lines), refresh=True)
 
 
-def _slices(parts: Any) -> Table:
-    table = Table(*HEADINGS, box=None, pad_edge=False, header_style="dim")
-    for column in table.columns:
-        column.justify = "right"
-    for part in parts:
-        table.add_row(*cells(part))
-    return table
-
-
-def _state(soak: Soak) -> RenderableType:
+def _state(soak: Soak) -> Text:
     tally, plan = soak.tally, soak.plan
     phase = "the last answers are waited for" if soak.stopping() else f"{soak.at:.0f} of {plan.seconds:g} s"
     lost = Text(f"{tally.turns_lost} turns lost", style="bold red" if tally.turns_lost else "bold green")
     said = f"{soak.live} calls, {tally.turns:,} turns, {tally.words:,} words accounted for, "
     faults = f", {tally.faults.total():,} faults, {tally.reconnects:,} connections made again"
-    return Text.assemble((f"\n{phase}  ", "bold"), said, lost, faults)
+    return Text.assemble((f"{phase}  ", "bold"), said, lost, faults)
 
 
 # Afterwards ---------------------------------------------------------------------------------------------------------
@@ -215,23 +219,22 @@ def _tell(console: Console, report: Report, as_json: bool) -> None:
     if as_json:
         say_json({"report": report, "holds": report.holds})
         return
-    if console.is_terminal:
-        console.print(_slices(report.slices))
+    if on_terminal(console):
+        tell_table(console, _SLICES, map(cells, report.slices))
     console.print()
-    for name, value in rows(report):
-        console.print(f"  [dim]{escape(name):<16}[/dim] {escape(value)}", highlight=False, soft_wrap=True)
+    results = ((Text(name, "dim"), value) for name, value in rows(report))
+    tell_table(console, (Column(), Column(flows=True)), results, indent=2)
     if report.faults:
         console.print()
-        faults = Table("  fault", "struck", "survived", box=None, pad_edge=False, header_style="dim")
-        for name, struck, survived in fault_rows(report):
-            faults.add_row(f"  {name}", struck, survived)
-        console.print(faults)
+        columns = (Column("fault"), Column("struck", right=True), Column("survived", right=True))
+        tell_table(console, columns, fault_rows(report), indent=2)
     console.print()
     for line in lost_rows(report):
-        console.print(f"  [red]lost[/red]    {escape(line)}", highlight=False, soft_wrap=True)
+        tell(console, f"  [red]lost[/red]        {escape(line)}", _HANG)
     for finding in report.verdict:
-        word = "[green]holds[/green] " if finding.holds else "[bold red]broken[/bold red]"
-        console.print(f"  {word}  {escape(finding.what)}: {escape(finding.said)}", highlight=False, soft_wrap=True)
+        style = {Verdict.HOLDS: "green", Verdict.BROKEN: "bold red", Verdict.NOT_JUDGED: "yellow"}[finding.verdict]
+        stem = f"  [{style}]{finding.verdict}[/]{' ' * (12 - len(finding.verdict))}"
+        tell(console, f"{stem}{escape(finding.what)}: {escape(finding.said)}", _HANG)
 
 
 def _write(path: Path, report: Report) -> None:

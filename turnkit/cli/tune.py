@@ -11,6 +11,7 @@ import typer
 
 from ..errors import ConfigError
 from ..evidence import Evidence
+from ..metrics.texts import counted
 from ..tools.tuner import (
     FluxThresholds,
     PolicyScore,
@@ -24,9 +25,11 @@ from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points,
 from ..wire import FluxOptions
 from .commands import app
 from .gathering import gathered, notes
-from .many_files import DaskOption, JobsOption, found
-from .output import JsonFlag, fail, guard, say_json, write_file
+from .many_files import ALONE, DaskOption, JobsOption, found
+from .output import JsonFlag, fail, guard, say_json, warn, write_file
 from .screen import Screen
+from .shares import Shares
+from .spread_option import SpreadOption
 from .tune_report import TuneReport, plain
 
 
@@ -38,7 +41,7 @@ class By(StrEnum):
     HOUR = "hour"
 
 
-@app.command("tune")
+@app.command("tune", cls=SpreadOption)
 def tune_calls(
     traces: Annotated[
         list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
@@ -72,7 +75,7 @@ def tune_calls(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Other recordings, B, as a directory or a quoted pattern: compare both as they were run. Repeatable."
+            help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
         ),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
@@ -98,13 +101,17 @@ def tune_calls(
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
         tuning = tune(
-            evidence.silences(), worth=worth, reply_seconds=reply_seconds, by=None if by is None else by.value
+            evidence.silences(),
+            worth=worth,
+            reply_seconds=reply_seconds,
+            by=None if by is None else by.value,
+            spread=None if jobs == 1 or len(paths) < ALONE else Shares(jobs),
         )
     except ConfigError as error:
         fail(str(error))
     problems = list(evidence.problems.values())
     scores = score_verdicts(evidence.verdicts())
-    points = fixed_points(operating_points([*map(spans, evidence.silences())], FLUX_POLICIES)) if eot_bench else None
+    points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
     if html is not None:
         _draw(tuning, scores, html)
     if as_json:
@@ -138,6 +145,8 @@ def _gathered(
 
 
 def _compare(one: Evidence, other: Evidence, reply_seconds: float, *, as_json: bool) -> None:
+    if both := len(one.calls.keys() & other.calls.keys()):
+        warn(f"--against: {both} of {counted(len(one.calls), 'call')} are in both sets, which look more alike by it")
     comparison = compare(list(one.silences()), list(other.silences()), reply_seconds=reply_seconds)
     problems = [*one.problems.values(), *other.problems.values()]
     if as_json:

@@ -9,15 +9,15 @@ from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from ..metrics.texts import counted
 from ..tools.tuner import Comparison, Difference, Estimate, Forecast, Knowledge, PolicyScore, Setting, Tuning
 from ..tools.tuner.fixed_points import FixedPoints, lines
-from .metrics import tell_problems
+from .layout import Column, tell, tell_table
+from .metrics import tell_note, tell_problems
 
 _ROWS = 14  # of the front
-_WIDEST = 400  # columns that no table has
+_HANG = 15  # columns before further lines
 
 
 def plain(value: object) -> object:
@@ -36,14 +36,30 @@ class TuneReport:
         self._console = console
 
     def _print(self, text: str = "") -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        tell(self._console, text, _HANG)
 
-    def _show(self, table: Table) -> None:
-        """Print a table whole: where it is wider than the screen it runs on, and no figure is cut."""
-        self._print(f"[italic]{escape(str(table.title))}[/]")
-        table.title = None
-        table.width = self._console.measure(table, options=self._console.options.update(max_width=_WIDEST)).maximum
-        self._console.print(table, crop=False)
+    def _show(
+        self,
+        title: str,
+        columns: _Columns,
+        rows: Iterable[Any],
+        *,
+        left: str | None = None,
+        bold: object = None,
+        keys: int = 1,
+        gap: int = 2,
+    ) -> None:
+        """A row a value; the column headed `left` is the one that is not to the right, `bold` the row that is bold."""
+        values = list(rows)
+        tell_table(
+            self._console,
+            [Column(heading, right=heading != left) for heading, _ in columns],
+            [[cell(one) for _, cell in columns] for one in values],
+            title=title,
+            styles={at: "bold" for at, one in enumerate(values) if one is bold},
+            keys=keys,
+            gap=gap,
+        )
 
     def tell(
         self, tuning: Tuning, scores: list[PolicyScore], problems: list[str], html: Path | None, said: list[str]
@@ -51,17 +67,17 @@ class TuneReport:
         """Print all of it, the answer first."""
         self._print(f"{counted(tuning.utterances, 'utterance')} in {counted(tuning.calls, 'call')}")
         self._recommend(tuning)
-        self._show(_forecasts(tuning))
+        self._forecasts(tuning)
         if tuning.segments:
-            self._show(_table("Parts of the calls", _SEGMENT_COLUMNS, tuning.segments, left=""))
+            self._show("Parts of the calls", _SEGMENT_COLUMNS, tuning.segments, left="")
         if tuning.weeks:
-            self._show(_table("By week, as it was run", _WEEK_COLUMNS, tuning.weeks, left="week"))
+            self._show("By week, as it was run", _WEEK_COLUMNS, tuning.weeks, left="week")
         if tuning.calibration.bins:
-            self._show(_calibration(tuning))
+            self._calibration(tuning)
         if scores and scores[0].overlaps:
-            self._show(_policies(scores))
+            self._policies(scores)
         for caveat in (*said, *tuning.caveats):
-            self._print(f"[yellow]note[/] {escape(caveat)}")
+            tell_note(self._console, caveat)
         tell_problems(self._console, problems)
         if html is not None:
             self._print(f"wrote [bold]{escape(str(html))}[/bold]")
@@ -76,7 +92,7 @@ class TuneReport:
         for name, calls, setting in zip("AB", comparison.calls, comparison.settings, strict=True):
             self._print(f"  {name}  {counted(calls, 'call')} at {setting}")
         tell_problems(self._console, problems)
-        self._show(_table("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left=""))
+        self._show("From A to B, a turn", _DIFFERENCE_COLUMNS, comparison.differences, left="")
 
     def _recommend(self, tuning: Tuning) -> None:
         advice = tuning.recommendation
@@ -97,6 +113,33 @@ class TuneReport:
                 f"               and draft from a confidence of {advice.min_confidence:.2f} on (min-confidence)"
             )
         self._print()
+
+    def _forecasts(self, tuning: Tuning) -> None:
+        advised = None if tuning.recommendation is None else tuning.recommendation.setting
+        shown = _thinned(tuning)
+
+        def mark(one: Forecast) -> str:
+            return "→" if one.setting == advised else "now" if one.setting == tuning.current.setting else ""
+
+        self._show(
+            "Worth running: no other waits, calls and cuts off less (ms, a turn; 95 % intervals)",
+            (("", mark), *_FORECAST_COLUMNS),
+            shown,
+            bold=next((one for one in shown if one.setting == advised), None),
+            keys=4,
+            gap=1,
+        )
+
+    def _calibration(self, tuning: Tuning) -> None:
+        calibration = tuning.calibration
+        brier = "" if calibration.brier is None else f", Brier score {calibration.brier:.3f} on calls not counted"
+        title = f"Eager ends that were the end: {_share(calibration.confirmed)} of {calibration.drafts}{brier}"
+        self._show(title, _BIN_COLUMNS, calibration.bins, left="")
+
+    def _policies(self, scores: list[PolicyScore]) -> None:
+        meant = f"{scores[0].meant} were meant for the floor (ms: until it stops)"
+        title = f"Barge-in, on {scores[0].overlaps} overlaps of which {meant}"
+        self._show(title, _POLICY_COLUMNS, scores, left="policy")
 
 
 _Columns: TypeAlias = Sequence[tuple[str, Callable[[Any], str]]]
@@ -156,33 +199,6 @@ _POLICY_COLUMNS: _Columns = (
 )
 
 
-def _table(title: str, columns: _Columns, rows: Iterable[Any], *, left: str | None = None, bold: Any = None) -> Table:
-    """A row a value; the column headed `left` is the one that is not aligned to the right, `bold` the row that is."""
-    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    for heading, _ in columns:
-        table.add_column(heading, justify="left" if heading == left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*(cell(row) for _, cell in columns), style="bold" if row is bold else "")
-    return table
-
-
-def _forecasts(tuning: Tuning) -> Table:
-    advised = None if tuning.recommendation is None else tuning.recommendation.setting
-    shown = _thinned(tuning)
-
-    def mark(one: Forecast) -> str:
-        return "→" if one.setting == advised else "now" if one.setting == tuning.current.setting else ""
-
-    table = _table(
-        "Worth running: no other waits, calls and cuts off less (ms, a turn; 95 % intervals)",
-        (("", mark), *_FORECAST_COLUMNS),
-        shown,
-        bold=next((one for one in shown if one.setting == advised), None),
-    )
-    table.padding = (0, 1, 0, 0)
-    return table
-
-
 def _thinned(tuning: Tuning) -> list[Forecast]:
     """As many forecasts of the front as one reads, evenly, with those of the running and the recommended setting."""
     front = list(tuning.front)
@@ -192,19 +208,6 @@ def _thinned(tuning: Tuning) -> list[Forecast]:
         wanted.add(tuning.recommendation.setting)
     chosen = [forecast for forecast in tuning.forecasts if forecast.setting in wanted]
     return sorted(chosen, key=lambda forecast: forecast.response.value)
-
-
-def _calibration(tuning: Tuning) -> Table:
-    calibration = tuning.calibration
-    brier = "" if calibration.brier is None else f", Brier score {calibration.brier:.3f} on calls not counted"
-    title = f"Eager ends that were the end: {_share(calibration.confirmed)} of {calibration.drafts}{brier}"
-    return _table(title, _BIN_COLUMNS, calibration.bins, left="")
-
-
-def _policies(scores: list[PolicyScore]) -> Table:
-    meant = f"{scores[0].meant} were meant for the floor (ms: until it stops)"
-    title = f"Barge-in, on {scores[0].overlaps} overlaps of which {meant}"
-    return _table(title, _POLICY_COLUMNS, scores, left="policy")
 
 
 def _eager(setting: Setting) -> str:

@@ -140,8 +140,7 @@ def call_id(trace: Trace) -> str:
 
 
 def _languages(trace: Trace) -> tuple[str, ...]:
-    events = (record.event for record in trace.records if type(record) is Fed)
-    ends = (event for event in events if isinstance(event, (EndOfTurn, EagerEndOfTurn)))
+    ends = (r.event for r in trace.records if type(r) is Fed and type(r.event) in (EndOfTurn, EagerEndOfTurn))
     return tuple(sorted({language for end in ends for language in end.languages}))
 
 

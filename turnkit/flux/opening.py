@@ -20,12 +20,11 @@ from .transports import Transport, checked_transport
 Token: TypeAlias = str | TokenSource
 """A temporary token, or what gets a fresh one for each connection."""
 
-_DEFAULTS = FluxOptions()
 _RANDOM = Random()
 
 
 def connect(
-    options: FluxOptions = _DEFAULTS,
+    options: FluxOptions = FluxOptions(),
     *,
     api_key: str | None = None,
     token: Token | None = None,
@@ -43,7 +42,6 @@ def connect(
     backoff_max: float = 8.0,
     replay_seconds: float = 15.0,
     transport: Transport | None = None,
-    _random: Random = _RANDOM,
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream to Flux for an `async with`; leaving it finalises, drains and closes (`FluxStream.close`).
 
@@ -111,7 +109,7 @@ def connect(
         logger().warning("flux_model_unknown", model=options.model)
     chosen = checked_transport(transport)
     connector = Connector(address, credential, token if callable(token) else None, ssl_context, bounds, chosen)
-    return open_stream(options, connector, bounds, _random)
+    return open_stream(options, connector, bounds, _RANDOM)
 
 
 def _credential(host: str, api_key: str | None, token: Token | None) -> Credential:

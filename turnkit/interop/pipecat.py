@@ -82,7 +82,6 @@ except ImportError as error:
 
 __all__ = ["TurnkitSTTService"]
 
-_OPTIONS = FluxOptions()
 _EARLY_SECONDS = 15
 _FIRST_PAUSES = (0.5, 1.0, 2.0)  # between attempts at the first connection
 _ENDING_SECONDS = 5.0
@@ -124,7 +123,7 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
         api_key: str | None = None,
         token: Token | None = None,
         url: str = "wss://api.deepgram.com",
-        options: FluxOptions = _OPTIONS,
+        options: FluxOptions = FluxOptions(),
         session: Session | None = None,
         connection: Mapping[str, Any] | None = None,
         protect_greeting: bool = False,

@@ -128,14 +128,6 @@ DURATIONS = (
 """The durations of a turn, by the names they have in `TurnMetrics` and in `CallMetrics`."""
 
 
-def _samples() -> Any:
-    return msgspec.field(default_factory=Samples)
-
-
-def _counter() -> Any:
-    return msgspec.field(default_factory=Counter)
-
-
 class CallMetrics(msgspec.Struct, kw_only=True):
     """One call, or several put together with `+`: counts, and durations in seconds.
 
@@ -187,45 +179,45 @@ class CallMetrics(msgspec.Struct, kw_only=True):
     """
 
     calls: int = 0
-    duration: Samples = _samples()
+    duration: Samples = msgspec.field(default_factory=Samples)
     turns: int = 0
     committed: int = 0
-    dropped: Counter[DropReason] = _counter()
-    triggers: Counter[str] = _counter()
+    dropped: Counter[DropReason] = msgspec.field(default_factory=Counter)
+    triggers: Counter[str] = msgspec.field(default_factory=Counter)
     initiated: int = 0
     refused: int = 0
-    words_to_commit: Samples = _samples()
-    news_to_commit: Samples = _samples()
-    end_to_commit: Samples = _samples()
-    response_gap: Samples = _samples()
-    words_to_sound: Samples = _samples()
-    first_chunk: Samples = _samples()
+    words_to_commit: Samples = msgspec.field(default_factory=Samples)
+    news_to_commit: Samples = msgspec.field(default_factory=Samples)
+    end_to_commit: Samples = msgspec.field(default_factory=Samples)
+    response_gap: Samples = msgspec.field(default_factory=Samples)
+    words_to_sound: Samples = msgspec.field(default_factory=Samples)
+    first_chunk: Samples = msgspec.field(default_factory=Samples)
     drafts: int = 0
     kept: int = 0
-    wasted: Counter[CancelReason] = _counter()
-    lead: Samples = _samples()
-    saved: Samples = _samples()
+    wasted: Counter[CancelReason] = msgspec.field(default_factory=Counter)
+    lead: Samples = msgspec.field(default_factory=Samples)
+    saved: Samples = msgspec.field(default_factory=Samples)
     token_reports: int = 0
     tokens: int = 0
     wasted_tokens: int = 0
-    replies: Counter[Outcome] = _counter()
+    replies: Counter[Outcome] = msgspec.field(default_factory=Counter)
     silent: int = 0
     unreported: int = 0
     barge_ins: int = 0
     interrupts: int = 0
     judged: int = 0
-    false_barge_ins: Counter[FalseBargeIn] = _counter()
-    reaction: Samples = _samples()
-    released: Samples = _samples()
-    silence: Samples = _samples()
+    false_barge_ins: Counter[FalseBargeIn] = msgspec.field(default_factory=Counter)
+    reaction: Samples = msgspec.field(default_factory=Samples)
+    released: Samples = msgspec.field(default_factory=Samples)
+    silence: Samples = msgspec.field(default_factory=Samples)
     holds: int = 0
-    resumes: Counter[ResumeReason] = _counter()
-    held: Samples = _samples()
+    resumes: Counter[ResumeReason] = msgspec.field(default_factory=Counter)
+    held: Samples = msgspec.field(default_factory=Samples)
     stalls: int = 0
     stream_losses: int = 0
-    offline: Samples = _samples()
+    offline: Samples = msgspec.field(default_factory=Samples)
     idles: int = 0
-    notes: Counter[NoteKind] = _counter()
+    notes: Counter[NoteKind] = msgspec.field(default_factory=Counter)
 
     def __add__(self, other: CallMetrics) -> CallMetrics:
         """Both together; neither is changed. The order does not matter."""

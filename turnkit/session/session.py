@@ -54,8 +54,6 @@ T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
 
-_IMMEDIATE = Immediate()
-_ON_EAGER = OnEager()
 _REPORTS: dict[type, str] = {
     PlaybackStarted: "playback_started",
     PlaybackAdvanced: "playback_advanced",
@@ -113,8 +111,8 @@ class Session:
         *,
         respond: Respond | None = None,
         speak: Speak | None = None,
-        barge_in: BargeInPolicy = _IMMEDIATE,
-        speculation: SpeculationPolicy = _ON_EAGER,
+        barge_in: BargeInPolicy = Immediate(),
+        speculation: SpeculationPolicy = OnEager(),
         hold_timeout: float = 2.0,
         lost_turn_grace: float = 2.0,
         stall_timeout: float = 8.0,
@@ -189,8 +187,8 @@ class Session:
         return {
             name: ReportedPolicy(policy, self._policy_failed, thread)
             for name, policy in policies.items()
-            # What is no policy the machine refuses.
-            if policy is not _IMMEDIATE and policy is not _ON_EAGER
+            # What is no policy the machine refuses; these two raise nothing.
+            if type(policy) not in (Immediate, OnEager)
             if callable(policy) and not isinstance(policy, type) and not iscoroutinefunction(policy)
         }
 

@@ -75,6 +75,7 @@ class Detector:
             self._paces += [utterance.pace] * len(utterance.words)
         self._missed = 0  # words said before the stream began
         self._sounds: dict[int, _Sound] = {}
+        self._told: dict[int, dict[str, Any]] = {}  # words of a script that are over, and told the same ever after
         self._noise = Random(f"{self._seed} noise")
         self._idle = 0.45
         self._frame = 0
@@ -114,6 +115,7 @@ class Detector:
             self._sounds.pop(index, None)
             self._amended = self._amended or index < self._last_words
         self._words[index] = word
+        self._told.pop(index, None)
         return True
 
     def revise(self, words: Sequence[SpokenWord]) -> None:
@@ -263,6 +265,8 @@ class Detector:
         return visible
 
     def _word(self, index: int, now: float) -> dict[str, Any]:
+        if index in self._told:
+            return self._told[index].copy()
         spoken = self._words[index]
         text, certainty = spoken.text, self._sound(index).certainty
         if now + _EPSILON < spoken.end:
@@ -270,12 +274,15 @@ class Detector:
             certainty = 0.5 + certainty * 0.45
         start = min(round(spoken.start / FRAME), round(now / FRAME) - 1)
         end = max(start + 1, min(round(spoken.end / FRAME), round(now / FRAME)))
-        return {
+        word = {
             "word": text,
             "confidence": round(certainty, 4),
             "start": round(start * FRAME, 2),
             "end": round(end * FRAME, 2),
         }
+        if not self._live and now > spoken.end + FRAME:
+            self._told[index] = word
+        return word
 
     def _confidence(self, frame: int, noise: float) -> float:
         """How sure it is that the turn is over; `noise` is 0 to 1, one draw a frame."""

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections import defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
-from .arrow import arrow, compute, parquet
+from .arrow import arrow, parquet
 from .columns import COLUMNS
-from .part import Part, Reach, schema
+from .parquet_file import calls_in, only, write
+from .part import UNREAD, Part, Reach, schema
+from .places import Place, place_of
 
-_CALLS = b"turnkit.calls"  # metadata of each file: the calls in it, and how far they were read
 _HELD = 2000  # calls that are held before they are written
-_UNWRITTEN = ".partial"
+_AT_ONCE = 16  # files whose ends are read at once: from a store, each takes a while to come
+_ROUNDS = 20  # in which what two exports wrote at once is settled; two are enough, unless they never stop
 
 
 class Dataset:
-    """The tables in a directory: `turns/date=2026-11-20/part-….parquet`, and `drafts` and `signals` likewise.
+    """The tables in a place: `turns/date=2026-11-20/part-….parquet`, and `drafts` and `signals` likewise.
 
     A call that is there already is left as it is, unless it has been read further since: a recording that was still
-    being written is replaced. Each file is written whole or not at all; if the writing of many is stopped, doing it
-    again adds what is missing. One at a time may write to a directory.
+    being written is replaced. Each file is put there whole or not at all; if the writing of many is stopped, doing it
+    again adds what is missing.
+
+    Several may write to one place at once, without a lock, as stores have none. A file is called after what is first
+    written to it, and from then on only loses calls: those that another file holds further, or as far and under a later
+    name. So the file that is to keep a call never changes its name and never loses it, whoever takes others away at
+    the same moment; and who writes looks again afterwards, until no call is there twice.
 
     Args:
-        folder: The directory; made if it is not there.
+        place: The directory, or the URL; made if it is not there.
         words: Whether there are columns of what was said.
 
     Attributes:
         added: Number of calls that were added, or replaced.
 
     Raises:
-        ConfigError: There are tables of other columns already.
+        ConfigError: There are tables of other columns already, or the place cannot be read or written.
     """
 
-    def __init__(self, folder: Path, *, words: bool = False) -> None:
+    def __init__(self, place: str | Path | Place, *, words: bool = False) -> None:
         self.added = 0
-        self._words = words
-        self._tables = {name: _Table(folder / name, name, words) for name in COLUMNS}
+        self._place = place if isinstance(place, Place) else place_of(place)
+        self._tables = {name: _Table(self._place, name, words) for name in COLUMNS}
         self._held: list[Part] = []
 
     def add(self, part: Part) -> None:
@@ -55,136 +59,98 @@ class Dataset:
         calls: dict[str, tuple[Reach, int]] = {}
         for number, part in enumerate(self._held):
             for call, reach in part.calls.items():
-                calls[call] = max(calls.get(call, ((False, -1), 0)), (reach, number))
+                calls[call] = max(calls.get(call, (UNREAD, 0)), (reach, number))
         dates = {call: date for part in self._held for call, date in part.dates.items()}
         added: set[str] = set()
         for name, table in self._tables.items():
             new = table.without_known({call: reach for call, (reach, _) in calls.items()})
             added |= new.keys()
             rows = [
-                _only(part.tables[name], [call for call in part.calls if call in new and calls[call][1] == number])
+                only(part.tables[name], [call for call in part.calls if call in new and calls[call][1] == number])
                 for number, part in enumerate(self._held)
             ]
             if new:
                 table.write(arrow.concat_tables(rows), new, dates)
+            table.settle()
         self.added += len(added)
         self._held = []
 
-    def files(self, table: str) -> list[Path]:
-        """The files of one of the tables."""
-        return sorted(self._tables[table].folder.rglob("*.parquet"))
-
-    def into(self, out: Path) -> int:
-        """Put each table into one file: turns into `out`, the others beside it, with what is in those already.
-
-        Returns:
-            Number of calls that were not in `out`.
-        """
-        before = len(calls_in(out)) if out.exists() else 0
-        for name in COLUMNS:
-            target = beside(out, name)
-            merge([*self.files(name), *([target] if target.exists() else [])], target, name, self._words)
-        return len(calls_in(out)) - before
-
-
-def beside(out: Path, table: str) -> Path:
-    """The file of a table, if that of the turns is `out`: calls.parquet, calls-drafts.parquet."""
-    return out if table == "turns" else out.with_name(f"{out.stem}-{table}{out.suffix}")
-
 
 class _Table:
-    """One of the tables, in a directory."""
+    """One of the tables.
 
-    def __init__(self, folder: Path, name: str, words: bool) -> None:
-        self.folder = folder
-        self._known: dict[str, tuple[Reach, Path]] = {}
+    A file is known by its name, and what it holds is read once: whatever others do to it, it only loses calls.
+    """
+
+    def __init__(self, place: Place, name: str, words: bool) -> None:
+        self._place, self._name = place, name
         self._schema = schema(name, words=words)
-        for path in sorted(folder.rglob("*.parquet")):
-            check_columns(path, self._schema)
-            self._known.update({call: (reach, path) for call, reach in calls_in(path).items()})
+        self._files: dict[str, dict[str, Reach]] = {}
+        self._look()
+
+    def _look(self) -> None:
+        """See which files there are, and what is in those that were not known."""
+        there = self._place.names(self._name)
+        unknown = [name for name in there if name not in self._files]
+        with ThreadPoolExecutor(min(_AT_ONCE, max(1, len(unknown)))) as threads:
+            found = dict(zip(unknown, threads.map(self._calls_in, unknown), strict=True))
+        self._files = {name: found.get(name, self._files.get(name, {})) for name in there}
+
+    def _calls_in(self, name: str) -> dict[str, Reach]:
+        try:
+            with self._place.open(name) as file:
+                return calls_in(file, self._place.shown(name), self._schema)
+        except FileNotFoundError:  # another export took it away meanwhile
+            return {}
+
+    def _best(self) -> dict[str, tuple[Reach, str]]:
+        """How far each call is there at most, and in which file."""
+        best: dict[str, tuple[Reach, str]] = {}
+        for name, calls in self._files.items():
+            for call, reach in calls.items():
+                best[call] = max(best.get(call, (UNREAD, "")), (reach, name))
+        return best
 
     def without_known(self, calls: dict[str, Reach]) -> dict[str, Reach]:
         """Those that are not there, or were not read so far."""
-        return {c: r for c, r in calls.items() if c not in self._known or self._known[c][0] < r}
+        best = self._best()
+        return {call: reach for call, reach in calls.items() if best.get(call, (UNREAD, ""))[0] < reach}
 
     def write(self, rows: Any, calls: dict[str, Reach], dates: dict[str, str]) -> None:
-        """Write the rows of these calls, and take their earlier ones away."""
-        before: defaultdict[Path, set[str]] = defaultdict(set)
-        for call in calls.keys() & self._known.keys():
-            before[self._known[call][1]].add(call)
-        for path, gone in before.items():
-            _take_away(path, gone)
+        """Write the rows of these calls, in a file a day."""
         for date in sorted({dates[call] for call in calls}):
-            here = sorted(call for call in calls if dates[call] == date)
-            name = blake2b("\n".join(here).encode(), digest_size=8).hexdigest()
-            path = self.folder / f"date={date}" / f"part-{name}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, [_only(rows, here)], self._schema, {call: calls[call] for call in here})
-            self._known.update({call: (calls[call], path) for call in here})
+            here = {call: calls[call] for call in sorted(calls) if dates[call] == date}
+            told = "\n".join(f"{call} {whole:d} {records}" for call, (whole, records) in here.items())
+            origin = blake2b(told.encode(), digest_size=8).hexdigest()
+            name = f"{self._name}/date={date}/part-{origin}.parquet"
+            self._put(name, [only(rows, here)], self._schema, here)
+            self._files[name] = here
 
+    def settle(self) -> None:
+        """Take calls away that are there twice, from the files that do not go furthest."""
+        for _ in range(_ROUNDS):
+            self._look()
+            best = self._best()
+            gone = {name: {call for call in calls if best[call][1] != name} for name, calls in self._files.items()}
+            for name, calls in gone.items():
+                if calls:
+                    self._take_away(name, calls)
+            if not any(gone.values()):
+                return
 
-def merge(paths: Iterable[Path], target: Path, table: str, words: bool) -> None:
-    """Put files of one table into one; of a call that is in several, the rows that go furthest."""
-    wanted = schema(table, words=words)
-    found: dict[str, tuple[Reach, int]] = {}
-    paths = list(paths)
-    for number, path in enumerate(paths):
-        check_columns(path, wanted)
-        for call, reach in calls_in(path).items():
-            found[call] = max(found.get(call, ((False, -1), 0)), (reach, number))
+    def _take_away(self, name: str, gone: set[str]) -> None:
+        self._files.pop(name, None)  # it is read again: another export may write it at the same moment
+        try:
+            with self._place.open(name) as file:
+                calls = calls_in(file, self._place.shown(name), self._schema)
+                left = {call: reach for call, reach in calls.items() if call not in gone}
+                rows = parquet.ParquetFile(file).read() if left else None
+        except FileNotFoundError:
+            return
+        if rows is None:
+            self._place.remove(name)
+        else:
+            self._put(name, [only(rows, left)], rows.schema, left)
 
-    def pieces() -> Iterable[Any]:
-        for number, path in enumerate(paths):
-            mine = [call for call, (_, place) in found.items() if place == number]
-            with parquet.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    yield _only(file.read_row_group(group), mine)
-
-    _write(target, pieces(), wanted, {call: reach for call, (reach, _) in found.items()})
-
-
-def calls_in(path: Path) -> dict[str, Reach]:
-    """The calls in a file, and how far each was read; raises ConfigError if it is none of turnkit's."""
-    try:
-        told = (parquet.read_metadata(path).metadata or {})[_CALLS]
-        return {call: (bool(whole), int(records)) for call, (whole, records) in json.loads(told).items()}
-    except (OSError, KeyError, ValueError, arrow.ArrowInvalid) as error:
-        raise ConfigError(f"{path}: is no table of turnkit's: {type(error).__name__}") from None
-
-
-def check_columns(path: Path, wanted: Any) -> None:
-    """Raise ConfigError if a file has other columns."""
-    try:
-        names = parquet.read_schema(path).names
-    except (OSError, arrow.ArrowInvalid) as error:
-        raise ConfigError(f"{path}: is no table of turnkit's: {type(error).__name__}") from None
-    if names != wanted.names:
-        other = ", ".join(sorted(set(names) ^ set(wanted.names))) or "in another order"
-        raise ConfigError(f"{path}: has other columns ({other}): export to another place, or with --words as before")
-
-
-def _only(rows: Any, calls: list[str]) -> Any:
-    return rows.filter(compute.is_in(rows["call"], value_set=arrow.array(calls, arrow.string())))
-
-
-def _take_away(path: Path, gone: set[str]) -> None:
-    left = {call: reach for call, reach in calls_in(path).items() if call not in gone}
-    if not left:
-        path.unlink()
-        return
-    with parquet.ParquetFile(path) as file:
-        rows = file.read()
-    _write(path, [_only(rows, list(left))], rows.schema, left)
-
-
-def _write(path: Path, pieces: Iterable[Any], wanted: Any, calls: dict[str, Reach]) -> None:
-    unwritten = path.with_name(path.name + _UNWRITTEN)
-    try:
-        with parquet.ParquetWriter(unwritten, wanted, compression="zstd") as writer:
-            for piece in pieces:
-                if piece.num_rows:
-                    writer.write_table(piece.cast(wanted))
-            writer.add_key_value_metadata({_CALLS.decode(): json.dumps(dict(sorted(calls.items())))})
-        os.replace(unwritten, path)
-    finally:
-        unwritten.unlink(missing_ok=True)
+    def _put(self, name: str, rows: Iterable[Any], wanted: Any, calls: dict[str, Reach]) -> None:
+        self._place.put(name, lambda path: write(path, rows, wanted, calls))

@@ -17,6 +17,9 @@ from .rows import Row, rows_of
 Reach = tuple[bool, int]
 """How far a call was read: whether its recording came to its end, and its records."""
 
+UNREAD: Reach = (False, -1)
+"""Less than any call was read."""
+
 
 class Part(msgspec.Struct):
     """The rows of some calls.
@@ -47,7 +50,7 @@ def part_of(paths: Iterable[str], *, words: bool = False) -> Part:
                 part.raw += 1
                 continue
             call, reach = call_id(trace), (trace.ended == "closed", len(trace.records))
-            if part.calls.get(call, (False, -1)) < reach:
+            if part.calls.get(call, UNREAD) < reach:
                 rows[call] = rows_of(trace, words=words)
                 part.calls[call], part.dates[call] = reach, _date(rows[call])
         except TurnkitError as error:

@@ -22,10 +22,6 @@ from .scripted_call import ScriptedCall
 Answer: TypeAlias = str | Sequence[Any]
 Answers: TypeAlias = Answer | Mapping[str, Answer] | Callable[[Sequence[Mapping[str, Any]]], Answer]
 
-_LLM_PACE = Pace(0.3, 0.05)
-_VOICE_PACE = Pace(0.2, 0.3)
-_TOOL_PACE = Pace(0.5)
-
 
 class ScriptedLLM:
     """An LLM that gives prepared answers, token by token.
@@ -47,7 +43,7 @@ class ScriptedLLM:
     """
 
     def __init__(
-        self, answers: Answers, *, otherwise: Answer = "Pardon?", pace: Pace | Sequence[Pace] = _LLM_PACE
+        self, answers: Answers, *, otherwise: Answer = "Pardon?", pace: Pace | Sequence[Pace] = Pace(0.3, 0.05)
     ) -> None:
         self.calls: list[ScriptedCall] = []
         self._answers = answers
@@ -139,7 +135,7 @@ class ScriptedVoice:
         ConfigError: The pace is no Pace, nor a list of at least one.
     """
 
-    def __init__(self, *, pace: Pace | Sequence[Pace] = _VOICE_PACE) -> None:
+    def __init__(self, *, pace: Pace | Sequence[Pace] = Pace(0.2, 0.3)) -> None:
         self.calls: list[ScriptedCall] = []
         self.sounds: list[tuple[float, int, str]] = []
         self._paces = Paces(pace)
@@ -197,7 +193,7 @@ class ScriptedTool:
         ConfigError: The pace is no Pace, nor a list of at least one.
     """
 
-    def __init__(self, name: str, result: Any = None, *, pace: Pace | Sequence[Pace] = _TOOL_PACE) -> None:
+    def __init__(self, name: str, result: Any = None, *, pace: Pace | Sequence[Pace] = Pace(0.5)) -> None:
         self.name = name
         self.calls: list[ScriptedCall] = []
         self._result = result

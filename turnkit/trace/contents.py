@@ -17,7 +17,7 @@ _WIDEST = 1 << 27  # bytes that zstd may look back: what its command line takes 
 _EMPTY = 1000  # members of a gzip file, one after the other, that hold nothing
 
 
-def blocks_of(file: BinaryIO, name: str) -> Iterator[tuple[int, list[bytes], bool]]:
+def blocks_of(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes, bool]]:
     """The lines of a file, many at a time, also of one that is gzipped or packed with zstd.
 
     Args:
@@ -25,8 +25,8 @@ def blocks_of(file: BinaryIO, name: str) -> Iterator[tuple[int, list[bytes], boo
         name: of the file, for errors.
 
     Yields:
-        The number of the first of some lines, from 1; the lines, blank ones among them; and whether they ended in a
-        newline, which only the last line of a file may lack.
+        The number of the first of some lines, from 1; the lines, blank ones among them, without the last one's newline;
+        and whether that was there, which only the last line of a file may lack.
 
     Raises:
         ConfigError: It is not packed although it begins like it, or beyond the bounds.
@@ -36,27 +36,28 @@ def blocks_of(file: BinaryIO, name: str) -> Iterator[tuple[int, list[bytes], boo
         total += len(piece)
         if total > MOST_BYTES:
             raise ConfigError(f"trace {name!r}: holds more than {MOST_BYTES} bytes, which no recording does")
-        lines = piece.split(b"\n")
-        lines[0] = rest + lines[0]
-        rest = lines.pop()
-        if lines:
-            since = _blank_at_the_end(lines, since)
-            yield number, lines, True
-            number += len(lines)
+        end = piece.rfind(b"\n")
+        if end < 0:
+            rest += piece
+        else:
+            block = rest + piece[:end]
+            rest = piece[end + 1 :]
+            since = _blank_at_the_end(block, since)
+            yield number, block, True
+            number += block.count(b"\n") + 1
         if since + len(rest) > _LONGEST_LINE:
             raise ConfigError(f"trace {name!r}, line {number}: is longer than {_LONGEST_LINE} bytes, blanks included")
     if rest.strip():
-        yield number, [rest], False
+        yield number, rest, False
 
 
-def _blank_at_the_end(lines: list[bytes], before: int) -> int:
+def _blank_at_the_end(block: bytes, before: int) -> int:
     """Bytes since the last line that is not blank, given those before these lines."""
-    blank = 0
-    for line in reversed(lines):
-        if line and not line.isspace():
-            return blank
-        blank += len(line) + 1
-    return before + blank
+    said = len(block.rstrip())
+    if not said:
+        return before + len(block) + 1
+    end = block.find(b"\n", said)
+    return 0 if end < 0 else len(block) - end
 
 
 def _pieces(file: BinaryIO, name: str) -> Iterator[bytes]:

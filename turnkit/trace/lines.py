@@ -26,15 +26,36 @@ class Line(msgspec.Struct):
     end: str | None = None
 
 
+class _Timed(msgspec.Struct, gc=False):
+    """The time of a line that holds an event, and no field that makes it another kind of line."""
+
+    at: float
+    signal: None = None
+    wake: None = None
+    close: None = None
+    fact: None = None
+    fields: None = None
+    frame: None = None
+    end: None = None
+
+
 _EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
 _SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
 
 _line = msgspec.json.Decoder(Line).decode
+_timed_lines = msgspec.json.Decoder(_Timed).decode_lines
+events_of = msgspec.json.Decoder(Event).decode_lines
+"""The events of lines that are known to hold one each, or are blank; it raises what `record_of` does."""
 event_of = msgspec.json.Decoder(Event).decode
 """The event of a line that is known to hold one; it raises what `record_of` does."""
 signal_of = msgspec.json.Decoder(Signal | ReplyEnded).decode
 """The signal of a line that is known to hold one; it raises what `record_of` does."""
 _any = msgspec.json.Decoder().decode
+
+
+def times_of(lines: bytes) -> list[float]:
+    """The seconds of lines that hold an event each, or are blank; it raises what `record_of` does."""
+    return [line.at for line in _timed_lines(lines)]
 
 
 def line_of(text: bytes) -> Line:

@@ -37,7 +37,7 @@ def store_of(url: str) -> tuple[Any, str]:
     except ImportError as error:  # fsspec names the package
         raise ConfigError(f"{shown_url(url)}: {error}") from None
     except Exception as error:  # of whatever library stands behind the scheme
-        raise ConfigError(f"{shown_url(url)}: cannot be reached: {type(error).__name__}") from None
+        raise ConfigError(f"{shown_url(url)}: cannot be reached: {store_problem(error)}") from None
     return store, path
 
 
@@ -46,8 +46,8 @@ def opened(name: str) -> Iterator[BinaryIO]:
     """Open a recording for reading: a file, `-` for standard input, or a URL.
 
     Raises:
-        OSError: it cannot be opened or read.
-        ConfigError: it is no regular file, or the store cannot be used.
+        OSError: a file of this machine cannot be opened or read.
+        ConfigError: it is no regular file, or lies in a store and cannot be read there.
     """
     if name == "-":
         yield sys.stdin.buffer
@@ -61,12 +61,44 @@ def opened(name: str) -> Iterator[BinaryIO]:
             yield file
 
 
+def store_problem(error: BaseException) -> str:
+    """What is wrong with something in a store, in plain words of our own: those of libraries may hold keys.
+
+    Args:
+        error: What a library raised, each its own.
+
+    Returns:
+        The end of a sentence that begins with the name of the thing.
+    """
+    kind = type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return "is not there: the store knows no bucket, or no object, of that name"
+    if isinstance(error, PermissionError) or str(error).startswith("Forbidden"):
+        return f"the store refuses access ({kind}) to whoever the credentials name, or to somebody without any"
+    if kind in _NO_CREDENTIALS:
+        return f"no credentials were found ({kind}): the store's environment variables, or its file, can name them"
+    if isinstance(error, (TimeoutError, ConnectionError)) or any(word in kind for word in ("Connect", "Timeout")):
+        return f"the store does not answer ({kind})"
+    return kind
+
+
+_NO_CREDENTIALS = {
+    "NoCredentialsError",
+    "PartialCredentialsError",
+    "CredentialRetrievalError",
+    "DefaultCredentialsError",
+    "CredentialUnavailableError",
+    "ClientAuthenticationError",
+}
+"""What the libraries of S3, Google and Azure raise when they know of none."""
+
+
 @contextmanager
 def _told(url: str) -> Iterator[None]:
     """Tell what a store raises, each its own, as what turnkit raises."""
     try:
         yield
-    except (ConfigError, OSError):
+    except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"trace {shown_url(url)!r}: cannot be read: {type(error).__name__}") from error
+        raise ConfigError(f"trace {shown_url(url)!r}: cannot be read: {store_problem(error)}") from error

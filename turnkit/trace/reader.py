@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import groupby
 from math import inf
+from operator import le
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,10 +13,15 @@ import msgspec
 
 from ..errors import ConfigError, LocalProtocolError
 from .contents import blocks_of
-from .lines import event_of, line_of, record_of, signal_of
-from .opening import opened
+from .lines import events_of, line_of, record_of, signal_of, times_of
+from .opening import opened, shown_url
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
+
+_SIGNAL = b'{"signal":'
+_BEFORE_SIGNAL = b"\n" + _SIGNAL
+_EARLY = 48  # bytes: a second with all its digits is shorter
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError, LocalProtocolError)
 
 _any = msgspec.json.Decoder().decode
 _header = msgspec.json.Decoder(Header).decode
@@ -37,9 +44,9 @@ def read(path: str | Path) -> Trace:
     Raises:
         ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
-    name = str(path)
+    name = shown_url(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
     try:
-        with opened(name) as file:
+        with opened(str(path)) as file:
             return _read(file, name)
     except OSError as error:
         raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
@@ -52,14 +59,8 @@ def parse(data: bytes, name: str = "") -> Trace:
 
 def _read(file: BinaryIO, name: str) -> Trace:
     reader = _Reader(name)
-    for number, lines, whole in blocks_of(file, name):
-        place = 0
-        while (place := reader.take_usual(lines, place)) < len(lines):
-            text = lines[place].strip()
-            # Only the last line can be cut off; all that are whole end in a newline.
-            if text and not reader.take(text, number + place) and whole:
-                raise ConfigError(f"trace {name!r}, line {number + place}: {reader.problem}")
-            place += 1
+    for number, block, whole in blocks_of(file, name):
+        reader.take(block, number, whole=whole)
     return reader.trace()
 
 
@@ -77,37 +78,82 @@ class _Reader:
         self._ended = ""
         self._skipped = 0
 
-    def take_usual(self, lines: list[bytes], place: int) -> int:
-        """Take lines from that place on, as far as they are events and signals as turnkit writes them.
+    def take(self, block: bytes, number: int, *, whole: bool) -> None:
+        """Take some lines.
 
-        They are nearly all of a recording, and are told by how they begin: reading each as any kind of line first
-        takes twice as long.
+        Nearly all of a recording are events and signals as turnkit writes them, which are read many at a time: reading
+        each as any kind of line takes four times as long.
 
-        Returns:
-            The place of the first line that `take` has to look at.
+        Args:
+            block: The lines.
+            number: That of the first of them.
+            whole: Whether the last of them came to its end.
+
+        Raises:
+            ConfigError: One of them cannot be read, and is whole.
         """
-        if self._header is None or self._closed:
-            return place
-        append, now = self._records.append, self._now
-        try:
-            while place < len(lines):
-                text = lines[place]
-                if text.startswith(b'{"signal":'):
-                    append(signal_of(text))
-                else:
-                    comma = text.index(b",")
-                    at = float(text[6:comma])
-                    if not text.startswith(b'"event":', comma + 1) or text[:6] != b'{"at":' or not now <= at < inf:
-                        break
-                    append(Fed(at, event_of(text)))
-                    now = at
-                place += 1
-        except (ValueError, UnicodeError, RecursionError, msgspec.DecodeError, LocalProtocolError):
-            pass  # another kind of line, or none: what it is, and what is wrong with it, is for `take` to say
-        self._now = now
-        return place
+        while self._header is None and self._raw is None and block:
+            line, _, block = block.partition(b"\n")
+            self._take_lines([line], number, whole=whole)
+            number += 1
+        if self._raw is not None:
+            self._take_lines(block.split(b"\n"), number, whole=whole)
+            return
+        for start, piece in enumerate(block.split(_BEFORE_SIGNAL)):
+            lines = _SIGNAL + piece if start else piece
+            self._take_piece(lines, number, whole=whole)
+            number += lines.count(b"\n") + 1
 
-    def take(self, text: bytes, number: int) -> bool:
+    def _take_piece(self, lines: bytes, number: int, *, whole: bool) -> None:
+        """Take lines of which no other than the first is a signal as turnkit writes it."""
+        if lines.startswith(_SIGNAL):
+            line, parted, lines = lines.partition(b"\n")
+            if not self._take_signal(line):
+                self._take_lines([line], number, whole=whole)
+            if not parted:
+                return
+            number += 1
+        if self._take_events(lines):
+            return
+        for usual, some in groupby(lines.split(b"\n"), _seems_event):
+            group = list(some)
+            if not (usual and self._take_events(b"\n".join(group))):
+                self._take_lines(group, number, whole=whole)
+            number += len(group)
+
+    def _take_signal(self, line: bytes) -> bool:
+        if self._closed:
+            return False  # which may be why it cannot be read: that is for a closer look to say
+        try:
+            self._records.append(signal_of(line))
+        except _UNREADABLE:
+            return False
+        return True
+
+    def _take_events(self, lines: bytes) -> bool:
+        """Take lines if all of them are events; otherwise none of them."""
+        if self._closed:
+            return False
+        try:
+            times = times_of(lines)
+            events = events_of(lines)
+        except _UNREADABLE:
+            return False
+        if times and not (self._now <= times[0] and times[-1] < inf and all(map(le, times, times[1:]))):
+            return False
+        self._records += map(Fed, times, events)
+        self._now = times[-1] if times else self._now
+        return True
+
+    def _take_lines(self, lines: list[bytes], number: int, *, whole: bool) -> None:
+        """Take lines one by one, whatever they are."""
+        for place, line in enumerate(lines):
+            text = line.strip()
+            # Only the last line can be cut off; all that are whole end in a newline.
+            if text and not self._take_line(text, number + place) and whole:
+                raise ConfigError(f"trace {self._name!r}, line {number + place}: {self.problem}")
+
+    def _take_line(self, text: bytes, number: int) -> bool:
         """Take a line; False, with the `problem`, if it cannot be read."""
         if self._raw is not None:
             return self._raw.take(text) or self._refuse(self._raw.problem)
@@ -119,7 +165,7 @@ class _Reader:
             return self._refuse(f"is no line of a trace: {error}")
         try:
             record = record_of(line, text, self._header.trace)
-        except (msgspec.DecodeError, UnicodeError, RecursionError, LocalProtocolError) as error:
+        except _UNREADABLE as error:
             kind = line.event or line.signal or "this line"
             return self._refuse(f"{kind} does not have the fields it must have: {error}")
         if record is None:
@@ -180,3 +226,7 @@ class _Reader:
             ended=self._ended,
             skipped=self._skipped,
         )
+
+
+def _seems_event(line: bytes) -> bool:
+    return line.startswith(b'{"at":') and line.find(b'"event":', 0, _EARLY) > 0

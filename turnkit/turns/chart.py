@@ -15,6 +15,7 @@ It is not executed live: a compiled table takes a thirtieth of the time and hold
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -262,7 +263,10 @@ def mermaid(title: str, states: type[StrEnum], initial: StrEnum, edges: Iterable
         graph_engine="mermaid",
         title=title,
     )
-    return str(machine.get_graph().draw(None)).strip()
+    drawn = str(machine.get_graph().draw(None)).splitlines()
+    # The generator gives each state a class and each class its colours, and a reader is to choose their own.
+    lines = [line for line in drawn if line.strip() and not re.match(" *(classDef|Class) ", line)]
+    return "\n".join(f"title: {title}" if line == title else line for line in lines)
 
 
 def diagrams() -> dict[str, str]:

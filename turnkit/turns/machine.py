@@ -95,9 +95,6 @@ _INTERRUPTED = "the host interrupted"
 _PROTECTED = _DEFER, "the reply is protected"
 _FAILED = _YIELD, "the policy failed"
 
-_IMMEDIATE = Immediate()
-_ON_EAGER = OnEager()
-
 
 class TurnMachine:
     """Decides when the bot may think, may speak and must stop.
@@ -135,8 +132,8 @@ class TurnMachine:
     def __init__(
         self,
         *,
-        barge_in: BargeInPolicy = _IMMEDIATE,
-        speculation: SpeculationPolicy = _ON_EAGER,
+        barge_in: BargeInPolicy = Immediate(),
+        speculation: SpeculationPolicy = OnEager(),
         hold_timeout: float = 2.0,
         lost_turn_grace: float = 2.0,
         stall_timeout: float = 8.0,

@@ -27,12 +27,11 @@ HOST = "the host of Deepgram's SDK"  # whose name it keeps to itself
 UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What the SDK raises for a message it cannot make an object of; pydantic's are ValueErrors."""
 
-_DEFAULTS = FluxOptions()
 _RANDOM = Random()
 
 
 def flux(
-    client: AsyncDeepgramClient, options: FluxOptions = _DEFAULTS, **bounds: float
+    client: AsyncDeepgramClient, options: FluxOptions = FluxOptions(), **bounds: float
 ) -> AbstractAsyncContextManager[FluxStream]:
     """Open a stream over the client's own `listen.v2.connect`, for an `async with`.
 

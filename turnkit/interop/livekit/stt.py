@@ -29,7 +29,6 @@ from .call import Call
 _USAGE_SECONDS = 5.0  # as often as LiveKit's own plugins report it
 _PIECE_SECONDS = 0.08  # in which audio leaves for Flux in any case
 _MOST_KEYTERMS = 100
-_DEFAULTS = FluxOptions()
 
 
 def turn_handling(*, aec_warmup_duration: float | None = None, preemptive_tts: bool = False) -> dict[str, Any]:
@@ -86,7 +85,7 @@ class STT(stt.STT[Any]):
     """
 
     def __init__(
-        self, options: FluxOptions = _DEFAULTS, *, session: Callable[[], Session] = Session, **connection: Any
+        self, options: FluxOptions = FluxOptions(), *, session: Callable[[], Session] = Session, **connection: Any
     ) -> None:
         if not callable(session):
             raise ConfigError(

@@ -33,7 +33,7 @@ _CHUNK, _CHUNK_SECONDS = bytes(1280), 0.04  # of 16 kHz linear16
 _LATE = 1.0  # seconds after which the line is not caught up with, as when a computer has slept
 _OUTBOX = 2000  # messages that may wait for a page that does not read
 _CHANGES = 8  # that may wait for Flux's answer
-_IDLE_SECONDS = 600.0  # without a key
+IDLE_SECONDS = 600.0  # without a key
 _UNREADABLE, _FAILED, _ENDED = 1007, 1011, 1000  # close codes
 _SEND_TIMEOUT = 5.0  # after which a page that takes nothing is gone
 _CLOSE_TIMEOUT = 2.0
@@ -142,7 +142,7 @@ class PlayCall:
 
 
 async def hold_typing(
-    websocket: Any, settings: Settings, recordings: Recordings, *, idle_timeout: float = _IDLE_SECONDS
+    websocket: Any, settings: Settings, recordings: Recordings, *, idle_timeout: float = IDLE_SECONDS
 ) -> None:
     """Hold a call with somebody who types, until either side ends it; closes the websocket in the end.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -21,18 +22,33 @@ _UNSTEADY_GROWTH = 0.1  # what may be of what depends on how many replies run, a
 _BUSY = 0.9  # of a processor: a simulator at this cannot keep up, and its sessions wait for it
 
 
+class Verdict(StrEnum):
+    """What became of a finding, in a word."""
+
+    HOLDS = "holds"
+    BROKEN = "broken"
+    NOT_JUDGED = "not judged"  # it would take a longer soak
+
+
 class Finding(msgspec.Struct, frozen=True):
     """A line of the verdict.
 
     Attributes:
         what: What is asked for.
-        holds: Whether it holds.
+        holds: Whether it holds; None if it could not be judged.
         said: What was seen.
     """
 
     what: str
-    holds: bool
+    holds: bool | None
     said: str
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word for it."""
+        if self.holds is None:
+            return Verdict.NOT_JUDGED
+        return Verdict.HOLDS if self.holds else Verdict.BROKEN
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,9 +101,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     verdict: tuple[Finding, ...]
 
     @property
-    def holds(self) -> bool:
-        """Whether no turn was lost, nothing crashed and nothing grew."""
-        return all(finding.holds for finding in self.verdict)
+    def broken(self) -> bool:
+        """Whether a turn was lost, a call crashed or hung, or something grew."""
+        return any(finding.verdict is Verdict.BROKEN for finding in self.verdict)
+
+    @property
+    def holds(self) -> bool | None:
+        """Whether no turn was lost, nothing crashed and nothing grew; None if nothing is broken, but not all judged."""
+        if self.broken:
+            return False
+        return None if any(finding.holds is None for finding in self.verdict) else True
 
 
 def make_report(
@@ -143,18 +166,16 @@ def _findings(plan: Plan, tally: Tally, growth: Iterable[Growth]) -> Iterable[Fi
 
 
 def growth_finding(grown: Growth, plan: Plan) -> Finding:
-    """Judge a growth: it is one if it surely exceeds the plan's bound."""
+    """Judge a growth: it is one if it surely exceeds the plan's bound, and none if it surely does not."""
     what = f"{grown.what} do{'' if grown.what.endswith('s') else 'es'} not grow"
     measured = f"{grown.per_hour:+.1%} an hour, ± {2 * grown.spread:.1%}"
     if grown.seconds < JUDGED_SECONDS:
         least = grown.begin + JUDGED_SECONDS + 2 * plan.seconds / plan.slices
-        return Finding(
-            what, True, f"not judged: that takes more than {least:,.0f} s" + (f" ({measured})" if grown.seconds else "")
-        )
+        return Finding(what, None, f"that takes more than {least:,.0f} s" + (f" ({measured})" if grown.seconds else ""))
     bound = plan.growth if grown.what in _STEADY else max(plan.growth, _UNSTEADY_GROWTH)
     said = f"{measured}; may be {bound:+.0%}"
     if grown.surely <= bound < grown.at_most:
-        said += ": not known to grow, but only a longer soak can tell"
+        return Finding(what, None, f"{said}: not known to grow, but only a longer soak can tell")
     return Finding(what, grown.surely <= bound, said)
 
 
@@ -267,7 +288,8 @@ def markdown(report: Report) -> str:
     if report.faults:
         lines += ["| fault | struck | survived |", "| --- | ---: | ---: |"]
         lines += [*(f"| {' | '.join(row)} |" for row in fault_rows(report)), ""]
-    lines += [f"- {'holds' if each.holds else '**broken**'}: {each.what} ({each.said})" for each in report.verdict]
+    words = {verdict: str(verdict) for verdict in Verdict} | {Verdict.BROKEN: "**broken**"}
+    lines += [f"- {words[each.verdict]}: {each.what} ({each.said})" for each in report.verdict]
     lines += [f"- lost: {line}" for line in lost_rows(report)]
     return "\n".join(lines) + "\n"
 

@@ -29,7 +29,8 @@ _REDIAL_SECONDS = 1.0
 _PEER_END_SECONDS = 10.0
 
 
-def _unchanged(source: Any) -> Any:
+def unchanged(source: Any) -> Any:
+    """The messages as they come."""
     return source
 
 
@@ -39,7 +40,7 @@ async def soak(
     stop: anyio.Event | None = None,
     on_slice: Callable[[Slice], object] | None = None,
     on_progress: Callable[[Soak], object] | None = None,
-    through: Through = _unchanged,
+    through: Through = unchanged,
 ) -> Report:
     """Hold the calls of a plan, and account for them.
 
@@ -65,7 +66,7 @@ async def soak(
         peers = [await stack.enter_async_context(peer) for peer in running.peers()]
         stack.enter_context(tuned() if plan.tuned else nullcontext())
         stack.enter_context(running.gauges.collector.watching())
-        return await running.run(peers, on_slice or _unchanged, on_progress or _unchanged)
+        return await running.run(peers, on_slice or unchanged, on_progress or unchanged)
 
 
 class Soak:

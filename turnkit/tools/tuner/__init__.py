@@ -24,6 +24,7 @@ from .overlaps import (
 )
 from .recommendation import tune
 from .settings import Knowledge, Setting, SilenceGate, grid
+from .shares import Spread
 from .silences import CallSilences, Draft, FluxThresholds, Silence, call_silences
 from .statistics import Estimate
 from .tuning import Forecast, Recommendation, Segment, Tuning, Week
@@ -49,6 +50,7 @@ __all__ = [
     "Setting",
     "Silence",
     "SilenceGate",
+    "Spread",
     "Tuning",
     "Verdicts",
     "Week",

@@ -13,14 +13,12 @@ says so. Flux itself has no action delay: 0 is what `eot_threshold` and `eot_tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
-from math import inf, nan
 
 import msgspec
 
 from .silences import CallSilences
-from .statistics import mean, share
 
 SHORTEST_HOLD = 0.2
 """Seconds below which a pause in a turn does not count."""
@@ -148,43 +146,18 @@ def spans(call: CallSilences) -> list[Span]:
     return found
 
 
-def operating_points(calls: Sequence[Sequence[Span]], policies: Iterable[EndingPolicy]) -> list[OperatingPoint]:
-    """What each of these policies makes of the pauses of some calls."""
-    counted = [[span for span in call if span.hold is not True or _counts(span)] for call in calls]
-    points, threshold, reached = [], nan, [[inf]]
-    for policy in sorted(policies, key=lambda one: one.threshold):
-        if policy.threshold != threshold:
-            threshold = policy.threshold
-            reached = [[_reached(span, threshold) for span in call] for call in counted]
-        judged = [
-            [_judged(span, policy, at) for span, at in zip(call, times, strict=True)]
-            for call, times in zip(counted, reached, strict=True)
-        ]
-        points.append(_point(policy, judged))
-    return points
+def operating_points(calls: Iterable[Sequence[Span]], policies: Iterable[EndingPolicy]) -> list[OperatingPoint]:
+    """What each of these policies makes of the pauses of some calls, each of which is read once."""
+    from .judging import Pauses
 
-
-def _point(policy: EndingPolicy, judged: list[list[_Judged]]) -> OperatingPoint:
-    ends = [[one for one in call if one.hold is False] for call in judged]
-    holds = [[one for one in call if one.hold is True] for call in judged]
-    unsure = [[one for one in call if one.hold is None] for call in judged]
-
-    def figure(sure: list[list[_Judged]], value: Callable[[_Judged], tuple[float, float]], most: float | None) -> Range:
-        low = _chosen(sure, unsure, lambda one: value(one)[0], sign=-1)
-        high = _chosen(sure, unsure, lambda one: value(one)[1], sign=1)
-        if not any(low) or not any(high):
-            return Range(0.0, most or 1.0, 0.0, most or 1.0)
-        shared = most is None
-        return Range(_plain_mean(low), _plain_mean(high), _interval(low, shared)[0], _interval(high, shared)[1])
-
-    return OperatingPoint(
-        policy,
-        latency=figure(ends, lambda one: (one.early, one.late), most=policy.timeout),
-        cut_offs=figure(holds, lambda one: (one.cut_late, one.cut_early), most=None),
-        detected=figure(ends, lambda one: (one.late < policy.timeout, one.early < policy.timeout), most=None),
-        holds=sum(map(len, holds)) + sum(map(len, unsure)),
-        ends=sum(map(len, ends)) + sum(map(len, unsure)),
-    )
+    pauses = Pauses([span for span in call if span.hold is not True or _counts(span)] for call in calls)
+    asked = sorted(policies, key=lambda one: one.threshold)
+    return [
+        OperatingPoint(
+            policy, Range(*made.latency), Range(*made.cut_offs), Range(*made.detected), made.holds, made.ends
+        )
+        for policy, made in zip(asked, pauses.judged(asked), strict=True)
+    ]
 
 
 def fixed_points(points: Iterable[OperatingPoint]) -> FixedPoints:
@@ -233,55 +206,5 @@ def _milliseconds(figure: Range) -> str:
     return f"{known} (95 %: {figure.least * 1000:.0f} to {figure.most * 1000:.0f} ms)"
 
 
-class _Judged(msgspec.Struct, frozen=True, gc=False):
-    """When a policy ends a pause: between `early` and `late`; and whether the user went on after that."""
-
-    hold: bool | None
-    early: float
-    late: float
-    cut_early: bool
-    cut_late: bool
-
-
 def _counts(span: Span) -> bool:
     return SHORTEST_HOLD - _NOISE <= span.seconds <= LONGEST_HOLD + _NOISE
-
-
-def _reached(span: Span, threshold: float) -> float:
-    return next((elapsed for elapsed, sure in span.samples if sure >= threshold - _NOISE), inf)
-
-
-def _judged(span: Span, policy: EndingPolicy, reached: float) -> _Judged:
-    late = min(max(reached, policy.action_delay), policy.timeout)
-    complete = span.known >= min(policy.timeout, span.seconds) - _NOISE
-    # Unless it is complete, Flux ended the turn before it was as sure as that.
-    early = late if reached < inf or complete else min(max(span.known, policy.action_delay), policy.timeout)
-    # Times of words lie on a grid: a report at the very moment at which the next word begins came before it.
-    tie = _NOISE if reached < policy.timeout else -_NOISE
-    return _Judged(span.hold, early, late, early < span.seconds + tie, late < span.seconds + tie)
-
-
-def _chosen(
-    sure: list[list[_Judged]], unsure: list[list[_Judged]], value: Callable[[_Judged], float], *, sign: int
-) -> list[list[float]]:
-    """The values of what is sure, and of the unsure those that move their mean furthest the way of `sign`."""
-    total, count = sum(value(one) for call in sure for one in call), sum(map(len, sure))
-    bound = -sign * inf  # beyond it an unsure one is counted
-    for one in sorted((value(one) for call in unsure for one in call), reverse=sign > 0):
-        if count and sign * (one - total / count) <= 0:
-            break
-        total, count, bound = total + one, count + 1, one
-    taken = [[one for one in map(value, call) if bound != -sign * inf and sign * (one - bound) >= 0] for call in unsure]
-    return [[*map(value, call), *more] for call, more in zip(sure, taken, strict=True)]
-
-
-def _plain_mean(calls: list[list[float]]) -> float:
-    return sum(map(sum, calls)) / sum(map(len, calls))
-
-
-def _interval(calls: list[list[float]], shared: bool) -> tuple[float, float]:
-    if shared:
-        estimate = share((round(sum(call)), len(call)) for call in calls)
-    else:
-        estimate = mean([call for call in calls if call])
-    return estimate.low, estimate.high

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from .columns import Columns, Counts, Numbers
 from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
+from .shares import Spread
 from .statistics import Estimate, quantiles, ratio
 from .tuning import Forecast
 from .worth import Worth
@@ -27,7 +29,7 @@ Pair: TypeAlias = tuple[Numbers, Numbers]
 CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
-_ALL = slice(None)
+ALL = slice(None)
 _EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
 
 
@@ -61,6 +63,7 @@ class Forecaster:
 
     def __init__(self, columns: Columns, reply_seconds: float, worth: Worth) -> None:
         self._columns = columns
+        self._reply_seconds = reply_seconds
         self._predictor = Predictor(columns, reply_seconds)
         self._worth = worth
         self._recorded = set(columns.thresholds)
@@ -73,6 +76,11 @@ class Forecaster:
         self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
         self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
         self._chosen: dict[Setting, float] = {}
+        self._latest: tuple[Predicted, Forecast] | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # What it was made from is less than what it is, and makes the same.
+        return Forecaster, (self._columns, self._reply_seconds, self._worth)
 
     @property
     def gate(self) -> SilenceGate:
@@ -84,14 +92,24 @@ class Forecaster:
         """The likely number of utterances of each call."""
         return self._likely_turns
 
-    def forecast(self, setting: Setting, part: Part = _ALL) -> Forecast:
+    def forecast(self, setting: Setting, part: Part = ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
         predicted = self._predictor.of(setting)
+        if part is _ALL and self._latest is not None and predicted is self._latest[0]:
+            same = self._latest[1]
+            self._chosen[setting] = self._chosen[same.setting]
+            return msgspec.structs.replace(same, setting=setting)
+        forecast = self._forecast(setting, predicted, part)
+        if part is _ALL:
+            self._latest = predicted, forecast
+        return forecast
+
+    def _forecast(self, setting: Setting, predicted: Predicted, part: Part) -> Forecast:
         most = knowledge(setting, self._recorded)
         response, extra, cuts = self._figures(predicted)
         price = self._price(response, extra, cuts)
         costs = self._ratios(price, part)
-        if part is _ALL:
+        if part is ALL:
             self._chosen[setting] = self._likely_mean(price, CHOICE)
         estimates = [self._estimate(response, most, part)]
         estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
@@ -118,6 +136,14 @@ class Forecaster:
             cost_low=max(0.0, min(one.low for one in costs)),
             cost_high=max(one.high for one in costs),
         )
+
+    def forecasts(self, settings: Sequence[Setting], spread: Spread | None = None) -> list[Forecast]:
+        """What each setting would bring in all calls; worked out in shares, the same comes of it."""
+        if spread is None or spread.processes < 2:
+            return [self.forecast(setting) for setting in settings]
+        found = dict(pair for share in spread(partial(_share, self, settings, spread.processes)) for pair in share)
+        self._chosen.update((setting, cost) for setting, (_, cost) in found.items())
+        return [found[setting][0] for setting in settings]
 
     def chosen_cost(self, setting: Setting) -> float:
         """The likely cost of a turn in those calls that have a say in what is recommended."""
@@ -184,7 +210,11 @@ class Forecaster:
         """The sums of each call, with this weight of pauses among what is unsure."""
         if not len(turned):
             return sums
-        more = np.bincount(self._unsure_calls, weights=weights * turned, minlength=len(sums))
+        calls = self._unsure_calls
+        if np.count_nonzero(weights) < len(weights) / 4:  # as where the most that may be are on the largest
+            rows = np.flatnonzero(weights)
+            calls, weights, turned = calls[rows], weights[rows], turned[rows]
+        more = np.bincount(calls, weights=weights * turned, minlength=len(sums))
         return np.asarray(sums + more, dtype=np.float64)
 
     def _sum(self, rows: Counts, values: Numbers) -> Numbers:
@@ -193,7 +223,7 @@ class Forecaster:
 
     def _in(self, part: Part) -> Counts:
         """The silences that are ends, in a part of the calls."""
-        if part is _ALL:
+        if part is ALL:
             return self._ends
         columns = self._columns
         return self._ends[np.isin(columns.call[self._ends], np.arange(columns.calls)[part])]
@@ -221,6 +251,16 @@ class Forecaster:
         found = _union(estimates)
         found = msgspec.structs.replace(found, low=max(0.0, found.low))  # no figure of these is negative
         return found, max(label, most, key=list(Knowledge).index), best
+
+
+def _share(
+    made: Forecaster, settings: Sequence[Setting], shares: int, number: int
+) -> list[tuple[Setting, tuple[Forecast, float]]]:
+    """The forecasts of one process's share of the settings, with what they cost in the calls that have a say."""
+    # Those of the same thresholds together, as what is worked out for one may do for the next.
+    place = {asked: at for at, asked in enumerate(dict.fromkeys(setting.thresholds for setting in settings))}
+    mine = [setting for setting in settings if place[setting.thresholds] % shares == number]
+    return [(setting, (made.forecast(setting), made.chosen_cost(setting))) for setting in mine]
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:

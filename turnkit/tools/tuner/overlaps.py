@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from typing import get_args
 
 import msgspec
 
@@ -23,18 +24,21 @@ from ...turns.events import (
     PlaybackAdvanced,
     PlaybackFinished,
     PlaybackStarted,
+    Signal,
     StartOfTurn,
     TurnEvent,
     Update,
 )
 from ...turns.machine import TurnMachine
 from ...turns.policy import BARGE_IN_POLICIES, BargeInPolicy, EchoGuard, IgnoreBackchannels, Overlap, Verdict
+from ...turns.policy.asking import ask_barge_in
 from ...turns.words import has_words
 from .statistics import Estimate, quantile, share
 
 POLICIES: Mapping[str, BargeInPolicy] = {
     name: policy for built_in in BARGE_IN_POLICIES for name, policy in built_in.compared.items()
 }
+_OVERLAPPING = frozenset({*get_args(TurnEvent), PlaybackAdvanced, PlaybackFinished})
 
 
 class Intent(StrEnum):
@@ -120,25 +124,27 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
             if type(record) is BargeIn:
                 playing = []
             continue
-        event, at = record.event, record.at
-        if current is None and type(event) is Update:
+        event = record.event
+        kind = type(event)
+        if current is None and kind is Update:
             continue  # most of a call
-        if isinstance(event, Interrupt):
+        at = record.at
+        if kind is Interrupt:
             current = None  # it was not the user's speech that was judged
-        elif isinstance(event, PlaybackStarted):
+        elif kind is PlaybackStarted:
             playing, heard = [(at, event)], ""
-        elif isinstance(event, PlaybackAdvanced) and playing:
+        elif kind is PlaybackAdvanced and playing:
             playing[1:] = [(at, event)]  # what had been heard before says nothing more
             heard = event.heard
-        elif isinstance(event, StartOfTurn) and playing and current is None:
+        elif kind is StartOfTurn and playing and current is None:
             current = RecordedOverlap([*playing], at, Intent.FLOOR, "")
-        if current is not None and isinstance(event, (TurnEvent, PlaybackAdvanced, PlaybackFinished)):
+        if current is not None and kind in _OVERLAPPING:
             current.events.append((at, event))
-            if isinstance(event, EndOfTurn):
+            if kind is EndOfTurn:
                 current.meant, current.final = intent_of(event.transcript, heard), event.transcript
                 found.append(current)
                 current = None
-        if isinstance(event, PlaybackFinished):
+        if kind is PlaybackFinished:
             playing = []
     return found
 
@@ -172,13 +178,7 @@ def score_policies(
 
 def judge(call: Iterable[RecordedOverlap], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Verdicts]:
     """Have each policy decide about the overlaps of one call."""
-    judged = []
-    for overlap in call:
-        events = [(at, _renamed(event)) for at, event in overlap.events]
-        stops = {name: _stop_of(events, overlap.began, policy) for name, policy in policies.items()}
-        held = frozenset(name for name, (_, held) in stops.items() if held)
-        judged.append(Verdicts(overlap.meant, {name: at for name, (at, _) in stops.items()}, held))
-    return judged
+    return [_verdicts(overlap, policies) for overlap in call]
 
 
 def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tuple(POLICIES)) -> list[PolicyScore]:
@@ -210,21 +210,84 @@ def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tu
     return scores
 
 
-def _stop_of(events: list[tuple[float, Event]], began: float, policy: BargeInPolicy) -> tuple[float | None, bool]:
-    """Seconds from the start of the turn to the stop, None if there was none; and whether the agent was held."""
-    machine = TurnMachine(barge_in=policy)
-    commit = machine.feed(Initiate(), events[0][0])[0]
+class _Asked:
+    """Several policies asked as one, as long as they answer alike: what the machine does then is the same for all.
+
+    Attributes:
+        alike: Those that have answered alike so far, by name.
+        answers: What they have answered at the present event.
+        parted: Others that have answered alike until now, each with their answers at this event, the last one theirs.
+    """
+
+    def __init__(self) -> None:
+        self.alike: dict[str, BargeInPolicy] = {}
+        self.answers: list[Verdict | Exception] = []
+        self.parted: list[tuple[dict[str, BargeInPolicy], list[Verdict | Exception]]] = []
+        self._place = 0
+
+    def about(self, policies: dict[str, BargeInPolicy], answers: list[Verdict | Exception]) -> None:
+        """Be these policies from now on, which have answered so at the present event, when they were asked before."""
+        self.alike, self.answers, self._place = policies, answers, 0
+
+    def __call__(self, overlap: Overlap) -> Verdict:
+        self._place += 1
+        if self._place > len(self.answers):
+            self._ask(overlap)
+        answer = self.answers[self._place - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _ask(self, overlap: Overlap) -> None:
+        by_answer: dict[Verdict | None, tuple[dict[str, BargeInPolicy], Verdict | Exception]] = {}
+        for name, policy in self.alike.items():
+            answer: Verdict | Exception
+            try:
+                answer = ask_barge_in(policy, overlap)[0]
+            except Exception as error:  # whatever it is, the machine does the same
+                answer = error
+            key = answer if isinstance(answer, Verdict) else None
+            by_answer.setdefault(key, ({}, answer))[0][name] = policy
+        (self.alike, first), *others = by_answer.values()
+        self.parted += [(group, [*self.answers, answer]) for group, answer in others]
+        self.answers = [*self.answers, first]
+
+
+def _verdicts(overlap: RecordedOverlap, policies: Mapping[str, BargeInPolicy]) -> Verdicts:
+    """What each policy makes of an overlap: one machine for all that answer alike, another from where they part."""
+    asked = _Asked()
+    machine = TurnMachine(barge_in=asked)
+    commit = machine.feed(Initiate(), overlap.events[0][0])[0]
     assert isinstance(commit, Commit)
-    held = False
-    for at, event in events:
-        # The deadline first, where one falls between two events, as a live session would.
-        due = machine.deadline
-        got = machine.feed(event, at) if due is None or due >= at else (*machine.wake(due), *machine.feed(event, at))
-        for signal in got:
-            held = held or type(signal) is Hold
-            if type(signal) is BargeIn:
-                return signal.at - began, held
-    return None, held
+    stops: dict[str, float | None] = dict.fromkeys(policies)
+    held: set[str] = set()
+    ways = [(dict(policies), machine.state)]
+    for at, event in overlap.events:
+        renamed = _renamed(event)
+        onward = []
+        for group, state in ways:
+            asked.parted.append((group, []))
+            while asked.parted:
+                asked.about(*asked.parted.pop())
+                machine.state = state if len(asked.alike) == 1 and not asked.parted else state.copy()
+                stopped = False
+                for signal in _fed(machine, renamed, at):
+                    if type(signal) is Hold:
+                        held.update(asked.alike)
+                    elif type(signal) is BargeIn:
+                        stops.update(dict.fromkeys(asked.alike, signal.at - overlap.began))
+                        stopped = True
+                        break
+                if not stopped:
+                    onward.append((asked.alike, machine.state))
+        ways = onward
+    return Verdicts(overlap.meant, stops, frozenset(held))
+
+
+def _fed(machine: TurnMachine, event: Event, at: float) -> tuple[Signal, ...]:
+    """The signals of an event; the deadline first, where one falls before it, as a live session would."""
+    due = machine.deadline
+    return machine.feed(event, at) if due is None or due >= at else (*machine.wake(due), *machine.feed(event, at))
 
 
 def _renamed(event: Event) -> Event:

@@ -17,13 +17,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import TypeAlias
 
 import numpy as np
 
 from .columns import Columns, Counts, Flags, Numbers
 from .crossings import FRAME, NOISE, Crossings
 from .settings import Setting, SilenceGate
+from .silences import FluxThresholds
 
+_Sides: TypeAlias = tuple[Numbers, Numbers]
+_Either: TypeAlias = tuple[Flags, Flags]
 _KEPT = 16  # ends that are not worked out again: those of one threshold, with all timeouts
 
 
@@ -59,6 +63,7 @@ class Predictor:
         self._begins = np.concatenate(([True], columns.last[:-1])) if len(columns.call) else columns.last
         self._ends: dict[tuple[float, float], tuple[Numbers, Numbers]] = {}
         self._earlies: dict[float, tuple[Numbers, Numbers]] = {}
+        self._unbounded: tuple[FluxThresholds, Predicted] | None = None
 
     @property
     def gate(self) -> SilenceGate:
@@ -66,7 +71,7 @@ class Predictor:
         return self._crossings.gate
 
     def of(self, setting: Setting) -> Predicted:
-        """What the setting makes of each silence."""
+        """What the setting makes of each silence; of settings that differ in nothing that matters, the same object."""
         asked, reply, length = setting.thresholds, self._reply_seconds, self._length
         end = self._end(asked.eot, asked.timeout)
         cut = end[1] < length - NOISE, end[0] < length - NOISE
@@ -82,8 +87,16 @@ class Predictor:
         drafted = (early[0] <= end[0]) & np.isfinite(early[0]), (early[1] <= end[1]) & np.isfinite(early[1])
         if setting.drafts < inf:
             left = self._left(wasted[0], cut[0], setting.drafts), self._left(wasted[1], cut[1], setting.drafts)
-            wasted = wasted[0] & left[1], wasted[1] & left[0]
-            drafted = drafted[0] & left[0], drafted[1] & left[1]
+            bounded = wasted[0] & left[1], wasted[1] & left[0], drafted[0] & left[0], drafted[1] & left[1]
+            if not all(map(np.array_equal, bounded, (*wasted, *drafted))):
+                return self._drafted(end, early, cut, bounded[:2], bounded[2:])
+        # A budget that is never used up is none.
+        if self._unbounded is None or self._unbounded[0] != asked:
+            self._unbounded = asked, self._drafted(end, early, cut, wasted, drafted)
+        return self._unbounded[1]
+
+    def _drafted(self, end: _Sides, early: _Sides, cut: _Either, wasted: _Either, drafted: _Either) -> Predicted:
+        reply = self._reply_seconds
         saved = [
             np.where(d, np.minimum(e - np.where(d, s, 0.0), reply), 0.0)
             for d, e, s in zip(drafted, end, early, strict=True)

@@ -13,6 +13,7 @@ from ...checks import check_seconds
 from ...errors import ConfigError
 from .calibration import Calibration, calibrate, start_from
 from .settings import Knowledge, Setting, SilenceGate, grid, knowledge
+from .shares import Spread
 from .silences import CallSilences, FluxThresholds
 from .tuning import Forecast, Recommendation, Segment, Tuning, Week
 from .worth import Worth
@@ -71,6 +72,7 @@ def tune(
     reply_seconds: float = 0.7,
     settings: Sequence[Setting] | None = None,
     by: Literal["tag", "language", "hour"] | None = None,
+    spread: Spread | None = None,
 ) -> Tuning:
     """Forecast what each setting would have made of recorded calls, and recommend one.
 
@@ -80,6 +82,7 @@ def tune(
         reply_seconds: Seconds from the start of the LLM to the first sound; a draft saves no more.
         settings: Settings to ask about; by default those of `grid`.
         by: By what parts of the calls are told apart; None for none.
+        spread: Processes that share the arithmetic; None for this one alone. The answer is the same to the last bit.
 
     Returns:
         The forecasts, and the recommendation if there are enough utterances.
@@ -92,7 +95,7 @@ def tune(
     made = forecaster(reading, worth, reply_seconds)
     current = reading.usual()
     asked = list(dict.fromkeys([current, *(grid(current) if settings is None else settings)]))
-    forecasts = [made.forecast(setting) for setting in asked]
+    forecasts = made.forecasts(asked, spread)
     forecasts[0] = running = msgspec.structs.replace(forecasts[0], running=True)
     recorded = {call.recorded for call in reading.calls}
     known = [one for one in asked if knowledge(one, recorded) is not Knowledge.BOUNDS]

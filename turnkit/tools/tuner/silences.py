@@ -9,9 +9,12 @@ network nor a busy process is in it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
+from operator import le
+from typing import get_args
 
 import msgspec
 
@@ -40,6 +43,9 @@ REACTION = 0.3
 
 SHORTEST = 0.1
 """Seconds below which the space between two words is no silence: their times lie on a grid of 0.08 s."""
+
+_NOISE = 1e-6  # Flux's audio times are float32
+_TURN_EVENTS = frozenset(get_args(TurnEvent))
 
 
 class Silence(msgspec.Struct, gc=False):
@@ -204,28 +210,29 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
         if type(record) is not Fed:
-            if isinstance(record, Commit) and record.turn is not None and record.trigger != "typed" and turns:
+            if type(record) is Commit and record.turn is not None and record.trigger != "typed" and turns:
                 answers[record.reply] = turns[-1]
-            elif isinstance(record, Cancel) and record.reason is CancelReason.NEW_TURN and record.reply in answers:
+            elif type(record) is Cancel and record.reason is CancelReason.NEW_TURN and record.reply in answers:
                 answers[record.reply].unheard = not interrupted
             continue
         event = record.event
-        interrupted = isinstance(event, Interrupt)
-        if isinstance(event, StreamLost):
-            current = None
-        elif isinstance(event, PlaybackStarted | PlaybackFinished) and event.reply in answers:
-            _heard(answers[event.reply], event, record.at, spoken=current is not None)
-        elif isinstance(event, TurnEvent):
+        kind = type(event)
+        interrupted = kind is Interrupt
+        if kind in _TURN_EVENTS:
             if current is None or current.events[0].turn_index != event.turn_index:
                 current = _FluxTurn([])
             current.events.append(event)
-            if isinstance(event, (EagerEndOfTurn, EndOfTurn)):
+            if kind is EndOfTurn or kind is EagerEndOfTurn:
                 current.words = event.words or current.words
                 current.language = current.language or next(iter(event.languages), "")
-            if isinstance(event, EndOfTurn):
-                current.ended = record.at
-                turns.append(current)
-                current = None
+                if kind is EndOfTurn:
+                    current.ended = record.at
+                    turns.append(current)
+                    current = None
+        elif kind is StreamLost:
+            current = None
+        elif (kind is PlaybackStarted or kind is PlaybackFinished) and event.reply in answers:
+            _heard(answers[event.reply], event, record.at, spoken=current is not None)
     return turns
 
 
@@ -258,15 +265,22 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     spoken = [(word.start, word.end) for word in turn.words if word.start is not None and word.end is not None]
     timed = bool(spoken) and len(spoken) == len(turn.words)
     spans = _spans_between(spoken) if timed else _unchanged_spans(turn.events)
+    times = [event.audio_end for event in turn.events]
+    in_order = all(map(le, times, times[1:]))
     silences = []
     for begin, end in spans:
         silence = Silence(end - begin, [], end - begin)
-        for event in turn.events:
+        samples, until, latest = silence.samples, end + _NOISE, -inf
+        near = turn.events
+        if in_order:  # as nearly always: then most of them need not be looked at
+            near = near[bisect_left(times, begin - SHORTEST) : bisect_right(times, until)]
+        for event in near:
             elapsed = event.audio_end - begin
-            if elapsed > -1e-6 and event.audio_end <= end + 1e-6:  # at 0 the silence may have begun, by the grid
-                if not silence.samples or elapsed > silence.samples[-1][0] + 1e-6:  # two may come of one frame
-                    silence.samples.append((elapsed, event.confidence))
-                if isinstance(event, EagerEndOfTurn) and silence.eager is None:
+            if elapsed > -_NOISE and event.audio_end <= until:  # at 0 the silence may have begun, by the grid
+                if elapsed > latest:  # two may come of one frame
+                    samples.append((elapsed, event.confidence))
+                    latest = elapsed + _NOISE
+                if type(event) is EagerEndOfTurn and silence.eager is None:
                     silence.eager = elapsed
         silences.append(silence)
     if not silences:

@@ -137,22 +137,31 @@ def share(calls: Iterable[tuple[int, int]]) -> Estimate:
     Returns:
         What was counted, and its interval; nan from 0 to 1 where nothing was.
     """
+    import numpy as np
+
+    hits, tries = np.array([*calls], dtype=np.float64).reshape(-1, 2).T
+    return share_of(hits, tries)
+
+
+def share_of(hits: Numbers, tries: Numbers) -> Estimate:
+    """The same, from the hits and the tries of each call in columns."""
     from scipy import special
 
-    counted = [(hits, tries) for hits, tries in calls if tries]
-    hits, tries = sum(h for h, _ in counted), sum(n for _, n in counted)
-    if not tries:
+    some = tries > 0
+    hits, tries = hits[some], tries[some]
+    yes, count = round(float(hits.sum())), round(float(tries.sum()))
+    if not count:
         return Estimate(nan, 0.0, 1.0, 0, 0)
-    rate = hits / tries
-    spread = rate * (1 - rate) / tries
-    worth = float(tries)
-    if len(counted) > 1 and spread > 0:
-        among = sum((h - rate * n) ** 2 for h, n in counted) * len(counted) / (len(counted) - 1) / tries**2
-        worth = tries / max(1.0, among / spread)
-    yes, no = rate * worth, (1 - rate) * worth
-    low = 0.0 if hits == 0 else float(special.betaincinv(yes + 0.5, no + 0.5, _LOW))
-    high = 1.0 if hits == tries else float(special.betaincinv(yes + 0.5, no + 0.5, _HIGH))
-    return Estimate(rate, low, high, hits, tries)
+    rate = yes / count
+    spread = rate * (1 - rate) / count
+    worth = float(count)
+    if len(tries) > 1 and spread > 0:
+        among = float(((hits - rate * tries) ** 2).sum()) * len(tries) / (len(tries) - 1) / count**2
+        worth = count / max(1.0, among / spread)
+    one, other = rate * worth + 0.5, (1 - rate) * worth + 0.5
+    low = 0.0 if yes == 0 else float(special.betaincinv(one, other, _LOW))
+    high = 1.0 if yes == count else float(special.betaincinv(one, other, _HIGH))
+    return Estimate(rate, low, high, yes, count)
 
 
 def quantile(values: Sequence[float] | Numbers, part: float) -> float | None:

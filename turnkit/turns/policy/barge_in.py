@@ -178,7 +178,6 @@ NAMED_PHRASES = {"ENGLISH_BACKCHANNELS": ENGLISH_BACKCHANNELS, "NEVER_BACKCHANNE
 """Sets of phrases that recordings and options may spell by name."""
 
 _ASKING = Phrases(NEVER_BACKCHANNELS)
-_IMMEDIATE = Immediate()
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ class IgnoreBackchannels:
     """
 
     phrases: AbstractSet[str] = ENGLISH_BACKCHANNELS
-    then: BargeInPolicy = _IMMEDIATE
+    then: BargeInPolicy = Immediate()
     _phrases: Phrases = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -269,7 +268,7 @@ class EchoGuard(msgspec.Struct, frozen=True):
         ConfigError: A setting cannot work.
     """
 
-    then: BargeInPolicy = _IMMEDIATE
+    then: BargeInPolicy = Immediate()
     match: float = 0.8
     min_words: int = 3
 

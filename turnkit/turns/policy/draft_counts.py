@@ -13,7 +13,6 @@ from ...errors import ConfigError, LocalProtocolError
 STEPS = 20
 """Into how many equal parts confidences from 0 to 1 are sorted."""
 
-_NONE = (0,) * STEPS
 _MOST = 2**53  # a count beyond which all count the same: as many as JSON carries everywhere
 _Z95 = 1.96
 
@@ -32,8 +31,8 @@ class DraftCounts(msgspec.Struct, frozen=True):
         ConfigError: They are no 20 whole numbers, 0 or more.
     """
 
-    confirmed: tuple[int, ...] = _NONE
-    withdrawn: tuple[int, ...] = _NONE
+    confirmed: tuple[int, ...] = (0,) * STEPS
+    withdrawn: tuple[int, ...] = (0,) * STEPS
 
     def __post_init__(self) -> None:
         for name in ("confirmed", "withdrawn"):

@@ -73,9 +73,6 @@ class Budget(msgspec.Struct, frozen=True):
         return pause.attempts < self.per_turn, f"draft {pause.attempts + 1} of {self.per_turn}"
 
 
-_UNCOUNTED = DraftCounts()
-
-
 class AdaptiveDrafts(msgspec.Struct, frozen=True):
     """Draft where drafts pay, as far as was counted so far; within bounds that no count can move.
 
@@ -95,7 +92,7 @@ class AdaptiveDrafts(msgspec.Struct, frozen=True):
         ConfigError: for settings that are not as said here.
     """
 
-    counts: DraftCounts = _UNCOUNTED
+    counts: DraftCounts = DraftCounts()
     pays: float = 0.5
     least: float = 0.0
     most: float = 0.8

@@ -58,6 +58,40 @@ def test_two_folders_are_compared(folders: tuple[Path, Path]) -> None:
     assert [one["name"] for one in fields["comparison"]["differences"]] == ["response", "extra", "cut_offs"]
 
 
+def compared(*arguments: str | Path) -> list[int]:
+    """How many calls were compared, of each set."""
+    told = turnkit("tune", *THRESHOLDS, "--json", *arguments)
+    assert told.exit_code == 0, told.output
+    found: list[int] = json.loads(told.output)["comparison"]["calls"]
+    return found
+
+
+def test_a_pattern_that_the_shell_spreads_stays_one_set(folders: tuple[Path, Path]) -> None:
+    """`tune A/*.jsonl --against B/*.jsonl`, unquoted: no file of B is tuned as one of A, wherever options stand."""
+    one, other = (sorted(folder.glob("*.jsonl")) for folder in folders)
+    assert compared(*one, "--against", *other) == [3, 3]
+    assert compared(*one[:2], "--against", *other, "--eot-timeout-ms", "5000") == [2, 3]
+    assert compared("--against", *other, "--", *one[:2]) == [2, 3]
+    assert compared("--against", *other[:2], "--currency", "EUR", *one) == [3, 2]
+    assert compared(f"--against={other[0]}", *one) == [3, 1]
+    assert compared(one[0], "--against", other[0], "--against", *other[1:]) == [1, 3]
+
+
+def test_what_is_compared_needs_two_sets(folders: tuple[Path, Path]) -> None:
+    """All names behind the option, none before it: told how to say it."""
+    for line in (("--against", *folders), ("--against", folders[1], "--jobs", "1")):
+        told = turnkit("tune", *line)
+        assert told.exit_code == 2
+        assert "name the first set before --against" in " ".join(told.output.replace("│", " ").split())
+
+
+def test_calls_of_both_sets_are_told(folders: tuple[Path, Path]) -> None:
+    """They make the sets look alike."""
+    told = turnkit("tune", folders[0], "--against", *folders, *THRESHOLDS)
+    assert told.exit_code == 0
+    assert "3 of 3 calls are in both sets" in told.output
+
+
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_tables_are_whole_on_every_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """No cell is cut, however narrow the screen is: with several calls, and with one, whose intervals have no end."""

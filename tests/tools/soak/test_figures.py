@@ -52,16 +52,17 @@ def test_growth_is_told_from_noise(leak: int, grows: bool) -> None:
     ("grown", "holds", "said"),
     [
         (Growth("memory", 1e6, 0.01, 0.004, 600.0, 400.0), True, "+1.0% an hour, ± 0.8%; may be +2%"),
-        (Growth("memory", 1e6, 0.01, 0.006, 600.0, 400.0), True, "not known to grow, but only a longer soak can tell"),
+        (Growth("memory", 1e6, 0.01, 0.006, 600.0, 400.0), None, "not known to grow, but only a longer soak can tell"),
         (Growth("memory", 1e6, 0.04, 0.009, 600.0, 400.0), False, "+4.0% an hour, ± 1.8%; may be +2%"),
         (Growth("tasks", 99.0, 0.04, 0.009, 100.0, 900.0), True, "+4.0% an hour, ± 1.8%; may be +10%"),
-        (Growth("memory", 1e6, 9.0, 0.1, 600.0, 200.0), True, "not judged: that takes more than 1,140 s"),
+        (Growth("memory", 1e6, 9.0, 0.1, 600.0, 200.0), None, "that takes more than 1,140 s"),
     ],
 )
-def test_growth_is_judged_as_surely_as_it_is_known(grown: Growth, holds: bool, said: str) -> None:
+def test_growth_is_judged_as_surely_as_it_is_known(grown: Growth, holds: bool | None, said: str) -> None:
     """It grows if it surely does; what is not sure is said to be so, and so is what was too short to tell."""
     finding = growth_finding(grown, Plan(seconds=1200.0))
     assert finding.holds is holds
+    assert finding.verdict == {True: "holds", False: "broken", None: "not judged"}[holds]
     assert said in finding.said
     assert ("longer" in finding.said) is (grown.spread == 0.006)
 

@@ -17,7 +17,7 @@ from turnkit.session import Reply
 pytest.importorskip("fastapi", reason="needs FastAPI, which is not for development; .ci/interop has it")
 pytest.importorskip("httpx", reason="FastAPI's own test client needs httpx; .ci/interop has it")
 
-PAGE = (Path(__file__).parents[2] / "docs" / "browser.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "browser.md").read_text()
 
 
 async def respond(reply: Reply) -> None:

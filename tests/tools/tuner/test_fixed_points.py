@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -93,6 +96,34 @@ def test_nothing_recorded_is_nothing_known() -> None:
     assert bounds(found.latency) == (0.0, 2.0)
     assert bounds(found.cut_offs) == bounds(found.detected) == (0.0, 1.0)
     assert (found.holds, found.ends) == (0, 0)
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_bounds_hold_every_way_to_tell_the_unsure_apart(data: st.DataObject) -> None:
+    """The least and the most that any of them comes to, counted pause by pause; and policies do not mix."""
+    pause = st.builds(
+        Span,
+        st.sampled_from([0.4, 1.0, 2.0, 3.5]),
+        st.sampled_from([(), RISES[:1], RISES[:2], RISES]),
+        st.sampled_from([0.1, 0.4, 6.0]),
+        st.sampled_from([True, False, None]),
+    )
+    calls = data.draw(st.lists(st.lists(pause, max_size=3), max_size=3))
+    policies = [POLICY, EndingPolicy(0.5, 0.0, 1.0), EndingPolicy(0.7, 0.0, 3.0)]
+    found = {one.policy: one for one in operating_points(calls, policies)}
+    pauses = [one for call in calls for one in call]
+    for policy in policies:
+        for name, kind in (("latency", False), ("cut_offs", True), ("detected", False)):
+            alone = [getattr(point(msgspec.structs.replace(one, hold=kind), policy=policy), name) for one in pauses]
+            sure = [one for one, pause in zip(alone, pauses, strict=True) if pause.hold is kind]
+            unsure = [one for one, pause in zip(alone, pauses, strict=True) if pause.hold is None]
+            ways = [[*sure, *some] for size in range(len(unsure) + 1) for some in combinations(unsure, size)]
+            means = [(fmean(one.low for one in way), fmean(one.high for one in way)) for way in ways if way]
+            if means:
+                expected = min(low for low, _ in means), max(high for _, high in means)
+                figure = getattr(found[policy], name)
+                assert (figure.low, figure.high) == pytest.approx(expected)
 
 
 times = st.floats(0.0, 6.0)

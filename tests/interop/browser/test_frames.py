@@ -15,7 +15,7 @@ from turnkit.errors import RemoteProtocolError
 from turnkit.interop import browser
 from turnkit.interop.browser.frames import Message, PageDialect, Played, message, read
 
-PAGE = Path(__file__).parents[2] / "docs" / "browser.md"
+PAGE = Path(__file__).parents[3] / "docs" / "browser.md"
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from tests.proof.broken_machines import Talkative
+from tests.tools.proof.broken_machines import Talkative
 from turnkit.cli import app
 from turnkit.cli import check as command
 from turnkit.tools.proof import (

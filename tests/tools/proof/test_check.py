@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 import turnkit.turns.machine
-from tests.proof.broken_machines import Careless, Forgetful, Fragile, Sleepless, Talkative
+from tests.tools.proof.broken_machines import Careless, Forgetful, Fragile, Sleepless, Talkative
 from turnkit.errors import ConfigError
 from turnkit.tools.proof import (
     INVARIANTS,

@@ -21,7 +21,7 @@ from turnkit.testing import FakePhone
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "production.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "production.md").read_text("utf-8")
 LAST_SECONDS = 5 + 10  # for what must be finished, and for the server's own end
 
 

@@ -1,0 +1,201 @@
+"""`python -m benchmarks.judges`: bots judged by voicebench, from their sound, one after the other on the same script.
+
+Each bot runs in an environment of its own: `--pipecat PYTHON` and `--livekit PYTHON` name the interpreters that have
+theirs, and turnkit runs in this one, which wants `pip install -e '.[web,ear]' voicebench`; voicebench itself runs here
+for turnkit, and there for the others. Real calls in real time: an idle machine, or the figures are the machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from socket import create_connection, socket
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from .conversation import scenario, written
+from .sounds import made
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 120.0
+
+
+class Bot:
+    """A bot that can be called.
+
+    Attributes:
+        name: For the table.
+        python: The interpreter that has what it needs, and voicebench.
+        command: What starts it; `{port}` is where.
+        adapter: How voicebench calls it, and at which path.
+    """
+
+    def __init__(self, name: str, python: str, command: list[str], adapter: tuple[str, str]) -> None:
+        self.name = name
+        self.python = python
+        self.command = command
+        self.adapter = adapter
+
+
+def bots(arguments: argparse.Namespace) -> Iterator[Bot]:
+    """Those that were asked for."""
+    here = sys.executable
+    if not arguments.without_turnkit:
+        for ear in arguments.ear:
+            serve = [
+                "-m",
+                "turnkit",
+                "serve",
+                "benchmarks.judges.turnkit_bot:session",
+                "--simulate",
+                "--ear",
+                ear,
+                "--port",
+                "{port}",
+            ]
+            yield Bot(f"turnkit, --ear {ear}", here, serve, ("benchmarks.judges.page_adapter:PageAdapter", "/call"))
+    if arguments.pipecat:
+        yield Bot("Pipecat", arguments.pipecat, ["-m", "benchmarks.judges.pipecat_bot", "{port}"], ("pipecat", "/"))
+    if arguments.livekit:
+        yield Bot("LiveKit", arguments.livekit, ["-m", "benchmarks.judges.livekit_bot", "{port}"], ("websocket", "/"))
+
+
+@contextmanager
+def running(bot: Bot, log: Path) -> Iterator[int]:
+    """The bot, and its port once it listens there."""
+    with socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    command = [bot.python, *(part.format(port=port) for part in bot.command)]
+    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as process:
+        try:
+            _listens(process, port, log)
+            yield port
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            break
+        try:
+            create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.2)  # a process of its own tells nobody when it listens
+        else:
+            return
+    raise SystemExit(f"the bot does not listen:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def judged(bot: Bot, scripts: list[Path], room: Path) -> list[dict[str, Any]]:
+    """The turns of all calls, as voicebench's reports have them; the calls are held at once."""
+    with running(bot, room / "bot.log") as port:
+        adapter, path = bot.adapter
+        calls = []
+        for script in scripts:
+            out = room / f"{script.stem}.report"
+            command = [bot.python, "-m", "voicebench", "run", str(script), "-a", adapter, "--out", str(out), "-q"]
+            command += ["--url", f"ws://127.0.0.1:{port}{path}"]
+            calls.append((subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True), out))
+        turns: list[dict[str, Any]] = []
+        for process, out in calls:
+            _, error = process.communicate()
+            if process.returncode not in (0, 1):  # 1: a limit of the scenario, which has none
+                raise SystemExit(f"voicebench: {error[-2000:]}")
+            report = json.loads((out / "report.json").read_text())
+            turns += [turn for one in report["sessions"] for turn in one["turns"]]
+    return turns
+
+
+def figures(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """What voicebench's turns come to; its own definitions."""
+    by = {
+        kind: [turn for turn in turns if turn["id"].startswith(kind)] for kind in ("ask", "interrupt", "cough", "hum")
+    }
+    heard = [turn for turn in by["interrupt"] if turn["stopped"] is not None]
+    stops = [turn["stop_latency_ms"] for turn in heard if turn["stopped"]]
+    answers = [turn["response_latency_ms"] for turn in by["ask"] if turn["response_latency_ms"] is not None]
+    return {
+        "questions": len(by["ask"]),
+        "missed": sum(not turn["responded"] for turn in by["ask"]),
+        "answer_ms": _quantiles(answers),
+        "interruptions": len(by["interrupt"]),
+        "stopped": sum(bool(turn["stopped"]) for turn in by["interrupt"]),
+        "stop_ms": _quantiles(stops),
+        "coughs": len(by["cough"]),
+        "coughs_ignored": sum(turn["passed"] for turn in by["cough"]),
+        "hums": len(by["hum"]),
+        "hums_ignored": sum(turn["passed"] for turn in by["hum"]),
+    }
+
+
+def _quantiles(values: list[float]) -> list[float] | None:
+    return [round(float(one)) for one in np.percentile(values, [50, 90, 100])] if values else None
+
+
+def show(judgement: dict[str, dict[str, Any]]) -> None:
+    """The table."""
+    table = Table("bot", "stopped", "stop p50 / p90 / max, ms", "coughs", "mm-hm", "missed", "answer p50 / p90, ms")
+    for name, one in judgement.items():
+        stop, answer = (one[key] or ["–"] * 3 for key in ("stop_ms", "answer_ms"))
+        table.add_row(
+            name,
+            f"{one['stopped']}/{one['interruptions']}",
+            " / ".join(map(str, stop)),
+            f"{one['coughs_ignored']}/{one['coughs']}",
+            f"{one['hums_ignored']}/{one['hums']}",
+            f"{one['missed']}/{one['questions']}",
+            " / ".join(map(str, answer[:2])),
+        )
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.judges", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=50, help="of a call: a question, an interruption, a noise each")
+    parser.add_argument("--calls", type=int, default=4, help="at once")
+    parser.add_argument("--ear", nargs="*", default=["voice"], help="the ears that turnkit is judged with")
+    parser.add_argument("--pipecat", metavar="PYTHON")
+    parser.add_argument("--livekit", metavar="PYTHON")
+    parser.add_argument("--without-turnkit", action="store_true")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    judgement = {}
+    with TemporaryDirectory() as temporary:
+        room = arguments.keep or Path(temporary)
+        sounds = made(room / "sounds")
+        scripts = [
+            written(scenario(sounds, arguments.rounds, seed), room / f"call{seed}.yaml")
+            for seed in range(1, arguments.calls + 1)
+        ]
+        for bot in bots(arguments):
+            own = room / bot.name.replace(" ", "-").replace(",", "")
+            own.mkdir(exist_ok=True)
+            print(f"{bot.name}, judged by voicebench {version('voicebench')} …", file=sys.stderr)
+            judgement[bot.name] = figures(judged(bot, scripts, own))
+    if arguments.json:
+        print(json.dumps(judgement, indent=1))
+    else:
+        show(judgement)
+
+
+if __name__ == "__main__":
+    main()
