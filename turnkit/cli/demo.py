@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Signal, Speculate, TurnDropped

@@ -355,6 +355,7 @@ const words = (reason) => String(reason).replaceAll("_", " ");
 const count = (text) => text.split(/\s+/).filter(Boolean).length;
 const WARNINGS = {
   EAR_CANNOT_DECODE: "The ear cannot hear this sound: it is in no coding that it knows.",
+  EAR_HEARS_NO_SPEECH: "There is sound, but no speech in it for long. Is it the right microphone, and near enough? Noise, music and a wrong device sound like this.",
 };
 const WHY = { resumed: "you went on", superseded: "you have said other words", transcript_changed: "the final words are others", new_turn: "you spoke again",
   empty_turn: "there were no words", floor_taken: "somebody has the floor", closed: "the call ended" };
