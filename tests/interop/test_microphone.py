@@ -70,6 +70,8 @@ def ended(process: subprocess.Popen[Any]) -> Iterator[subprocess.Popen[Any]]:
     finally:
         process.terminate()
         process.wait(BOUND)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 async def spoken(text: str) -> bytes:
@@ -95,7 +97,12 @@ class Lines:
 
     def __init__(self, pipe: IO[str]) -> None:
         self._queue: Queue[dict[str, Any]] = Queue()
-        Thread(target=self._read, args=(pipe,), daemon=True).start()
+        self._thread = Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until nothing more is printed."""
+        self._thread.join(BOUND)
 
     def _read(self, pipe: IO[str]) -> None:
         for line in pipe:
@@ -148,6 +155,7 @@ def test_a_call_in_the_terminal(room: dict[str, str], tmp_path: Path) -> None:
         assert ended_at["heard"].startswith("I heard")
         talking.send_signal(signal.SIGINT)
         assert talking.wait(BOUND) == 130
+        lines.join()
     samples = array("h", sound.read_bytes())
     assert sqrt(sum(sample * sample for sample in samples) / len(samples)) > 100, "nothing was heard"
     assert len(read(recording).records) > 20
