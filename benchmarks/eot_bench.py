@@ -25,7 +25,8 @@ from rich.table import Table
 
 from turnkit.simulator import EOT_BENCH_LIKE, Detector, Script, Settings
 from turnkit.tools.tuner import CallSilences, FluxThresholds, call_silences
-from turnkit.tools.tuner.fixed_points import EndingPolicy, OperatingPoint, Range, operating_points, spans
+from turnkit.tools.tuner.ending import EndingPolicy
+from turnkit.tools.tuner.fixed_points import OperatingPoint, Range, operating_points, spans
 from turnkit.trace import parse
 
 UTTERANCES = 20

@@ -55,7 +55,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for source, page in PAGES.items():
         text = (ROOT / source).read_text("utf-8")
         if page.endswith(".md"):
-            text = re.sub(r"\]\(docs/", "](", text)
+            text = re.sub(r"\]\((?:\.\./)?docs/", "](", text)
             text = re.sub(r"\]\((?=examples/|tests/|benchmarks/|[A-Z]+\.md|LICENSE)", "](../", text)
         files.append(File.generated(config, page, content=text))
     for page, text in examples().items():
@@ -128,7 +128,6 @@ def names_of(path: Path) -> list[str]:
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Make pictures a part of the page: they follow its colours, and their words can be found and copied."""
-
     pictures = Path(config.docs_dir) / "pictures"
 
     def drawn(path: Path, more: str = "") -> str:
@@ -141,11 +140,4 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             return drawn(wide, " wide") + drawn(narrow, " narrow")
         return drawn(wide)
 
-    def both(found: re.Match[str]) -> str:
-        """A photograph of a page has one for dark paper beside it."""
-        dark = found[0].replace(f"{found[1]}.webp", f"{found[1]}-dark.webp")
-        light = found[0].replace("<img ", '<img class="photograph on-light" ')
-        return light + dark.replace("<img ", '<img class="photograph on-dark" loading="lazy" ')
-
-    html = re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.webp"[^>]*/?>', both, html)
     return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)

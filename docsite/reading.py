@@ -1,7 +1,8 @@
 """What mkdocstrings would not see: how a struct is made, and what the members of an enumeration mean.
 
 A `msgspec.Struct` gets its `__init__` from msgspec, so that the source has none to show; and enumerations say in a
-comment beside each member what it means. Run by griffe, which reads the source for mkdocstrings (`mkdocs.yml`, `extensions`).
+comment beside each member what it means. Run by griffe, which reads the
+source for mkdocstrings (`mkdocs.yml`, `extensions`).
 """
 
 from __future__ import annotations

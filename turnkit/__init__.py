@@ -21,9 +21,9 @@ its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .lazy import on_first_use
+
+TYPE_CHECKING = False  # type checkers know the name; to import typing takes longer than all that is imported here
 
 if TYPE_CHECKING:  # what comes by a star or an `as` is passed on; `__all__` comes with the engine, as it is long
     __all__: list[str]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from importlib import import_module
+
+TYPE_CHECKING = False  # as in `turnkit`, and for the same reason
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def on_first_use(

@@ -524,7 +524,7 @@ class FluxOptions(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def updated(self, configured: ConfigureSuccess) -> FluxOptions:
-        """These options with what Flux says is in force after a Configure."""
+        """These options with what Flux says is in force after a Configure, in `configured`."""
         changes: dict[str, Any] = {
             name: value for name, value in msgspec.structs.asdict(configured.thresholds).items() if value is not None
         }

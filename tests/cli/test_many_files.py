@@ -21,6 +21,8 @@ from tests.support.work_on_files import die_always, die_once, lost, texts
 from turnkit.cli import app
 from turnkit.cli.many_files import LARGEST, found, parts
 from turnkit.cli.processes import DIED
+from turnkit.cli.view_directory import within
+from turnkit.trace import read
 
 
 def turnkit(*arguments: object) -> Result:
@@ -60,7 +62,7 @@ def test_a_store_is_a_tree_too() -> None:
     assert found(["memory://listed"]) == ["memory:///listed/a.jsonl", "memory:///listed/deep/b.jsonl.gz"]
     assert found(["memory://listed/*.jsonl"]) == ["memory:///listed/a.jsonl"]
     assert found(["memory://listed/a.jsonl"]) == ["memory://listed/a.jsonl"]
-    for nothing in ("memory://listed/*.zst", "nosuch://listed"):
+    for nothing in ("memory://listed/*.zst", "memory://listed/none", "nosuch://listed"):
         with pytest.raises(typer.Exit):
             found([nothing])
 
@@ -144,6 +146,43 @@ def test_stores_are_read_by_each_command(command: str) -> None:
     result = turnkit(command, "memory://store")
     assert result.exit_code == 0, result.output
     assert "3" in result.stdout
+
+
+def test_a_store_is_seen_in_pages_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call, and an index."""
+    monkeypatch.chdir(tmp_path)
+    store = fsspec.filesystem("memory")
+    store.pipe({f"/seen/{name}": call(number) for number, name in enumerate(("a.jsonl", "deep/b.jsonl"))})
+    assert turnkit("view", "memory://seen/a.jsonl", "--no-open").exit_code == 0
+    result = turnkit("view", "memory://seen/", "--no-open", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    made = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.html")}
+    assert made == {"a.html", "seen.html", *(f"seen-pages/{name}.jsonl.html" for name in ("a", "deep/b"))}
+    assert "seen-pages/deep/b.jsonl.html" in Path("seen.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "directory", "name"),
+    [
+        ("s3://bucket/calls/day/a.jsonl", "s3://bucket/calls", "day/a.jsonl"),
+        ("s3://bucket/calls/day/a.jsonl", "s3://bucket/calls/", "day/a.jsonl"),
+        ("s3://bucket/calls/day/a.jsonl", "s3://bucket/*/day/*.jsonl", "calls/day/a.jsonl"),
+        ("memory:///calls/a.jsonl", "memory://calls", "a.jsonl"),
+        ("s3://bucket/../../a.jsonl", "s3://bucket", "a.jsonl"),
+    ],
+)
+def test_pages_are_called_after_their_objects(path: str, directory: str, name: str) -> None:
+    """And none leads out of the folder of the pages, whatever its key is."""
+    assert within(path, directory) == name
+
+
+def test_a_signature_is_in_no_name(tmp_path: Path) -> None:
+    """That a URL may carry: not in errors, and not in the name of the trace, which is a column of the tables."""
+    fsspec.filesystem("memory").pipe("/me:secret@signed/a.jsonl", call(0))
+    assert read("memory://me:secret@signed/a.jsonl").name == "memory://signed/a.jsonl"
+    told = turnkit("metrics", "memory://me:secret@signed/none.jsonl").output
+    assert "memory://signed/none.jsonl': cannot be read: is not there" in told.replace("\n", " ")
+    assert "secret" not in told
 
 
 def test_ctrl_c_in_the_middle_ends_it_without_a_trace(tmp_path: Path) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable
+from enum import Enum
+from inspect import getdoc, isfunction, signature
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +16,7 @@ import pytest
 import turnkit
 from docsite.__main__ import files
 from docsite.hook import PAGES, examples, names_of
-from tests.support.doc_blocks import ROOT, pages
+from tests.support.doc_blocks import ROOT, blocks, pages
 from turnkit.cli.commands import COMMANDS
 from turnkit.turns.chart import REPLY_EDGES, USER_EDGES, Edge
 
@@ -94,6 +98,79 @@ def module_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix().removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
+def test_a_default_is_a_value_that_users_can_read() -> None:
+    """What the reference shows is the source: a private name there would say nothing."""
+    found = 0
+    for path in sorted((ROOT / "turnkit").rglob("*.py")):
+        for owner in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for default in defaults_of(owner):
+                found += 1
+                private = [node.id for node in ast.walk(default) if isinstance(node, ast.Name) and node.id[0] == "_"]
+                assert private == [], f"{path}:{default.lineno}"
+    assert found > 500
+
+
+def defaults_of(owner: ast.AST) -> Iterable[ast.expr]:
+    """Those of the parameters of a public function, and of the fields of a public class."""
+    match owner:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name == "__init__" or name[0] != "_":
+            yield from owner.args.defaults
+            yield from (default for default in owner.args.kw_defaults if default is not None)
+        case ast.ClassDef(name=name) if name[0] != "_":
+            for field in owner.body:
+                if isinstance(field, ast.AnnAssign) and field.value and ast.unparse(field.target)[0] != "_":
+                    yield field.value
+        case _:
+            pass
+
+
+MADE_BY_TURNKIT = {"FluxStream", "Reply", "SignalStream"}
+"""Nobody else makes one, so that the reference does not show how that is done."""
+
+
+def test_no_parameter_goes_without_a_word() -> None:
+    """Of all that `turnkit` gives, the docstring names each: of functions, methods, and what objects are made of."""
+    seen = 0
+    for name in turnkit.__all__:
+        given = getattr(turnkit, name)
+        methods = vars(given).items() if isinstance(given, type) else ()
+        public = [function for own, function in methods if isfunction(function) and own[0] != "_"]
+        if (isfunction(given) or isinstance(given, type)) and not is_not_made_by_users(given):
+            public.append(given)
+        for one in public:
+            said = "\n".join(getdoc(part) or "" for part in (one.__mro__ if isinstance(one, type) else [one]))
+            for parameter in signature(one).parameters:
+                if parameter != "self":
+                    seen += 1
+                    assert re.search(rf"\b{parameter}\b", said), f"{name}: {one.__qualname__}({parameter}=...)"
+    assert seen > 200
+
+
+def is_not_made_by_users(given: Any) -> bool:
+    """Exceptions are raised, members of enumerations picked, protocols implemented."""
+    kinds = (BaseException, Enum)
+    return isinstance(given, type) and (
+        given.__name__ in MADE_BY_TURNKIT or issubclass(given, kinds) or getattr(given, "_is_protocol", False)
+    )
+
+
+def test_the_reference_does_not_show_how_what_turnkit_makes_is_made() -> None:
+    """Its parameters are nobody else's business."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    shown = re.findall(
+        r"^::: turnkit\.(\w+)\n    options:\n(?:      .*\n)*?      merge_init_into_class: false$", text, re.MULTILINE
+    )
+    assert set(shown) == MADE_BY_TURNKIT
+
+
+@pytest.mark.parametrize("path", sorted((DOCS / "reference").glob("*.md")), ids=lambda path: path.stem)
+def test_a_page_of_the_reference_begins_with_an_example(path: Path) -> None:
+    """Before the first name: how it is used, in lines that run."""
+    before, _, _ = path.read_text("utf-8").partition("\n::: ")
+    before, _, _ = before.partition("\n<!-- reference:")
+    assert path.stem == "index" or "```python\n" in before or "```sh\n" in before
+
+
 def test_names_are_found_as_they_are_exported(tmp_path: Path) -> None:
     """By the list, or by what is defined and not private."""
     listed, free = tmp_path / "listed.py", tmp_path / "free.py"
@@ -115,6 +192,55 @@ def test_every_page_that_is_included_is_there_with_its_part() -> None:
                 )
             found += 1
     assert found >= 3
+
+
+def test_figures_that_are_told_twice_are_the_same() -> None:
+    """Tables are included; what the page of numbers says in a line stands on the page that it leads to."""
+    rows = re.findall(
+        r"^\| (.*?) \| \[[^\]]*\]\(([^)#]+)#?[^)]*\) \|$", (DOCS / "numbers.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert len(rows) >= 6
+    for said, target in rows:
+        text = (DOCS / target).read_text("utf-8")
+        for path, _ in re.findall(r"<!-- include: (\S+?)(?: \| (\w+))? -->", text):
+            text += (DOCS / path).read_text("utf-8")
+        for figure in re.findall(r"\d[\d,.]*", re.sub(r"p50|p95", "", said)):
+            assert re.search(rf"(?<![\d.,]){re.escape(figure.rstrip(',.'))}(?![\d])", text), (said, figure)
+
+
+@pytest.mark.parametrize("page", ["moving", "bot", "greetings", "transfer", "tools"])
+def test_what_a_page_says_of_sessions_and_replies_they_have(page: str) -> None:
+    """Methods, and arguments of `Session`; of what the frameworks call so, only the page's left column tells."""
+    text = (DOCS / f"{page}.md").read_text("utf-8")
+    text = re.sub(r"^\|.*?(?<!\\)\|", "", text, flags=re.MULTILINE)
+    said = re.findall(r"\b(session|reply)\.(\w+)", text)
+    owners = {"session": turnkit.Session, "reply": turnkit.Reply}
+    slots = {"turn", "key", "messages", "transcript", "id", "reply"}  # given at the beginning, and no property
+    assert said
+    assert [pair for pair in said if not hasattr(owners[pair[0]], pair[1]) and pair[1] not in slots] == []
+    taken = signature(turnkit.Session).parameters
+    given = [name for inside in re.findall(r"\bSession\(([^`]*?)\)`", text) for name in re.findall(r"(\w+)=", inside)]
+    assert set(given) <= {*taken, "seconds"}
+
+
+def test_code_is_seen_whole() -> None:
+    """So many columns of code fit beside the menu of a page; who reads a longer line has to scroll."""
+    seen = [block for page in pages() for block in blocks(page) if block.language in ("python", "sh", "html")]
+    long = [
+        f"{block.page}:{block.line + number}"
+        for block in seen
+        for number, line in enumerate(block.code.splitlines())
+        if len(line) > 100
+    ]
+    assert [place for place in long if not place.startswith("docs/many-recordings.md")] == []
+
+
+def test_a_page_is_short() -> None:
+    """A how-to is read in five minutes; what needs more has a reason."""
+    longer = {"docs/many-recordings.md": 2_600}  # a million recordings, from the first to the last
+    for page in pages():
+        words = len(re.sub(r"<!--.*?-->", "", (ROOT / page).read_text("utf-8"), flags=re.DOTALL).split())
+        assert words <= longer.get(page, 1_600), page
 
 
 # The pictures -------------------------------------------------------------------------------------------------------

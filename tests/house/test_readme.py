@@ -16,6 +16,8 @@ from turnkit.turns import events
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+HOOKS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"]
+SUBSTITUTIONS = HOOKS["fancy-pypi-readme"]["substitutions"]
 
 
 def blocks(language: str) -> list[str]:
@@ -50,14 +52,34 @@ def test_its_test_command_is_what_ci_runs() -> None:
 
 def test_the_page_of_the_package_leads_nowhere_that_is_not_there() -> None:
     """It shows the README by itself: whole links are left, of others the words, and nothing that is for tests."""
-    hooks = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"]
-    page = README
-    for change in hooks["fancy-pypi-readme"]["substitutions"]:
-        page = re.sub(change["pattern"], change["replacement"].replace("$", "\\"), page)
+    page = shown_by_itself(SUBSTITUTIONS)
     targets = re.findall(r"\]\(([^)]+)\)", page)
     assert targets
     assert all(target.startswith("https://") for target in targets)
-    assert "How it decides, policies, the rules" in page
+    assert "how it decides, policies, the rules" in page
+    assert "<!--" not in page
+
+
+def test_one_line_gives_the_links_an_address() -> None:
+    """As `pyproject.toml` says: then every link of the README leads there, to a file that there is."""
+    address = r"[\1](https://forge.example/turnkit/\2)"
+    assert "'[\\1](https://ADDRESS/\\2)'" in (ROOT / "pyproject.toml").read_text("utf-8")
+    page = shown_by_itself([*SUBSTITUTIONS[:-1], {**SUBSTITUTIONS[-1], "replacement": address}])
+    targets = re.findall(r"\]\(([^)]+)\)", page)
+    assert all(target.startswith("https://") for target in targets)
+    own = [target for target in targets if target.startswith("https://forge.example/turnkit/")]
+    assert len(own) > 30
+    assert all(
+        (ROOT / target.removeprefix("https://forge.example/turnkit/").partition("#")[0]).exists() for target in own
+    )
+
+
+def shown_by_itself(substitutions: list[dict[str, str]]) -> str:
+    """The README as the page of the package shows it."""
+    page = README
+    for change in substitutions:
+        page = re.sub(change["pattern"], change["replacement"].replace("$", "\\"), page)
+    return page
     assert "<!--" not in page
     assert re.findall(r"```python\n.*?```", page, re.DOTALL) == re.findall(r"```python\n.*?```", README, re.DOTALL)
 

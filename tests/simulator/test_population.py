@@ -11,7 +11,7 @@ from benchmarks.eot_bench import PAUSES, PUBLISHED, Heard, callers, heard, judge
 from tests.support.hearing import hear, of
 from turnkit.errors import ConfigError
 from turnkit.simulator import DECIDED, EOT_BENCH_LIKE, HESITANT, POPULATIONS, Population, Settings
-from turnkit.tools.tuner.fixed_points import EndingPolicy
+from turnkit.tools.tuner.ending import EndingPolicy
 
 STEPS = ((0.2, 1.0), (1.0, 0.1))
 

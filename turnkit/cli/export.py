@@ -97,4 +97,4 @@ def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, das
 def _lost(path: str, problem: str) -> Part:
     from ..tables import Part
 
-    return Part(problems={path: f"trace {path!r}: {problem}"})
+    return Part(problems={path: f"trace {shown_url(path)!r}: {problem}"})

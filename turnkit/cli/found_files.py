@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..trace.opening import is_url, shown_url, store_of
+from ..trace.opening import is_url, shown_url, store_of, store_problem
 from .output import fail, guard, warn
 
-_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+"""How the names of recordings end, where a tree of files is meant."""
 
 
 def found(arguments: Iterable[str]) -> list[str]:
@@ -26,9 +27,7 @@ def found(arguments: Iterable[str]) -> list[str]:
             any_found = True
             paths.setdefault(place, path)
         if not any_found and len(paths) == before:
-            fail(
-                f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in _SUFFIXES)}, or matches"
-            )
+            fail(f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in SUFFIXES)}, or matches")
     return list(paths.values())
 
 
@@ -59,23 +58,29 @@ def _tree(root: str) -> Iterator[tuple[str, str]]:
         seen.add(place)
         folders.sort()
         for name in sorted(files):
-            if name.endswith(_SUFFIXES):
+            if name.endswith(SUFFIXES):
                 path = os.path.join(folder, name)
                 yield os.path.realpath(path) if os.path.islink(path) else os.path.join(place, name), path
 
 
 def _found_in_store(url: str) -> Iterator[tuple[str, str]]:
     store, path = guard(lambda: store_of(url))
+    names: list[str] = []
     try:
         if "*" in path:
             names = sorted(store.glob(path))
+        elif path.endswith(SUFFIXES):
+            yield url, url  # whether it is there is for whoever reads it to say
+            return
         elif store.isdir(path):
-            names = sorted(name for name in store.find(path) if name.endswith(_SUFFIXES))
-        else:
+            names = sorted(name for name in store.find(path) if name.endswith(SUFFIXES))
+        elif store.exists(path):
             yield url, url
             return
+        else:
+            raise FileNotFoundError
     except Exception as error:  # of whatever library stands behind the scheme
-        fail(f"{shown_url(url)}: cannot be listed: {type(error).__name__}")
+        fail(f"{shown_url(url)}: cannot be listed: {store_problem(error)}")
     for name in names:
         full = store.unstrip_protocol(name)
         yield full, full

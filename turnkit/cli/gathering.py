@@ -9,6 +9,7 @@ from ..evidence import Evidence, gather_all
 from ..evidence.inferred import together
 from ..metrics.texts import counted
 from ..tools.tuner import FluxThresholds
+from ..trace.opening import shown_url
 from .many_files import parts
 
 
@@ -33,7 +34,7 @@ def gathered(
 
 def _lost(path: str, problem: str) -> Evidence:
     evidence = Evidence()
-    evidence.add_problem(path, f"trace {path!r}: {problem}")
+    evidence.add_problem(path, f"trace {shown_url(path)!r}: {problem}")
     return evidence
 
 

@@ -22,7 +22,7 @@ ENDLESS = 10_000
 """The width of what has none."""
 _LEAST = 20  # columns that a text gets, if it has so many: below that nobody reads it
 _LEAST_OF_LINE = 16  # the same beside a label or what hangs
-_GAP = 2
+GAP = 2
 _WORDS = re.compile(r"\S+\s*")
 _BREAKS = re.compile(r"[\t\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 
@@ -59,7 +59,7 @@ def tell_table(
     title: str = "",
     styles: Mapping[int, str] | None = None,
     keys: int = 1,
-    gap: int = _GAP,
+    gap: int = GAP,
     indent: int = 0,
 ) -> None:
     """Print a table.
@@ -87,7 +87,7 @@ def table_lines(
     title: str = "",
     styles: Mapping[int, str] | None = None,
     keys: int = 1,
-    gap: int = _GAP,
+    gap: int = GAP,
     indent: int = 0,
 ) -> list[Text]:
     """The lines of a table that may be so wide, as `tell_table` prints them; None is no bound."""

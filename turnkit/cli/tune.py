@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -26,10 +26,12 @@ from ..wire import FluxOptions
 from .commands import app
 from .gathering import gathered, notes
 from .many_files import ALONE, DaskOption, JobsOption, found
-from .output import JsonFlag, fail, guard, say_json, warn, write_file
+from .output import JsonFlag, fail, guard, say_json, warn
 from .screen import Screen
 from .shares import Shares
 from .spread_option import SpreadOption
+from .time_zones import in_zone, zone_of
+from .tune_page import write_page
 from .tune_report import TuneReport, plain
 
 
@@ -72,6 +74,10 @@ def tune_calls(
         typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
     ] = False,
     by: Annotated[By | None, typer.Option(help="Tell parts of the calls apart, and what to run for each.")] = None,
+    time_zone: Annotated[
+        str,
+        typer.Option(help="In which hours of --by hour and weeks are, such as Europe/Berlin; else as recorded, UTC."),
+    ] = "",
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,6 +98,7 @@ def tune_calls(
     says what changed between two sets of calls instead, and how many more it would take to be sure.
     """
     given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
+    zone = guard(lambda: zone_of(time_zone))
     paths = found(traces)
     try:
         worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
@@ -101,7 +108,7 @@ def tune_calls(
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
         tuning = tune(
-            evidence.silences(),
+            in_zone(evidence.silences(), zone),
             worth=worth,
             reply_seconds=reply_seconds,
             by=None if by is None else by.value,
@@ -113,7 +120,8 @@ def tune_calls(
     scores = score_verdicts(evidence.verdicts())
     points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
     if html is not None:
-        _draw(tuning, scores, html)
+        part = None if by is None else by.value
+        write_page(_fields(tuning, scores, []), html, tuning.segments, part, time_zone)
     if as_json:
         say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
@@ -163,13 +171,7 @@ def _fixed(points: FixedPoints) -> dict[str, object]:
     return {"fixed_points": {name: {f"{at:g}": best for at, best in row.items()} for name, row in fields.items()}}
 
 
-def _draw(tuning: Tuning, scores: list[PolicyScore], path: Path) -> None:
-    from ..tools.viewer.tuning import tuning_page
-
-    write_file(path, tuning_page(_fields(tuning, scores, [])).encode(), "--html")
-
-
-def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, object]:
+def _fields(tuning: Tuning, scores: list[PolicyScore], problems: list[str]) -> dict[str, Any]:
     """The tuning as plain fields for programs; what is not finite is null."""
     fields = msgspec.to_builtins({"tuning": tuning, "barge_in": scores, "unreadable": problems})
     for row, forecast in zip(fields["tuning"]["outcomes"], tuning.forecasts, strict=True):

@@ -15,7 +15,9 @@ import typer
 from rich.markup import escape
 
 from ..errors import ConfigError
+from ..trace.opening import is_url, shown_url
 from .commands import app
+from .found_files import SUFFIXES
 from .output import fail, guard
 from .private_file import write_private
 from .screen import Screen
@@ -34,14 +36,18 @@ class Theme(StrEnum):
 @app.command()
 def view(
     trace: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="A trace, or a recording of Flux's frames, one JSON object a line; or a directory of them."
+            help="A trace, or a recording of Flux's frames, one JSON object a line; a directory of them; or the URL of "
+            "either, such as s3://bucket/calls."
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="The HTML file to write; TRACE with .html, or index.html in the directory, if not given."),
+        typer.Option(
+            help="The HTML file to write; TRACE with .html, or index.html in the directory, if not given. Of a URL, "
+            "its last name with .html, here."
+        ),
     ] = None,
     audio: Annotated[
         Path | None,
@@ -62,16 +68,17 @@ def view(
     """
     console = Screen()
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
-    if trace.is_dir():
+    if Path(trace).is_dir() or (is_url(trace) and not trace.endswith(SUFFIXES)):
         if audio is not None or perfetto is not None:
-            fail(f"{trace}: is a directory, and --audio and --perfetto are for one call")
+            fail(f"{shown_url(trace)}: is a directory, and --audio and --perfetto are for one call")
         from .view_directory import view_directory
 
-        page_path = out or trace / "index.html"
+        page_path = out or (Path(f"{_last(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
         count, left_out = view_directory(trace, page_path, chosen, jobs)
         about = f" and {count} page{'' if count == 1 else 's'}" + (f"; {left_out} left out" if left_out else "")
     else:
-        page_path = out or trace.with_name(trace.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
+        name = Path(_last(trace)) if is_url(trace) else Path(trace)
+        page_path = out or name.with_name(name.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
         _view_call(trace, page_path, audio, perfetto, chosen)
         about = ""
     console.print(f"wrote [bold]{escape(str(page_path))}[/bold]{about}", highlight=False, soft_wrap=True)
@@ -84,8 +91,13 @@ def view(
         console.print("No browser was found here; open the file yourself.")
 
 
+def _last(url: str) -> str:
+    """The last name of a URL, which is that of the page made of it."""
+    return shown_url(url).rstrip("/").rpartition("/")[2] or "calls"
+
+
 def _view_call(
-    trace: Path, page_path: Path, audio: Path | None, perfetto: Path | None, theme: Literal["light", "dark"] | None
+    trace: str, page_path: Path, audio: Path | None, perfetto: Path | None, theme: Literal["light", "dark"] | None
 ) -> None:
     from ..tools.viewer import page, scene
     from ..tools.viewer.perfetto import perfetto as for_perfetto
@@ -94,9 +106,9 @@ def _view_call(
 
     seen = guard(lambda: scene(read(trace)))
     for path, option in ((page_path, "--out"), (perfetto, "--perfetto")):
-        if path is not None and path.resolve() == trace.resolve():
+        if path is not None and path.resolve() == Path(trace).resolve():
             fail(f"{option} {path}: is the trace itself")
-    seen.sound = guard(lambda: sound_of(trace, page_path, audio))
+    seen.sound = guard(lambda: sound_of(Path(trace), page_path, audio))
     write_private(page_path, page(seen, theme).encode())
     if perfetto is not None:
         write_private(perfetto, for_perfetto(seen))

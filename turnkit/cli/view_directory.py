@@ -14,6 +14,7 @@ from ..tools.viewer import page, scene
 from ..tools.viewer.index import IndexedCall, index_page, indexed
 from ..tools.viewer.page import Theme
 from ..trace import read
+from ..trace.opening import is_url, shown_url
 from .call_sound import sound_of
 from .many_files import each, found
 from .output import fail
@@ -29,11 +30,11 @@ class _Finding(msgspec.Struct):
     problem: str = ""
 
 
-def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int | None) -> tuple[int, int]:
+def view_directory(directory: str, index: Path, theme: Theme | None, jobs: int | None) -> tuple[int, int]:
     """Write the index, and the pages beside it in a folder of their own.
 
     Args:
-        directory: Where the recordings are, at any depth.
+        directory: Where the recordings are, at any depth; a directory, or a URL.
         index: The HTML file of the index; the folder is called after it.
         theme: The colours.
         jobs: Number of processes; None for one a core.
@@ -42,26 +43,35 @@ def view_directory(directory: Path, index: Path, theme: Theme | None, jobs: int 
         Number of pages besides the index, and of recordings that it names as left out.
     """
     pages = index.with_name(f"{index.stem}-pages")
-    paths = found([str(directory)])
+    paths = found([directory])
     work = partial(_page_of, directory=directory, index=index, pages=pages, theme=theme)
     findings = list(each(work, paths, jobs, "drawing", quiet=False, lost=lambda _, problem: _Finding(problem=problem)))
     calls = [finding.call for finding in findings if finding.call is not None]
     problems = [finding.problem for finding in findings if finding.problem]
     if not calls:
         fail(problems[0])
-    title = directory.resolve().name or "calls"
-    write_private(index, index_page(title, calls, problems, theme).encode())
+    title = shown_url(directory).rstrip("/").rpartition("/")[2] if is_url(directory) else Path(directory).resolve().name
+    write_private(index, index_page(title or "calls", calls, problems, theme).encode())
     return len(calls), len(problems)
 
 
-def _page_of(path: str, *, directory: Path, index: Path, pages: Path, theme: Theme | None) -> _Finding:
-    trace = Path(path)
-    name = trace.relative_to(directory).as_posix()
+def within(path: str, directory: str) -> str:
+    """The name of a recording within its directory, or behind the part of a URL that is no pattern."""
+    if not is_url(path):
+        return Path(path).relative_to(directory).as_posix()
+    names, above = (shown_url(one).partition("://")[2].strip("/").split("/") for one in (path, directory))
+    known = next((place for place, name in enumerate(above) if "*" in name), len(above))
+    # A key may be called anything; the page of it stays with the others.
+    return "/".join(name for name in names[known:] if name not in ("", ".", "..")) or names[-1]
+
+
+def _page_of(path: str, *, directory: str, index: Path, pages: Path, theme: Theme | None) -> _Finding:
+    name = within(path, directory)
     # What is told apart by its suffix only gets its own page all the same.
     target = pages / f"{name}.html"
     try:
-        seen = scene(read(trace))
-        seen.sound = sound_of(trace, target)
+        seen = scene(read(path))
+        seen.sound = None if is_url(path) else sound_of(Path(path), target)
         seen.up = quote(Path(os.path.relpath(index.resolve(), target.resolve().parent)).as_posix())
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         keep_private(target, page(seen, theme).encode())

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..errors import TurnkitError
 from ..tools.tuner import FluxThresholds
 from ..trace import read
+from ..trace.opening import shown_url
 from .call import evidence_of
 from .evidence import Evidence
 
@@ -32,7 +33,7 @@ def gather(
         evidence.add_problem(path, str(error))
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         # One file of a million that nobody has thought of is named, and costs the others nothing.
-        evidence.add_problem(path, f"trace {path!r}: cannot be measured: {type(error).__name__}")
+        evidence.add_problem(path, f"trace {shown_url(path)!r}: cannot be measured: {type(error).__name__}")
     return evidence
 
 

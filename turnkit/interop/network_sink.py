@@ -90,7 +90,7 @@ class NetworkSink(AudioSink):
     # The sink -----------------------------------------------------------------------------------------------------
 
     def begin(self, reply: int) -> None:
-        """Start at 0, with nothing queued and not paused."""
+        """Start `reply` at 0, with nothing queued and not paused."""
         self._playback.begin(self._now())
         self.reply = reply
         self._taken += 1

@@ -354,7 +354,7 @@ class Session:
         self._dispatcher.feed_if_running(Protect(reply, on))
 
     def discard_draft(self, reply: int, reason: str = "failed") -> None:
-        """Say that the draft `reply` is no good, `failed` or `context_changed`: the turn will get a fresh one."""
+        """Say that the draft `reply` is no good, by its `reason` (`failed`, `context_changed`): another follows."""
         self._thread.check("discard_draft")
         check_reply("discard_draft", reply)
         self._dispatcher.feed_if_running(DraftDiscarded(reply, reason))

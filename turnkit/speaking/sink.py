@@ -24,7 +24,7 @@ class AudioSink(Protocol):
     """
 
     def begin(self, reply: int) -> None:
-        """A new reply: its clock is at 0, nothing is queued, and it is not paused. Called before any other method."""
+        """Begin a new `reply`: its clock is at 0, nothing is queued or paused. Called before any other method."""
 
     async def play(self, audio: bytes) -> None:
         """Queue audio, of at most 0.1 s; may wait, but must queue nothing if `clear` is called meanwhile."""
@@ -59,7 +59,7 @@ class ClockSink(AudioSink):
         self.begin(0)
 
     def begin(self, reply: int) -> None:
-        """Start at 0, with nothing queued and not paused."""
+        """Start `reply` at 0, with nothing queued and not paused."""
         self._queued = 0.0  # seconds, of all that has come
         self._mark = 0.0  # seconds that had been played ...
         self._since = 0.0  # ... at that time

@@ -10,6 +10,7 @@ import msgspec
 from ..errors import TurnkitError
 from ..evidence.call import call_id
 from ..trace import read
+from ..trace.opening import shown_url
 from .arrow import arrow
 from .columns import COLUMNS
 from .rows import Row, rows_of
@@ -56,7 +57,7 @@ def part_of(paths: Iterable[str], *, words: bool = False) -> Part:
         except TurnkitError as error:
             part.problems[path] = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
-            part.problems[path] = f"trace {path!r}: has no rows: {type(error).__name__}"
+            part.problems[path] = f"trace {shown_url(path)!r}: has no rows: {type(error).__name__}"
     for table in COLUMNS:
         found = [row for call in rows.values() for row in call[table]]
         part.tables[table] = arrow.Table.from_pylist(found, schema=schema(table, words=words))

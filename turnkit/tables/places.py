@@ -104,6 +104,8 @@ class Store(Place):
             try:
                 found = self._store.find(f"{self._path}/{table}")
             except FileNotFoundError:
+                if not self._store.exists(self._path.lstrip("/").partition("/")[0]):
+                    raise  # there is no such bucket, and nothing makes one
                 found = []
             return sorted(name[len(self._path) + 1 :] for name in found if name.endswith(_SUFFIX))
 

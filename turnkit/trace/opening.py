@@ -23,7 +23,7 @@ def shown_url(name: str) -> str:
     if not is_url(name):
         return name
     parts = urlsplit(name)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def store_of(url: str) -> tuple[Any, str]:

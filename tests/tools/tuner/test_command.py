@@ -77,6 +77,22 @@ def test_a_pattern_that_the_shell_spreads_stays_one_set(folders: tuple[Path, Pat
     assert compared(one[0], "--against", other[0], "--against", *other[1:]) == [1, 3]
 
 
+def test_hours_are_those_of_a_time_zone(tmp_path: Path) -> None:
+    """Recordings tell them by UTC; half past nine there is half past ten in Berlin in winter, and eleven in summer."""
+    paths = [Path(path) for path in calls(tmp_path, 2)]
+    for path, began in zip(paths, ("2026-01-10T09:30:00.000+00:00", "2026-07-10T09:30:00.000+00:00"), strict=True):
+        text = path.read_text(encoding="utf-8")
+        start = text.index('"began":"') + len('"began":"')
+        path.write_text(text[:start] + began + text[text.index('"', start) :], encoding="utf-8")
+    for zone, hours in (((), ["09"]), (("--time-zone", "Europe/Berlin"), ["10", "11"])):
+        told = turnkit("tune", *paths, "--by", "hour", "--jobs", "1", "--json", *zone)
+        assert told.exit_code == 0, told.output
+        assert [part["name"] for part in json.loads(told.output)["tuning"]["segments"]] == hours
+    refused = turnkit("tune", *paths, "--by", "hour", "--time-zone", "Berlin/../Mitte")
+    assert refused.exit_code == 1
+    assert "--time-zone Berlin/../Mitte: is no time zone that this machine knows" in refused.output.replace("\n", " ")
+
+
 def test_what_is_compared_needs_two_sets(folders: tuple[Path, Path]) -> None:
     """All names behind the option, none before it: told how to say it."""
     for line in (("--against", *folders), ("--against", folders[1], "--jobs", "1")):

@@ -18,14 +18,13 @@ from typer.testing import CliRunner
 from benchmarks.eot_bench import RECORDED, callers, heard, judged, recorded, told
 from turnkit.cli import app
 from turnkit.simulator import EOT_BENCH_LIKE, Detector, Settings
+from turnkit.tools.tuner.ending import EndingPolicy, Span
 from turnkit.tools.tuner.fixed_points import (
     CUT_OFFS,
     LATENCIES,
-    EndingPolicy,
     FixedPoints,
     OperatingPoint,
     Range,
-    Span,
     fixed_points,
     lines,
     operating_points,

@@ -206,6 +206,26 @@ def test_nothing_is_an_empty_box(tab: Page, tmp_path: Path) -> None:
 
 
 @needs_browser
+def test_parts_say_what_to_run_and_what_it_saves(tab: Page, tmp_path: Path) -> None:
+    """One of its own is marked; what it saves is money a 1,000 turns, and a saving that rounds to none has no sign."""
+    about = {"response": near(0.9), "extra": near(0.2), "cut_offs": near(0.05)}
+    own = {"name": "de", "own": True, "recommended": "eot 0.60, eager 0.40, 1 a turn, timeout 2 s"}
+    rows = [
+        {**own, "calls": 40, "gain": {"value": 0.0033, "low": 0.001, "high": 0.005}, **about},
+        {"name": "en", "recommended": "as for all", "gain": {"value": -1e-9, "low": -0.002, "high": 0.001}, **about},
+    ]
+    opened(tab, tmp_path, fields(segments=rows, by="each language", currency="EUR"))
+    told = tab.ask("$('segments').innerText")
+    assert "of each language" in told
+    assert "end 0.60, eager 0.40, at most 1 draft a turn, timeout 2 s" in told
+    assert "as for all" in told
+    assert "its own saves, EUR a 1,000 turns" in told
+    assert "3.30" in told
+    assert "-0.00" not in told
+    assert tab.ask("document.querySelectorAll('#segments tr.best').length") == 1
+
+
+@needs_browser
 def test_segments_and_drift_are_tables_with_intervals(tab: Page, tmp_path: Path) -> None:
     """Whatever has an interval is a column."""
     rows = [

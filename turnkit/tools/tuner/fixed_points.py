@@ -18,6 +18,7 @@ from itertools import product
 
 import msgspec
 
+from .ending import EndingPolicy, Span
 from .silences import CallSilences
 
 SHORTEST_HOLD = 0.2
@@ -37,41 +38,8 @@ _TIMEOUTS = (1.0, 1.5, 2.0, 2.5, 3.0, 5.0)
 _NOISE = 1e-6
 
 
-class EndingPolicy(msgspec.Struct, frozen=True):
-    """When a turn is ended.
-
-    Attributes:
-        threshold: Confidence from which on it is.
-        action_delay: Seconds of silence before which it is not.
-        timeout: Seconds of silence after which it is in any case.
-    """
-
-    threshold: float
-    action_delay: float
-    timeout: float
-
-    def __str__(self) -> str:
-        return f"{self.threshold:.2f} / {self.action_delay:g} s / {self.timeout:g} s"
-
-
 FLUX_POLICIES = tuple(EndingPolicy(eot, 0.0, timeout) for eot, timeout in product(_THRESHOLDS, _TIMEOUTS))
 """Those that Flux itself can be set to, at which its fixed points are told."""
-
-
-class Span(msgspec.Struct, frozen=True, gc=False):
-    """A pause of the user's, as far as it is known.
-
-    Attributes:
-        seconds: Seconds until the user went on, or if it may have been the end, spoke again; inf if never.
-        samples: Seconds of silence so far and Flux's confidence then, in order.
-        known: Seconds of silence up to which the samples are complete.
-        hold: Whether it is a pause within a turn; None if nobody can tell.
-    """
-
-    seconds: float
-    samples: Sequence[tuple[float, float]]
-    known: float
-    hold: bool | None
 
 
 class Range(msgspec.Struct, frozen=True):

@@ -95,12 +95,12 @@ class Forecaster:
     def forecast(self, setting: Setting, part: Part = ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
         predicted = self._predictor.of(setting)
-        if part is _ALL and self._latest is not None and predicted is self._latest[0]:
+        if part is ALL and self._latest is not None and predicted is self._latest[0]:
             same = self._latest[1]
             self._chosen[setting] = self._chosen[same.setting]
             return msgspec.structs.replace(same, setting=setting)
         forecast = self._forecast(setting, predicted, part)
-        if part is _ALL:
+        if part is ALL:
             self._latest = predicted, forecast
         return forecast
 

@@ -6,15 +6,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .columns import Counts, Numbers
+from .ending import EndingPolicy, Span
 from .statistics import ratio, share_of
-
-if TYPE_CHECKING:
-    from .fixed_points import EndingPolicy, Span
 
 _NOISE = 1e-6
 _END, _HOLD, _UNSURE = 0, 1, 2
@@ -118,7 +115,8 @@ class Pauses:
 
     def _interval(self, rows: Counts, values: Numbers, *, shared: bool) -> tuple[float, float, float]:
         """The mean of some rows, and its 95 % interval as calls differ."""
-        sums = np.bincount(self._call[rows], weights=values[rows], minlength=self._calls)
+        weighed = np.bincount(self._call[rows], weights=values[rows], minlength=self._calls)
+        sums = np.asarray(weighed, dtype=np.float64)
         counts = np.bincount(self._call[rows], minlength=self._calls).astype(np.float64)
         estimate = share_of(sums, counts) if shared else ratio(sums, counts)
         return float(sums.sum()) / len(rows), estimate.low, estimate.high

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .columns import Columns, Counts, Flags, Numbers
+from .columns import Columns, Counts, Numbers
 from .silences import REACTION
 
 GROUPS = 20
 """Groups of calls that are left out in turn."""
 
-_EDGES = np.concatenate(([0.0], np.arange(0.28, 2.4, 0.24), np.arange(2.44, 4.8, 0.48), np.arange(4.84, 10.0, 0.96), [1e3]))
+_EDGES = np.concatenate(
+    ([0.0], np.arange(0.28, 2.4, 0.24), np.arange(2.44, 4.8, 0.48), np.arange(4.84, 10.0, 0.96), [1e3])
+)
 _AFTER = np.array([0.3, 0.6, 0.9, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 1e3])
 # How the rate at which pauses end may change with the logarithm of the seconds, and after how many pauses those of one
 # confidence may have a rate of their own.
@@ -175,7 +176,11 @@ def _fit(table: _Table, left_out: Counts, slopes: Numbers, alike: Numbers) -> tu
     for _ in range(_ROUNDS):
         w, v = counts * chance, counts * (1 - chance)
         at_risk = [one + w @ (hot[:, None] * table.watched) for one, hot in zip(cut_exposure, to_kind.T, strict=True)]
-        rate = _rates(events, exposure + w @ table.before + sum(f[:, None] * e for f, e in zip(faster.T, at_risk, strict=True)), slopes)
+        rate = _rates(
+            events,
+            exposure + w @ table.before + sum(f[:, None] * e for f, e in zip(faster.T, at_risk, strict=True)),
+            slopes,
+        )
         for kind, (came, seconds) in enumerate(zip(cut_events, at_risk, strict=True)):
             faster[:, kind] = (came.sum(axis=1) + alike) / ((rate * seconds).sum(axis=1) + alike)
         pace = faster[:, table.kind]

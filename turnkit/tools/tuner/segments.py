@@ -33,7 +33,8 @@ def segments(
     """Forecast each part of the calls, and give it a setting of its own where that is sure to cost less there.
 
     What a part saves by another setting is shrunk towards what all of them save, the more the fewer calls it has and
-    the less the parts differ. It is chosen on every other call of the part and tested on the rest.
+    the less the parts differ. It is chosen on every other call of the part and tested on the rest. Of many parts, one
+    would seem to save by chance: the more are tested, the surer each must be.
     """
     parts = _parts(calls, _KEYS[by])
     like = [one for one in known if (one.thresholds.eager, one.drafts) == (whole.thresholds.eager, whole.drafts)]
@@ -41,11 +42,12 @@ def segments(
     large = [name for name, places in parts.items() if len(places) >= _ENOUGH]
     chosen = _chosen(made, [parts[name] for name in large], candidates)
     settings = dict(zip(large, chosen, strict=True))
+    stretch = _stretch(max(1, sum(own != whole for own in chosen)))
     found = []
     for name, places in parts.items():
         own = settings.get(name, whole)
         gain = made.gain(whole, own, places[1::2]) if own != whole else None
-        shown = gain is not None and gain.low > 0
+        shown = gain is not None and gain.value - stretch * (gain.value - gain.low) > 0
         setting = own if shown else whole
         forecast = made.forecast(setting, places)
         found.append(
@@ -73,7 +75,7 @@ def weeks(made: Forecaster, calls: Sequence[CallSilences], current: Setting) -> 
     parts.pop("", None)
     if len(parts) < 2:
         return ()
-    stretch = float(special.ndtri(1 - 0.025 / len(parts)) / special.ndtri(0.975))
+    stretch = _stretch(len(parts))
     found = []
     for name, places in parts.items():
         rest = np.setdiff1d(np.concatenate(list(parts.values())), places)
@@ -90,6 +92,11 @@ def weeks(made: Forecaster, calls: Sequence[CallSilences], current: Setting) -> 
             )
         )
     return tuple(found)
+
+
+def _stretch(tried: int) -> float:
+    """How much wider an interval must be, for all of so many to hold as often as one of them would."""
+    return float(special.ndtri(1 - 0.025 / tried) / special.ndtri(0.975))
 
 
 def _chosen(made: Forecaster, parts: list[Counts], candidates: list[Setting]) -> list[Setting]:

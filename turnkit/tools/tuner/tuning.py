@@ -89,7 +89,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
         calls: Number of calls.
         setting: The setting to run there: that for all calls, or one of its own where that is sure to cost less.
         gain: What the part's own choice costs less a turn there, on calls that had no say in it; None if there is none.
-        shown: Whether the interval of the gain is above 0.
+        shown: Whether the interval of the gain is above 0, were it as much wider as many parts are tested.
         knowledge: How much these calls can say about the setting.
         response: See `Forecast`.
         extra: See `Forecast`.

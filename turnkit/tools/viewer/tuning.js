@@ -8,7 +8,7 @@ const money = (value) => { const size = Math.abs(value); return `${size && size 
 const per100 = (value) => !known(value) ? "–" : (value * 100).toFixed(value < 0.1 ? 1 : 0);
 const is = (estimate) => known(estimate?.value);
 const reach = (estimate, text) => known(estimate?.low) && known(estimate?.high) ? `${text(estimate.low)} to ${text(estimate.high)}` : "";
-const named = (one) => one.name.replace(/^eot/, "end");
+const named = (one) => one.name.replace(/^eot/, "end").replace(/, (\d+) a turn/, (_, count) => `, at most ${count} draft${count > 1 ? "s" : ""} a turn`);
 
 // Axes ----------------------------------------------------------------------------------------------------------------
 function nice(low, high) {
@@ -135,16 +135,17 @@ function fillRows(table, rows) {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row).filter((key) => is(row[key]))))];
   const labelOf = (row) => row.label ?? row.name ?? row.segment ?? row.week ?? row.value ?? Object.values(row).find((one) => typeof one === "string") ?? "";
   const counts = ["turns", "utterances", "calls", "conversations"].filter((key) => rows.some((row) => typeof row[key] === "number"));
-  const words = { response: "waits, mean", cut_offs: "cut off, of 100", extra: "extra LLM calls", confirmed: "eager ends that were the end" };
-  const texts = { response: ms, cut_offs: per100, confirmed: percent };
-  const body = heading(table, [[""], ...counts.map((key) => [key]), ...columns.map((key) => [words[key] || key.replaceAll("_", " ")]), ...(rows.some((row) => row.recommended || row.recommendation) ? [["recommended"]] : [])]);
+  const words = { response: "waits, mean", cut_offs: "cut off, of 100", extra: "extra LLM calls", confirmed: "eager ends that were the end", gain: `its own saves, ${currency ? currency + " " : ""}a 1,000 turns` };
+  const texts = { response: ms, cut_offs: per100, confirmed: percent, gain: (v) => money(v * 1000).replace(` ${currency}`, "").replace(/^-(0[.0]*)$/, "$1") };
+  const advisedOf = (row) => { const advised = row.recommended ?? row.recommendation; return !advised ? "" : typeof advised === "string" ? advised : advised.name ?? ""; }, advising = rows.some(advisedOf);
+  const body = heading(table, [[""], ...(advising ? [["run"]] : []), ...counts.map((key) => [key]), ...columns.map((key) => [words[key] || key.replaceAll("_", " ")])]);
   for (const item of rows) {
     const row = body.insertRow();
+    row.className = item.own ? "best" : "";
     row.insertCell().textContent = labelOf(item);
+    if (advising) row.insertCell().textContent = named({ name: advisedOf(item) });
     for (const key of counts) Object.assign(row.insertCell(), { textContent: item[key] ?? "–", className: "num" });
     for (const key of columns) interval(row.insertCell(), item[key], texts[key] || ((v) => v.toFixed(2)), Math.max(...rows.map((one) => one[key]?.high ?? one[key]?.value ?? 0)), Math.min(0, ...rows.map((one) => one[key]?.low ?? one[key]?.value ?? 0)));
-    const advised = item.recommended ?? item.recommendation;
-    if (advised) row.insertCell().textContent = typeof advised === "string" ? advised : advised.name ?? "";
   }
 }
 
@@ -218,6 +219,7 @@ fillAnswer();
 fillSettings();
 fillPolicies();
 fillMarks();
+if (tuning.by) $("segments").querySelector("figcaption").append(` of ${tuning.by}`, html("small", {}, null, "one of its own is given only where calls that had no say in the choice show that it saves"));
 for (const [id, given] of [["segments", tuning.segments], ["drift", tuning.weeks]]) {
   const rows = [given ?? []].flat().filter((row) => row && Object.values(row).some(is));
   if (rows.length) fillRows($(id).querySelector("table"), rows); else $(id).hidden = true;
