@@ -13,9 +13,11 @@ from typing import Any
 import anyio
 import pytest
 
+from turnkit.cli import talking
 from turnkit.simulator import serve
 from turnkit.speaking.espeak import EspeakVoice
 from turnkit.testing import virtual_time
+from turnkit.tools import play
 from turnkit.tools.play.asked import Settings
 from turnkit.tools.play.call import hold_microphone
 from turnkit.tools.play.recordings import Recordings
@@ -225,6 +227,16 @@ async def test_a_noise_is_no_turn(tmp_path: Path) -> None:
         ended = await page.until("signal", signal="ReplyEnded", reply=commit["reply"])
         assert ended["outcome"] == "finished"
         assert "BargeIn" not in page.signals()
+
+
+async def test_sound_without_speech(tmp_path: Path) -> None:
+    """As of a wrong device: the ear warns, and the page is told, with the code that it has words for."""
+    async with calling(tmp_path) as (page, _):
+        page.hum(14.0)
+        warned = await page.until("signal", signal="Note", detail="EAR_HEARS_NO_SPEECH")
+        assert warned["kind"] == "flux_warning"
+        assert f"  {warned['detail']}: " in (Path(play.__file__).parent / "play.js").read_text("utf-8")
+        assert talking.warning_of(warned["detail"])
 
 
 async def test_the_echo_of_decisions(tmp_path: Path) -> None:
