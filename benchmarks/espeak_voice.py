@@ -14,7 +14,7 @@ import anyio
 
 from turnkit.speaking.espeak import EspeakVoice
 
-TEXT = "Let me see. There is a table by the window, or one on the terrace, and both are yours for the evening if you like."
+TEXT = "There is a table by the window, or one on the terrace, and both are yours for the evening if you like."
 TIMES = 40
 
 

@@ -1,6 +1,7 @@
 """How often the truth lies in the tuner's intervals, and what its advice costs.
 
-    python -m benchmarks.tuner_coverage [--sets 200] [--calls 20 100] [--jobs 2] [--unseen] [--write FILE]
+    python -m benchmarks.tuner_coverage [--sets 200] [--calls 20 100] [--models NAME ...] [--jobs 2] [--write FILE]
+        [--keep FOLDER [--seconds 50]]
 
 Callers and detectors of `benchmarks.callers` can be heard at any setting, so that what each setting does is known, from
 a hundred thousand turns of theirs. For each model, each variant and each recorded setting, sets of calls are recorded
@@ -11,12 +12,14 @@ recommended setting really costs beyond the best.
 from __future__ import annotations
 
 import argparse
+import pickle
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from math import sqrt
+from functools import partial
+from math import inf, sqrt
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -84,7 +87,7 @@ class Score:
 
     covered: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
     tried: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
-    widths: defaultdict[tuple[str, str, bool], float] = field(default_factory=lambda: defaultdict(float))
+    widths: defaultdict[tuple[str, str, bool], float] = field(default_factory=partial(defaultdict, float))
     regret: list[float] = field(default_factory=list)
     stay: list[float] = field(default_factory=list)
     claims: int = 0
@@ -144,7 +147,7 @@ def cell(
     truths = truth(name, variant.frames, truth_calls)
     score = Score()
     for number in range(sets):
-        place = zlib.crc32(f"{name} {calls} {seed} {number}".encode())
+        place = zlib.crc32(f"{name} {variant} {recorded} {calls} {seed} {number}".encode())
         world = draw(np.random.default_rng(place), calls)
         judge(world.heard(recorded, variant), recorded, truths, score)
     return score
@@ -227,6 +230,24 @@ def _by_label(score: Score, metric: str) -> str:
     return ", ".join(parts)
 
 
+def _kept(
+    folder: Path | None, sets: int, seed: int, until: float, key: tuple[str, Variant, FluxThresholds, int]
+) -> Score | None:
+    """The score of a cell, from the folder if it is there; None if it is not, and it is too late to begin."""
+    if folder is None:
+        return cell(*key, sets, seed)
+    file = folder / f"{zlib.crc32(f'{key} {sets} {seed}'.encode()):08x}.pickle"
+    if file.exists():
+        score: Score = pickle.loads(file.read_bytes())
+        return score
+    if perf_counter() > until:
+        return None
+    score = cell(*key, sets, seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(pickle.dumps(score))
+    return score
+
+
 def main() -> None:
     """Run all cells and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -235,16 +256,22 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=[*MODELS, *UNSEEN])
+    parser.add_argument("--keep", type=Path, help="keep what is done there, and do not do it again")
+    parser.add_argument("--seconds", type=float, default=inf, help="begin nothing new after so many")
     parser.add_argument("--write", type=Path, help="write the tables there as well")
     given = parser.parse_args()
     began = perf_counter()
     keys = [(m, v, r, c) for m in given.models for v in VARIANTS for r in RECORDED for c in given.calls]
+    work = partial(_kept, given.keep, given.sets, given.seed, began + given.seconds)
     if given.jobs == 1:
-        scores = {key: cell(*key, given.sets, given.seed) for key in keys}
+        found = {key: work(key) for key in keys}
     else:
         with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
-            futures = {key: pool.submit(cell, *key, given.sets, given.seed) for key in keys}
-            scores = {key: future.result() for key, future in futures.items()}
+            found = dict(zip(keys, pool.map(work, keys), strict=True))
+    scores = {key: score for key, score in found.items() if score is not None}
+    if len(scores) < len(keys):
+        print(f"{len(scores)} of {len(keys)} rows are done")
+        return
     chance = sqrt(0.05 * 0.95 / given.sets)
     title = f"{given.sets} sets a row, chance alone moves a cell by {chance:.1%}; {perf_counter() - began:.0f} s"
     text = "\n".join([title, *_lines(scores)])

@@ -12,7 +12,7 @@
 - `testing`: tests of your bot, against scripted callers and in virtual time.
 - `tools`: the workshop; `proof` checks the rules in every state, `tuner` finds thresholds, `viewer` draws a call,
   `soak` holds many at once, `demo` holds one to watch, `play` one in the browser, with whoever types or speaks.
-- `cli`: the command line, `turnkit --help`.
+- `cli`: the command line, `turnkit --help`; `interrupts`: Ctrl-C while that is being loaded.
 
 The plan in `tests/house/test_layers.py` says which of them may import which. Importing turnkit loads none of
 them: the engine, the errors and the wire (`engine`) come with the first name of theirs that is asked for, all else with

@@ -3,8 +3,9 @@
 `plateaus`: log-normal pauses by callers who differ; confidence rises to a plateau, with noise that wanders.
 `jumps`: Weibull pauses; confidence keeps a level for a while and jumps to another.
 `evidence`: gamma pauses, of which the longer ones sound less finished; confidence adds up evidence, frame by frame.
-`lookups` is none of those that the tuner was made with: callers of two kinds, some of whose pauses are spent looking
-something up; confidence waits, then comes in bursts.
+`lookups` and `spellers` are none of those that the tuner was made with. `lookups`: callers of two kinds, some of whose
+pauses are spent looking something up; confidence waits, then comes in bursts. `spellers`: pauses of a power law, many
+in some turns, and a confidence of two states that drifts; added when all else had been decided.
 """
 
 from __future__ import annotations
@@ -131,4 +132,31 @@ def lookups(chance: np.random.Generator, calls: int) -> World:
 
 
 MODELS: dict[str, Draw] = {"plateaus": plateaus, "jumps": jumps, "evidence": evidence}
-UNSEEN: dict[str, Draw] = {"lookups": lookups}
+
+
+def spellers(chance: np.random.Generator, calls: int) -> World:
+    """Callers who spell things out, with pauses that follow a power law, and a confidence of two states that drifts."""
+    spells = chance.random((calls, UTTERANCES)) < chance.uniform(0.05, 0.3, calls)[:, None]
+    pauses = np.where(spells, chance.integers(1, 5, (calls, UTTERANCES)), chance.random((calls, UTTERANCES)) < 0.15)
+    rows = call, last = _rows(chance, pauses.astype(np.int64))
+    count = len(call)
+    slow = chance.uniform(0.8, 1.3, calls)
+    pause = 0.2 + 0.45 * slow[call] * chance.pareto(2.4, count)
+    # It believes that the user goes on, or that they have finished, and changes its mind.
+    ready = np.where(last, 0.16, 0.035)[:, None]
+    back = np.where(last, 0.02, 0.12)[:, None]
+    state = np.zeros((count, FRAMES), dtype=bool)
+    draws = chance.random((count, FRAMES))
+    state[:, 0] = draws[:, 0] < np.where(last, 0.25, 0.08)
+    for frame in range(1, FRAMES):
+        before = state[:, frame - 1]
+        state[:, frame] = np.where(before, draws[:, frame] >= back[:, 0], draws[:, frame] < ready[:, 0])
+    level = np.where(state, chance.beta(9, 2.2, (count, 1)), chance.beta(3, 6, (count, 1)))
+    drift = np.cumsum(chance.normal(0, 0.012, (count, FRAMES)), axis=1)
+    confidence = level + drift + 0.02 * np.log1p(_SECONDS)[None, :]
+    joins = np.where(last, chance.random(count) < 0.15, chance.random(count) < 0.5).astype(int)
+    joins = np.where((call % 3 == 0), -1, joins)
+    return _world(chance, rows, pause, confidence, joins, (3.0, 1.0))
+
+
+UNSEEN: dict[str, Draw] = {"lookups": lookups, "spellers": spellers}

@@ -48,6 +48,7 @@ TINY = Effort(
     ],
     ids=lambda measure: f"{measure.__module__.partition('.')[2]}.{measure.__name__}",
 )
+@pytest.mark.sampled(3)
 def test_a_benchmark_measures_both_sides(measure: Callable[[Effort], list[Row]]) -> None:
     """Every row with a floor has a ratio, and both sides cost something."""
     measured = measure(TINY)

@@ -61,6 +61,7 @@ def test_memory_is_measured_in_a_process_of_its_own(what: str) -> None:
 
 @pytest.mark.parametrize("kind", ANSWERERS)
 @pytest.mark.parametrize("eager", [True, False])
+@pytest.mark.sampled(4)
 def test_replies_begin_and_are_cut_off(kind: str, eager: bool) -> None:
     """Once a turn at most, and later than what caused it was sent; busy machines may cut off one before it began."""
     begun = monotonic_ns()

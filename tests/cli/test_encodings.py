@@ -50,6 +50,7 @@ COMMANDS = [
     ("encoding", "command"),
     [*(("ascii", command) for command in COMMANDS), ("cp1252", "tune anruf-ä→.jsonl"), ("cp1252", "chart")],
 )
+@pytest.mark.sampled(4)
 def test_every_command_says_what_it_can(encoding: str, command: str, folder: Path) -> None:
     """In an encoding of one byte a character, with all that it writes in tables."""
     assert turnkit(encoding, *command.split(), folder=folder)

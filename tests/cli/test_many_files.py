@@ -76,6 +76,7 @@ def test_what_comes_of_them_comes_in_order(tmp_path: Path, jobs: int) -> None:
     assert max(map(len, results)) <= LARGEST
 
 
+@pytest.mark.slow("process")
 def test_a_process_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     """Not the files that it was at, nor those that others were."""
     paths = texts(tmp_path, 80, n3="die here once", n40="die here once", n79="die here once")
@@ -90,6 +91,7 @@ def test_a_file_that_kills_whoever_reads_it_is_named(tmp_path: Path) -> None:
     assert results == [f"lost {p}: {DIED}" if place in (0, 21) else p for place, p in enumerate(paths)]
 
 
+@pytest.mark.slow("process")
 def test_one_empty_file_among_many_is_named_at_the_end(tmp_path: Path) -> None:
     """By metrics and tune, in processes and alone; a call that is there twice is told."""
     calls(tmp_path / "calls", 20)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
 from turnkit import __version__
-from turnkit.cli.commands import COMMANDS
+from turnkit.cli.commands import COMMANDS, app
 
 MODULES = {f"turnkit.cli.{name}" for name in COMMANDS}
 HEAVY = {"typer", "click", "rich", "numpy", "scipy", "msgspec", "anyio", "asyncio", "websockets", "structlog"} | {
@@ -52,8 +54,25 @@ def test_a_command_loads_no_other() -> None:
     assert not {"numpy", "scipy", "websockets", "turnkit.simulator", "turnkit.session"} & there
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []], ids=str)
+def test_help_loads_no_command(arguments: list[str]) -> None:
+    """They are listed by a table."""
+    assert (MODULES | {"turnkit.engine", "turnkit.session", "structlog", "numpy"}) & loaded(*arguments) == set()
+
+
+def test_the_table_says_what_each_command_says() -> None:
+    """Its first sentence, word for word."""
+    made: Any = get_command(app)
+    context: Any = made.context_class(made)
+    for name, summary in COMMANDS.items():
+        told = " ".join(made.get_command(context, name).help.split())
+        assert told.startswith(summary), name
+        assert summary.endswith(".")
+
+
 def test_a_wrong_command_is_told_what_it_may_have_been() -> None:
-    """All are looked at then, loaded or not."""
+    """None is loaded for that."""
+    assert MODULES & loaded("simulat") == set()
     done = run("simulat")
     assert done.returncode == 2
     assert "Did you mean 'simulate'" in done.stderr

@@ -18,6 +18,8 @@ def test_tested_bot() -> None:
                 "-m",
                 "pytest",
                 "-q",
+                "-n",
+                "0",
                 "-p",
                 "no:cacheprovider",
                 "--hypothesis-seed=1",

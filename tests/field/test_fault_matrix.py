@@ -91,6 +91,7 @@ _in_time: dict[str, float] = {}
 
 
 @pytest.mark.parametrize("row", rows(), ids=str)
+@pytest.mark.sampled(7)
 async def test_the_session_sees_what_the_matrix_says(row: Row) -> None:
     """All told in order, every word decided, answers as late as said and no later, nothing left behind."""
     usual = await in_time()
@@ -147,6 +148,7 @@ def test_the_page_of_faults_says_what_the_matrix_says() -> None:
 
 
 @pytest.mark.parametrize("part", range(4))
+@pytest.mark.sampled(9)
 async def test_wherever_the_connection_is_cut_the_words_are_whole(part: int) -> None:
     """What the open turn had and what the next connection hears are all that was said; a cut word may come twice."""
     for number in range(part, 96, 4):
@@ -161,6 +163,7 @@ async def test_wherever_the_connection_is_cut_the_words_are_whole(part: int) -> 
 
 
 @pytest.mark.parametrize("seed", range(12))
+@pytest.mark.sampled(9)
 async def test_faults_by_chance_lose_no_words(seed: int) -> None:
     """Any number of mendable faults in one call: it ends in time, nothing is raised and nothing is lost."""
     kinds = "drop,close:1011,error_then_close,duplicate,swap,delay:1,split,malformed,unknown_type,unknown_event"

@@ -54,6 +54,7 @@ async def lose(script: Script, *faults: str, seed: int) -> Seen:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.sampled(8)
 async def test_no_short_word_falls_between_two_connections(loss: str, seed: int) -> None:
     """Lost at any moment, once or twice, while words are said, or told, or nothing is."""
     random = Random(f"{loss} {seed}")

@@ -14,6 +14,7 @@ from anyio.lowlevel import checkpoint
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.flux_peer import Link, polite
 from tests.support.streams import opened
 from turnkit.errors import ConnectionFailed, LocalProtocolError
@@ -85,7 +86,7 @@ async def wired(wire: Wire, options: FluxOptions | None = None) -> AsyncIterator
         await line.background.stop()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.binary(max_size=6000), max_size=8), sample_bytes=st.sampled_from([1, 2, 4]))
 async def test_any_split_of_any_audio_arrives_as_the_same_bytes(pieces: list[bytes], sample_bytes: int) -> None:
     """The bytes come in order, in frames of exactly 80 ms save the last, never an empty one, never half a sample."""

@@ -214,6 +214,7 @@ async def told_by_a_call(host: str, reconnect_timeout: float) -> list[str]:
 
 @pytest.mark.parametrize("reconnect_timeout", [0, 0.1])
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.sampled(5)
 async def test_a_host_that_quotes_the_credential_is_not_repeated(place: str, reconnect_timeout: float) -> None:
     """Whatever it quotes, and wherever: the error says what is wrong, and not with which credential."""
     for form, echo in QUOTED.items():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.protocol_world import STEPS, World, walk
 from turnkit.errors import ConnectionFailed
 from turnkit.flux.bounds import Bounds
@@ -19,7 +20,7 @@ NAMES = st.sampled_from(sorted({*STEPS, "close", "leave"}))
 AMOUNTS = st.floats(0, 1, exclude_max=True)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 @given(
     steps=st.lists(st.tuples(NAMES, AMOUNTS), max_size=80),
     kept=st.sampled_from([0.0, 0.1, 0.5, 3.0]),

@@ -16,6 +16,7 @@ from websockets import exceptions as ws
 from websockets.datastructures import Headers
 from websockets.http11 import Response
 
+from tests.support.effort import tries
 from tests.support.streams import connect_by
 from tests.support.waiting import settle
 from turnkit.flux import FluxStream, StreamItem
@@ -221,7 +222,7 @@ async def held(steps: list[tuple[str, float]], kept: float, *, settled: bool = T
     return call
 
 
-RULES = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+RULES = settings(max_examples=tries(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @RULES

@@ -43,6 +43,7 @@ def test_each_is_tried_here() -> None:
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.sampled(6)
 def test_help(command: str, option: str) -> None:
     """It says how the command is used."""
     assert f"Usage: python -m turnkit {command}".rstrip() in done(*command.split(), option)

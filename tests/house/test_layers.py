@@ -27,6 +27,7 @@ ROOMS: dict[str, set[str]] = {
     "checks": {"errors"},
     "lazy": set(),
     "printable": set(),
+    "interrupts": set(),
     # The engine, and what Flux says.
     "turns": {"errors", "checks"},
     "wire": _ENGINE,
@@ -62,9 +63,9 @@ ROOMS: dict[str, set[str]] = {
     # The command line: it shows everything, so it knows everything but the kits for tests.
     "cli": _CALL
     | _BOT
-    | {"simulator", "turnkit", "printable", "lazy", "interop", "evidence", "tables"}
+    | {"simulator", "turnkit", "printable", "interrupts", "lazy", "interop", "evidence", "tables"}
     | {f"tools.{tool}" for tool in ("demo", "play", "proof", "soak", "talk", "tuner", "viewer")},
-    "__main__": {"cli"},
+    "__main__": {"cli", "interrupts"},
 }
 
 PURE = {

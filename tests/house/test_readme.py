@@ -47,7 +47,7 @@ def test_its_test_command_is_what_ci_runs() -> None:
     commands = [block.strip() for block in blocks("sh")]
     assert len(commands) == 3  # the last makes the site
     assert commands[0].endswith("turnkit demo")
-    assert commands[1] in (ROOT / ".ci" / "run").read_text().splitlines()
+    assert commands[1] in [line.strip() for line in (ROOT / ".ci" / "run").read_text().splitlines()]
 
 
 def test_the_page_of_the_package_leads_nowhere_that_is_not_there() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from turnkit.interop.network_playback import Frame, NetworkPlayback
 
 RATE = 100  # samples a second, of a byte each: the value of a sample is its place in the reply
@@ -168,7 +169,7 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.booleans(), st.sampled_from([0.0, 0.1]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(400), deadline=None)
 def test_every_order(steps: list[tuple[str, int]], pauses: bool, interpolation: float) -> None:
     """Never more counts as played than was heard; nothing is skipped, or heard after a clear; too much is never sent.
 
@@ -197,7 +198,7 @@ def test_every_order(steps: list[tuple[str, int]], pauses: bool, interpolation: 
 
 
 @given(STEPS, st.lists(st.tuples(st.integers(-2, 9), st.floats()), min_size=1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=tries(100), deadline=None)
 def test_a_peer_that_lies_is_bounded(steps: list[tuple[str, int]], lies: list[tuple[int, float]]) -> None:
     """Whatever it acknowledges, no more is sent than real time and the lead allow, nor counts as played."""
     world = World(pauses=False)

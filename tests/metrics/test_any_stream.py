@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.measured_call import MeasuredCall, exchange
 from turnkit import (
     BargeIn,
@@ -60,7 +61,7 @@ def sampled(values: list[float], times: int) -> Samples:
     return samples
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(st.tuples(durations, durations, durations), st.sampled_from([1, 20, 40]))
 def test_samples_add_up_in_any_order(three: tuple[list[float], list[float], list[float]], times: int) -> None:
     """`+` is associative and commutative to the last bit, and the same as taking all values one by one."""
@@ -99,7 +100,7 @@ events: st.SearchStrategy[Event] = st.one_of(
 facts = st.tuples(st.sampled_from(["FirstChunk", "TokensUsed", "Rain"]), replies, st.integers(-1, 9))
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(250), deadline=None)
 @given(
     st.lists(st.tuples(spans, events | facts), max_size=60),
     st.sampled_from([None, MinWords(2), HoldThenDecide(IgnoreBackchannels()), Never()]),
@@ -179,7 +180,7 @@ signals: st.SearchStrategy[object] = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(st.lists(signals | events, max_size=60))
 def test_no_stream_is_impossible(items: list[object]) -> None:
     """Damaged records, signals that no machine gives in that order, clocks that jump: no exception, counts add up."""
@@ -207,7 +208,7 @@ def counted(turns: int, drafts: int, gaps: list[float]) -> CallMetrics:
 some_calls = st.builds(counted, st.integers(0, 9), st.integers(0, 9), durations)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(some_calls, some_calls, some_calls)
 def test_calls_add_up_in_any_order(a: CallMetrics, b: CallMetrics, c: CallMetrics) -> None:
     """Calls put together in whatever order, or all at once, give the same, and are not changed by it."""

@@ -166,6 +166,7 @@ def test_a_tally_goes_on_from_kept_counts() -> None:
         DraftTally(theirs.counts.to_bytes())  # type: ignore[arg-type]
 
 
+@pytest.mark.slow("soak")
 def test_adapting_saves_most_wasted_calls_of_hesitant_callers_and_keeps_the_drafts_of_decided_ones() -> None:
     """From nothing, over 40 calls: at least 60 % fewer wasted, and at least 95 % of the seconds where drafts pay."""
     measured = rows(calls=40, seed=0)

@@ -17,6 +17,7 @@ SAME = [mutant for mutant in MUTANTS if mutant.rule in EQUIVALENT]
 
 
 @pytest.mark.parametrize("mutant", BROKEN, ids=[mutant.rule for mutant in BROKEN])
+@pytest.mark.sampled(9)
 def test_a_machine_with_this_rule_broken_is_found_out(mutant: Mutant) -> None:
     """At least one killer tells the mutant from the machine."""
     assert attack(mutant) is not None, (
@@ -25,12 +26,14 @@ def test_a_machine_with_this_rule_broken_is_found_out(mutant: Mutant) -> None:
 
 
 @pytest.mark.parametrize("mutant", SAME, ids=[mutant.rule for mutant in SAME])
+@pytest.mark.sampled(9)
 def test_a_mutant_listed_as_equivalent_is(mutant: Mutant) -> None:
     """Nobody can tell it from the machine: otherwise it does not belong on the list."""
     assert attack(mutant, partial(oracle, most=1000)) is None
 
 
 @pytest.mark.parametrize("killer", [oracle, referee])
+@pytest.mark.sampled(2)
 def test_the_machine_as_it_is_survives(killer: Killer) -> None:
     """A killer that kills everything finds nothing out."""
     assert killer in KILLERS
@@ -38,6 +41,7 @@ def test_the_machine_as_it_is_survives(killer: Killer) -> None:
 
 
 @pytest.mark.parametrize("killer", KILLERS)
+@pytest.mark.slow("proof")
 def test_a_machine_that_was_copied_and_not_damaged_survives(killer: Killer) -> None:
     """What a mutant dies of is its damage, not the way it is made."""
     assert killer(grow(Mutant("none", "class TurnMachine:", "class TurnMachine:"))) is None

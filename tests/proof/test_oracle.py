@@ -24,6 +24,7 @@ from tests.proof.scripts import (
     play,
     scripts,
 )
+from tests.support.effort import tries
 from turnkit.turns.events import (
     SIGNALS,
     Cancel,
@@ -47,7 +48,7 @@ def test_the_machine_answers_as_its_rules_say(first: int) -> None:
         assert (difference := play(script)) is None, f"Author(Random({seed})), {script.settings}: {difference}"
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=tries(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.randoms(use_true_random=False), st.integers(1, 40))
 def test_no_course_of_a_call_tells_the_machine_from_its_rules(random: Random, length: int) -> None:
     """The same, with Hypothesis as the author: it looks for the smallest script that differs."""

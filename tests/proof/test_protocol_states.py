@@ -18,6 +18,7 @@ BROKEN = [mutant for mutant in MUTANTS if mutant.rule.startswith(ENDS) and mutan
 
 
 @pytest.mark.parametrize("configuration", QUICK, ids=[one.name for one in QUICK])
+@pytest.mark.sampled(5)
 def test_no_state_breaks_a_rule(configuration: Configuration) -> None:
     """Every step out of every state within the bounds."""
     found = explore(configuration)
@@ -27,6 +28,7 @@ def test_no_state_breaks_a_rule(configuration: Configuration) -> None:
 
 
 @pytest.mark.parametrize("mutant", BROKEN, ids=[mutant.rule for mutant in BROKEN])
+@pytest.mark.sampled(7)
 def test_a_protocol_with_this_rule_broken_is_found_out(mutant: Mutant) -> None:
     """In one configuration or another."""
     assert attack(mutant) is not None

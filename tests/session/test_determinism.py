@@ -1,6 +1,6 @@
 """The same call, held twice, comes to the same: every signal, every sound, every call, at the same times.
 
-What is compared are the moments of a hundred random calls, with failing and slow stand-ins and every built-in policy.
+What is compared are the moments of many random calls, with failing and slow stand-ins and every built-in policy.
 On one library two runs are identical to the last bit, in one process or in two whose hashes differ. Between asyncio and
 trio all moments are the same, with times equal to the microsecond, and those of each party (the caller, the session,
 the LLM, the voice, the tool) in the same order. More cannot be promised there:
@@ -28,6 +28,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.support.effort import tries
 from turnkit import (
     Budget,
     EchoGuard,
@@ -50,7 +51,7 @@ from turnkit.testing.virtual_clock import Backend
 from turnkit.turns.policy import BargeInPolicy, SpeculationPolicy
 
 BACKENDS: list[Backend] = ["asyncio", "trio"]
-CALLS = 100
+CALLS = tries(160)
 SAYINGS = ["Tea.", "A table for two, please.", "No, wait.", "Mm-hm.", "Stop it now.", "And at eight, if you can."]
 BARGE_IN: list[BargeInPolicy] = [
     Immediate(),
@@ -133,7 +134,7 @@ def _timeless(what: Any) -> str:
 
 @cache
 def calls(backend: Backend) -> list[Conversation]:
-    """The hundred calls, held once."""
+    """All these calls, held once."""
     return [call_of(seed, backend) for seed in range(CALLS)]
 
 
@@ -175,6 +176,7 @@ def test_asyncio_and_trio_decide_the_same() -> None:
         assert nearly(one) == nearly(other), f"call {seed}"
 
 
+@pytest.mark.slow("process")
 def test_another_process_comes_to_the_same() -> None:
     """One in which sets are in another order."""
     done = subprocess.run(

@@ -20,6 +20,7 @@ import trio
 from hypothesis import HealthCheck, example, given, settings
 from trio.testing import MockClock
 
+from tests.support.effort import tries
 from tests.support.session_judge import Judge
 from tests.support.session_plans import Mind, Mouth, Plan, plans
 from tests.support.session_world import World
@@ -67,7 +68,7 @@ def reproducible(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_replies_keep_the_rules_whatever_happens(backend: str) -> None:
     """Any conversation: silent before the commit and after the end, one outcome, one answer, effects once, no leaks."""
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=tries(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(plan=plans)
     @example(plan=FAILS_BEHIND_THE_END)
     def any_conversation(plan: Plan) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from tests.support.opus_streams import (
     HEAD,
     LONG,
@@ -84,7 +85,7 @@ def test_packets_laced_into_one_block_all_count(flags: int, packets: bytes) -> N
 
 
 @pytest.mark.parametrize("data", [ogg_stream(30, start=9600), webm_stream(60, delay=6_500_000, discarded=13_500_000)])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=tries(60), deadline=None)
 @given(cuts=st.lists(st.integers(0, 80_000), max_size=30))
 def test_any_cutting_gives_the_same_clock(data: bytes, cuts: list[int]) -> None:
     """At every cut as well: the clock is that of the bytes so far, however they came."""
@@ -104,7 +105,7 @@ def test_byte_by_byte_it_only_goes_forward(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", [ogg_stream(100), webm_stream(100)])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(150), deadline=None)
 @given(at=st.integers(0, 80_000), junk=st.binary(max_size=60), gone=st.integers(0, 3000))
 def test_damage_is_silence(data: bytes, at: int, junk: bytes, gone: int) -> None:
     """Bytes lost, changed or put in: the clock is short by some at most, a minute over it at worst, and never fails."""

@@ -16,6 +16,7 @@ from turnkit.tools.tuner.ending import EndingPolicy
 STEPS = ((0.2, 1.0), (1.0, 0.1))
 
 
+@pytest.mark.slow("soak")
 def test_flux_comes_out_where_eot_bench_saw_it() -> None:
     """All three points: latency within 5 %, cut-offs within 1.5 points of a hundred, detected within 3."""
     pauses = [pause for script in callers(100, seed=0) for pause in heard(script)]

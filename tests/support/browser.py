@@ -17,7 +17,9 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 CHROMIUM = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH to draw the page with")
+needs_browser = pytest.mark.slow(
+    "browser", missing=None if CHROMIUM else "no Chromium on the PATH to draw the page with"
+)
 BOUND = 180  # seconds after which the browser is taken to hang
 
 

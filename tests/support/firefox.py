@@ -18,8 +18,9 @@ from tests.support.browser import address_told
 
 FIREFOX = next((path for name in ("firefox-esr", "firefox") if (path := shutil.which(name))), None)
 PULSEAUDIO = shutil.which("pulseaudio")  # without a loudspeaker, Firefox lets no AudioContext run
-needs_firefox = pytest.mark.skipif(
-    FIREFOX is None or PULSEAUDIO is None, reason="no Firefox, or no PulseAudio for it to play into, on the PATH"
+THERE = FIREFOX is not None and PULSEAUDIO is not None
+needs_firefox = pytest.mark.slow(
+    "browser", missing=None if THERE else "no Firefox, or no PulseAudio for it to play into, on the PATH"
 )
 BOUND = 180  # seconds after which the browser is taken to hang
 _PREFERENCES = {

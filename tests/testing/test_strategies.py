@@ -11,6 +11,7 @@ import structlog
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from turnkit import Overlap, Pause, Session, TurnMachine, Verdict
 from turnkit.errors import ConfigError
 from turnkit.session import Reply
@@ -40,7 +41,7 @@ from turnkit.turns.events import (
 )
 from turnkit.turns.words import has_words
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=tries(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def feed(machine: TurnMachine, stream: Stream) -> list[Any]:

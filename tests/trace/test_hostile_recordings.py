@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from turnkit import FluxOptions, LocalProtocolError, TimedWord, TurnMachine, Verdict
 from turnkit.errors import ConfigError
 from turnkit.trace import Fact, Fed, Frame, Recorder, Trace, read
@@ -76,7 +77,7 @@ def as_json(value: object) -> object:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(300), deadline=None)
 @given(names, st.dictionaries(names, plain, max_size=5), st.floats(0, 1e9))
 def test_a_fact_is_read_back_or_refused_at_once(name: str, fields: dict[str, Any], at: float) -> None:
     """Whatever its fields are called; a number that JSON cannot carry is refused, and nothing is recorded."""
@@ -312,7 +313,7 @@ entries = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(200), deadline=None)
 @given(st.lists(entries, max_size=30), st.booleans())
 def test_no_line_costs_the_recording(items: list[tuple[str, Any]], redact: bool) -> None:
     """What cannot be read is lost alone, and counted; all the rest is there, in order."""

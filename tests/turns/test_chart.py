@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transitions import Machine, MachineError
 
+from tests.support.effort import tries
 from turnkit.turns import chart
 from turnkit.turns.chart import (
     REPLY_CHART,
@@ -73,7 +74,7 @@ def test_table_is_the_declared_chart_cell_by_cell(party: Party) -> None:
 
 
 @parties
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tries(50))
 @given(data=st.data())
 def test_walks_stay_together(party: Party, data: st.DataObject) -> None:
     """Driven by the same moves, legal or not, one long-lived model and the table are always in the same state."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from turnkit.turns.words import fold, has_words, last_letter, numbers_of, same_words, words_of
 
 SPOKEN = "%&@#*"
@@ -313,7 +314,7 @@ def test_differing_last_letters_mean_different_words(one: str, other: str) -> No
         assert reference_words(one)[-1].endswith(first)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=tries(400))
 @given(st.text(max_size=12), st.text(max_size=4), st.text(max_size=4))
 def test_the_quick_looks_are_exact_for_any_text(text: str, one: str, other: str) -> None:
     """Of any characters of Unicode: no quick look calls two texts different that the whole comparison calls equal."""

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.effort import tries
 from turnkit.errors import RemoteProtocolError
 from turnkit.turns.events import PlaybackStarted, StreamLost
 from turnkit.turns.machine import TurnMachine
@@ -259,7 +260,7 @@ def lived(messages: list[Message | None]) -> None:
 
 
 fuzz = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=tries(120), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import __version__
+from ..interrupts import INTERRUPTED
 from ..lazy import on_first_use
 from .saying import say, takes_any_text
 
@@ -32,7 +33,7 @@ def main() -> None:
         else:
             _run()
     except KeyboardInterrupt:  # while all that was loading: what a command does then is its own
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def _run() -> None:

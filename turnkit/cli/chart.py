@@ -64,4 +64,5 @@ def _tell_chart(party: Party, states: type[StrEnum], edges: Iterable[Edge]) -> N
     console = Screen()
     rows = ([move, *(cells.get(state.value, "") for state in states)] for move, cells in moves.items())
     tell_table(console, columns, rows, title=title)
-    tell(console, "[dim]Where a move leads from each state.  –: stays  !: noted as a surprise[/]\n")
+    tell(console, "[dim]Where a move leads from each state.  –: stays  !: noted as a surprise[/]")
+    console.print()

@@ -2,56 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from .. import __version__
+from ..interrupts import INTERRUPTED, raise_again
+from .examples import shown_examples
 from .saying import say
 
-COMMANDS = (
-    "chart",
-    "check",
-    "demo",
-    "export",
-    "metrics",
-    "play",
-    "replay",
-    "run",
-    "serve",
-    "simulate",
-    "soak",
-    "tune",
-    "view",
-)
-"""Every command. Each registers itself with `app` in the module of its name, which is imported when it is needed."""
+COMMANDS = {
+    "chart": "Show the two charts that turnkit runs on: the user's, moved by Flux, and a reply's.",
+    "check": "Explore the state space of the turn machine and judge nine invariants at every step.",
+    "demo": "Watch a whole conversation on this machine: no key, no network, half a minute.",
+    "export": "Write recorded calls as Parquet tables: a row a turn, a row a draft, a row a signal.",
+    "metrics": "Figures of recorded calls: how fast they answer, what drafts save and waste, whom they interrupt.",
+    "play": "Talk to a bot in the browser, and see every decision as it falls: no key, no network.",
+    "replay": "Replay recorded calls: the same decisions again, or what other settings would have made of them.",
+    "run": "Stream a WAV file to Flux in real time and print what turnkit decides.",
+    "serve": "Serve a bot to phones and pages.",
+    "simulate": "Be Flux on this machine: a /v2/listen that a client cannot tell from the real one.",
+    "soak": "Hold many calls at once against a simulated Flux that goes wrong, and account for every word.",
+    "tune": "Find the thresholds to run, from your own recorded calls.",
+    "view": "See a call: who had the floor when, what was decided, and why.",
+}
+"""Every command, and the first sentence of its help: none is loaded to be listed.
+
+Each registers itself with `app` in the module of its name, which is imported when it is needed.
+"""
 
 
 class Commands(TyperGroup):
-    """The commands by name: one is loaded to be run, and all are to be listed."""
+    """The commands by name: one is loaded to be run, none to be listed."""
 
     # The contexts and commands are those of a click that typer has, or in older versions knows.
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """The command of that name; None if there is none, all being loaded then to suggest one."""
-        self._load([cmd_name] if cmd_name in COMMANDS else COMMANDS)
-        return super().get_command(ctx, cmd_name)
+        """The command of that name; None if there is none."""
+        if self._listing:
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            import_module(f".{cmd_name}", __package__)
+            made: Any = get_command(app)  # the group anew, with what has registered itself meanwhile
+            self.commands.update(made.commands)
+        command: Any = super().get_command(ctx, cmd_name)
+        examples = shown_examples(cmd_name) if cmd_name in COMMANDS else ""
+        if command is not None and examples not in command.help:
+            command.help += f"\n\n{examples}"
+        return command
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name, as --help and completion show them."""
-        self._load(COMMANDS)
         return list(COMMANDS)
 
-    def _load(self, names: Iterable[str]) -> None:
-        missing = [name for name in names if name not in self.commands]
-        for name in missing:
-            import_module(f".{name}", __package__)
-        if missing:
-            made: Any = get_command(app)  # the group anew, with what has registered itself meanwhile
-            self.commands.update(made.commands)
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help, with each command's name and first sentence."""
+        with self._listed():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """What a shell offers."""
+        with self._listed():
+            return super().shell_complete(ctx, incomplete)
+
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        """Find the command that was asked for; one that there is not is told from those that there are."""
+        if args and args[0] not in COMMANDS:
+            self.commands = {name: TyperCommand(name) for name in COMMANDS}
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with 130, wherever it was."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+    _listing = False
+
+    @contextmanager
+    def _listed(self) -> Iterator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
 
 
 app = typer.Typer(
@@ -86,3 +125,4 @@ def _common(
     if log_level not in ("debug", "info", "warning", "error"):
         raise typer.BadParameter(f"{log_level!r}: must be debug, info, warning or error", param_hint="--log-level")
     log_to_stderr(log_level)
+    raise_again()  # the command begins

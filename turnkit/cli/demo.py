@@ -16,7 +16,7 @@ from ..turns.events import BargeIn, Cancel, Commit, DropReason, ReplyEnded, Sign
 from .commands import app
 from .layout import Column, tell_table
 from .live_view import View
-from .output import JsonFlag, JsonLines, fail, guard, run_async
+from .output import JsonFlag, JsonLines, RecordOption, fail, guard, run_async
 from .recorded_at import hint_at
 from .screen import Screen
 from .talking import BotOption, EarOption, ModelOption, VoiceOption
@@ -32,13 +32,7 @@ def demo(
         str, typer.Option(help="Seconds the simulated LLM takes; with --mic, where an OpenAI-compatible server is.")
     ] = "0.45",
     tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            help="Record the call here: a new file, or a directory. Without it, into the directory for temporary "
-            "files; with --json, nowhere."
-        ),
-    ] = None,
+    record: RecordOption = None,
     as_json: JsonFlag = False,
     mic: Annotated[
         bool, typer.Option("--mic", help="Talk to it yourself, by this machine's microphone and loudspeaker.")
@@ -52,8 +46,9 @@ def demo(
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 
     A simulated caller books a table. You see the turns, the drafts made early and kept or cancelled, a barge-in and
-    a backchannel, each signal with the second at which it fell. At the end you are told where it was recorded and
-    what can be done with that.
+    a backchannel, each signal with the second of the call at which it fell. At the end you are told where it was
+    recorded and what can be done with that: without --record, in the directory for temporary files; with --json, not
+    at all.
 
     With --mic you are the caller: an ear on this machine listens, a small bot answers aloud, and each answer tells how
     long it took, and why. It needs turnkit[ear,voice,mic], and headphones. Ctrl-C ends it.
@@ -79,7 +74,7 @@ def _address(llm: str) -> str | None:
     return None if llm == "0.45" else llm
 
 
-def _watch(speed: float, llm: float, tts: float, record: Path | None, as_json: bool) -> None:
+def _watch(speed: float, llm: float, tts: float, record: str | None, as_json: bool) -> None:
     """Show the conversation."""
     from ..tools.demo import OPTIONS, hold_conversation
     from ..trace import Recorder
@@ -89,7 +84,7 @@ def _watch(speed: float, llm: float, tts: float, record: Path | None, as_json: b
     recorder = None
     if record is not None or not as_json:
         target = record or Path(mkdtemp(prefix="turnkit-")) / "demo.jsonl"
-        recorder = guard(lambda: Recorder(target, options=OPTIONS))
+        recorder = guard(lambda: Recorder(target, options=OPTIONS, speed=speed))
     failures: list[HostFailure] = []
 
     async def hold() -> None:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,8 @@ from ..turns.events import (
     UserIdle,
 )
 from .layout import flowing, on_terminal, one_line, room
+
+_INDENT = 22  # columns before what a line tells: its second and its name
 
 _STYLES: dict[type, str] = {
     TurnStarted: "cyan",
@@ -122,7 +125,11 @@ class View:
         if self._live is None:
             self._console.print(self._title, highlight=False, soft_wrap=True, markup=False)
         else:
-            self._live.start()
+            try:
+                self._live.start()
+            except BaseException:  # Ctrl-C in the middle of it: the terminal gets its cursor back
+                self._live.stop()
+                raise
         return self
 
     def __exit__(
@@ -157,12 +164,14 @@ class View:
 
     def tell(self, text: str, style: str = "bright_black") -> None:
         """Show a line that is no signal."""
-        line = Text.assemble(" " * 9, (f"{'':<13}", ""), (text, style))
-        self._console.print(line, soft_wrap=self._live is None)
+        self._print_line(Text.assemble(" " * _TEXT_AT, (text, style)))
 
     def _print(self, seconds: float | None, name: str, style: str, text: str) -> None:
         when = " " * 9 if seconds is None else f"{seconds:7.2f}  "
         line = Text.assemble((when, "bright_black"), (f"{name:<13}", style), (text, "" if name else "green"))
+        self._print_line(line)
+
+    def _print_line(self, line: Text) -> None:
         width = room(self._console)
         hang = _TEXT_AT if width is None or width >= _WIDE else _NAME_AT
         for part in flowing(line, width, hang):

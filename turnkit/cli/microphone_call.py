@@ -45,7 +45,7 @@ class Asked(NamedTuple):
     device: str | None
 
 
-def talk(asked: Asked, record: Path | None, as_json: bool) -> None:
+def talk(asked: Asked, record: str | None, as_json: bool) -> None:
     """Hold the call until Ctrl-C, and say where it was recorded."""
     ear = found_ear(asked.ear)
     if ear is None:

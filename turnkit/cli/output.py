@@ -22,6 +22,15 @@ from .saying import say
 from .screen import Screen
 
 T = TypeVar("T")
+RecordOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|DIR/",
+        help="Record the call here, for `turnkit view` and `replay`: a new file; or a directory, made if the name ends "
+        "in a slash.",
+    ),
+]
+"""A text, as a path would lose the slash that has a directory made."""
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
 
 

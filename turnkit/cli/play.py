@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from .commands import app
+from .flux_url import UnencryptedOption, check_url
 from .output import fail, guard
 from .saying import say
 from .talking import (
@@ -34,6 +35,7 @@ def play(
     url: Annotated[
         str | None, typer.Option(help="Where the microphone's Flux is, if not at Deepgram: wss://…, or a simulator.")
     ] = None,
+    allow_unencrypted: UnencryptedOption = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     ear: EarOption = None,
     voice: VoiceOption = None,
@@ -60,7 +62,9 @@ def play(
         fail(str(error))
     from ..interop.web.serving import listening_at
 
-    flux = _flux(url)
+    if url is not None:
+        check_url(url, allow_unencrypted=allow_unencrypted)
+    flux = _flux(url, allow_unencrypted)
     if ear is not None and flux is not None:
         fail(
             "--ear and --url: give one of them" if url else "--ear: DEEPGRAM_API_KEY is set, and Flux listens; unset it"
@@ -97,12 +101,13 @@ def _told(hears: FoundEar | None, flux: bool, aloud: bool) -> str:
     return "By keys; by microphone too, once turnkit[ear,voice] is installed, or DEEPGRAM_API_KEY set."
 
 
-def _flux(url: str | None) -> dict[str, Any] | None:
+def _flux(url: str | None, allow_unencrypted: bool) -> dict[str, Any] | None:
     """What connects the microphone to Flux; None where nothing can."""
     key = os.environ.get("DEEPGRAM_API_KEY")
     if not key and url is None:
         return None
-    return {**({"api_key": key} if key else {}), **({"url": url} if url else {})}
+    where = {"url": url, "allow_unencrypted": allow_unencrypted} if url else {}
+    return {**({"api_key": key} if key else {}), **where}
 
 
 def _address(host: str, port: int) -> str:

@@ -18,8 +18,9 @@ from ..turns.chart import UserState
 from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .commands import app
+from .flux_url import UnencryptedOption, check_url
 from .live_view import View
-from .output import JsonFlag, JsonLines, guard, run_async, warn
+from .output import JsonFlag, JsonLines, RecordOption, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
 from .screen import Screen
 from .wav import WavSource
@@ -51,9 +52,8 @@ def run(
     channel: Annotated[
         int | None, typer.Option(min=1, help="Which channel of several is the caller's; 1 is the left one.")
     ] = None,
-    record: Annotated[
-        Path | None, typer.Option(help="Record the call here, for `turnkit replay`: a new file, or a directory.")
-    ] = None,
+    record: RecordOption = None,
+    allow_unencrypted: UnencryptedOption = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Stream a WAV file to Flux in real time and print what turnkit decides.
@@ -67,6 +67,7 @@ def run(
 
         ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
+    check_url(url, allow_unencrypted=allow_unencrypted)
     with guard(lambda: WavSource(audio, channel)) as wav:
         options = guard(
             lambda: FluxOptions(
@@ -86,7 +87,7 @@ def run(
                 record=None if record is None else Recorder(record, options=options),
             )
         )
-        call = _FileCall(session, wav, max_silence)
+        call = _FileCall(session, wav, max_silence, allow_unencrypted)
         known = wav.cut_off
         if known:
             warn(known)
@@ -99,23 +100,23 @@ def run(
 class _FileCall:
     """A call whose caller is one file; nobody speaks for the agent."""
 
-    def __init__(self, session: Session, wav: WavSource, max_silence: float) -> None:
+    def __init__(self, session: Session, wav: WavSource, max_silence: float, allow_unencrypted: bool) -> None:
         self.audio_end = 0.0
         self._session = session
         self._wav = wav
         self._max_silence = max_silence
+        self._allow_unencrypted = allow_unencrypted
 
     async def hold(self, options: FluxOptions, url: str, view: View | JsonLines) -> None:
-        began = anyio.current_time()
         for kind in SIGNALS:
-            self._session.on(kind, lambda signal: view.show(signal, signal.at - began))
+            self._session.on(kind, lambda signal: view.show(signal, self._session.elapsed(signal)))
         self._session.on(Commit, self._answer)
-        async with connect(options, api_key=os.environ.get("DEEPGRAM_API_KEY") or None, url=url) as stream:
-            began = anyio.current_time()
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._speak, stream, view)
-                await self._session.run(_TimedStream(stream, self))
-                tasks.cancel_scope.cancel()
+        key = os.environ.get("DEEPGRAM_API_KEY") or None
+        connection = connect(options, api_key=key, url=url, allow_unencrypted=self._allow_unencrypted)
+        async with connection as stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(self._speak, stream, view)
+            await self._session.run(_TimedStream(stream, self))
+            tasks.cancel_scope.cancel()
 
     def _answer(self, commit: Commit) -> None:
         self._session.playback_started(commit.reply)

@@ -31,7 +31,7 @@ class Shares:
         others: list[tuple[BaseProcess, Connection]] = []
         try:
             for number in range(1, self.processes):
-                others.append(_begun(work, number))
+                others += [_begun(work, number)]  # one by one, so that each that was begun is ended
             answers = [work(0)]
             for number, (_, answer) in enumerate(others, 1):
                 answers.append(_received(answer, work, number))

@@ -78,8 +78,6 @@ def soak_command(
     end up answered, unless Flux itself never said it; memory, tasks and files must not grow, which only a soak of many
     minutes can tell: a shorter one says “not judged”. If something is broken, the exit code is 1. Ctrl-C ends it early,
     with the report of what was seen; again, at once.
-
-        turnkit soak --sessions 100 --seconds 1200 --faults 0.001
     """
     assert context.parent is not None
     if context.parent.params.get("log_level") == "warning":

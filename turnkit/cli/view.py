@@ -128,7 +128,8 @@ def picture(page: Path, png: Path, width: int = 1400, height: int = 950) -> None
     """
     browser = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
-        raise ConfigError(f"--png: a picture takes one of {', '.join(_BROWSERS[:3])} on the PATH, and there is none")
+        named = ", ".join(_BROWSERS[:3])
+        raise ConfigError(f"--png: a picture takes {named} or the like on the PATH, such as apt-get install chromium")
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
         command += [f"--window-size={width},{height}", f"--screenshot={png.resolve()}", page.resolve().as_uri()]

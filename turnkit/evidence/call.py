@@ -12,6 +12,7 @@ import msgspec
 from ..metrics import CallMetrics, measure
 from ..tools.tuner import CallSilences, FluxThresholds, Verdicts, call_silences, judge, overlaps
 from ..trace import Fed, Trace
+from ..trace.timed import either_way, plain
 from ..turns.events import EagerEndOfTurn, EndOfTurn
 from .inferred import InferredThresholds, infer_thresholds
 
@@ -38,6 +39,9 @@ def _counted(kind: Any, value: Any) -> Any:
         return Counter({key(name): count for name, count in value.items()})
     raise TypeError(f"{kind}: not in evidence")
 
+
+_ENDS = either_way(EndOfTurn, EagerEndOfTurn)
+_FED_OR_END = _ENDS | {Fed}
 
 _encode = msgspec.msgpack.Encoder().encode
 _figures = msgspec.msgpack.Decoder(CallMetrics, dec_hook=_counted).decode
@@ -107,7 +111,10 @@ def evidence_of(
     Returns:
         Its evidence.
     """
+    trace = trace.in_call_time()
     options = trace.options
+    if figures or options is None or not trace.header.session:
+        trace = plain(trace)  # as what needs the events themselves
     learnt = None
     if tuning:
         known = options is not None or thresholds is not None
@@ -140,8 +147,9 @@ def call_id(trace: Trace) -> str:
 
 
 def _languages(trace: Trace) -> tuple[str, ...]:
-    ends = (r.event for r in trace.records if type(r) is Fed and type(r.event) in (EndOfTurn, EagerEndOfTurn))
-    return tuple(sorted({language for end in ends for language in end.languages}))
+    ends: list[Any] = [record for record in trace.records if type(record) in _FED_OR_END]
+    ends = [one.event if type(one) is Fed else one for one in ends]
+    return tuple(sorted({language for end in ends if type(end) in _ENDS for language in end.languages}))
 
 
 def _packed(value: object) -> bytes:

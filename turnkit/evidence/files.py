@@ -8,6 +8,7 @@ from ..errors import TurnkitError
 from ..tools.tuner import FluxThresholds
 from ..trace import read
 from ..trace.opening import shown_url
+from ..trace.reader import read_timed
 from .call import evidence_of
 from .evidence import Evidence
 
@@ -28,7 +29,8 @@ def gather(
     """
     evidence = Evidence()
     try:
-        evidence.add(evidence_of(read(path), figures=figures, tuning=tuning, thresholds=thresholds))
+        trace = read(path) if figures else read_timed(path)
+        evidence.add(evidence_of(trace, figures=figures, tuning=tuning, thresholds=thresholds))
     except TurnkitError as error:
         evidence.add_problem(path, str(error))
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:

@@ -36,7 +36,7 @@ def rows_of(trace: Trace, *, words: bool = False) -> dict[str, list[Row]]:
     Returns:
         Rows by the name of their table.
     """
-    reading = _Reading(trace)
+    reading = _Reading(trace.in_call_time())
     rows = {"turns": list(reading.turns()), "drafts": reading.drafts, "signals": list(reading.signals())}
     if not words:
         for table, columns in COLUMNS.items():

@@ -122,9 +122,8 @@ async def hold_conversation(
     )
     failures: list[HostFailure] = []
     session.on_error(failures.append)
-    began = anyio.current_time()
     for kind in (*SIGNALS, ReplyEnded):
-        session.on(kind, lambda signal: display.show(signal, (signal.at - began) * speed))
+        session.on(kind, lambda signal: display.show(signal, session.elapsed(signal) * speed))
     async with serve(script) as flux, connect(OPTIONS, url=flux.url) as stream, anyio.create_task_group() as tasks:
         tasks.start_soon(_call, stream, script.end, speed, display.tick)
         await session.run(_greeted(stream, session))

@@ -5,12 +5,14 @@ that it is read back bit for bit. The first line is the header:
 
     {"trace": 2, "turnkit": "0.1.0", "session": "4f1c", "began": "2026-11-20T18:04:05.250+00:00", "began_at": 812.5,
      "settings": {"barge_in": "MinWords(count=2)", "hold_timeout": 2.0, ...}, "options": {"eot_threshold": 0.7, ...},
-     "redacted": false}
+     "redacted": false, "speed": 1.0}
 
 `trace` is the version of the format, `began` the wall clock and `began_at` the monotonic one at the same moment,
 `settings` those of the machine (policies as the Python that builds them; one that is not turnkit's own as
 `<module.name>`), `options` the FluxOptions of the connection at the start or null (there are no secrets in them),
-`redacted` whether words were replaced. Then, in the order in which things happened, one of these a line:
+`redacted` whether words were replaced, `speed` how many seconds of the
+call passed in a second of the clock (1, and missing in older files, unless a demo or a test hurried;
+`Trace.in_call_time` puts it right). Then, in the order in which things happened, one of these a line:
 
     {"at": 1.25, "event": "Update", "turn_index": 0, ...}        fed to the machine: an event and its fields
     {"at": 3.25, "wake": true}                                   time passed: the first wake, and each with signals

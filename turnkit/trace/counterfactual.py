@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import msgspec
@@ -26,7 +27,7 @@ from ..turns.events import (
     TurnDropped,
 )
 from ..turns.machine import TurnMachine
-from .records import Closed, Fed, Trace, Woken
+from .records import Closed, Fact, Fed, Trace, Woken
 
 _Purpose: TypeAlias = tuple[str, int]
 """What a reply is for: the turn that it answers, or the agent's nth initiative; ids differ between machines."""
@@ -35,8 +36,20 @@ _REPLY_EVENTS = (PlaybackStarted, PlaybackAdvanced, PlaybackFinished, Protect, D
 _INPUTS = (Fed, Woken, Closed)
 
 
-def replay_under(trace: Trace, machine: TurnMachine) -> list[Signal]:
-    """The signals that this machine answers to the call, woken at its own deadlines; `replay` says what is a guess."""
+def replay_under(trace: Trace, machine: TurnMachine, heed: Callable[[Fact], object] | None = None) -> list[Signal]:
+    """The signals that this machine answers to the call, woken at its own deadlines; `replay` says what is a guess.
+
+    Args:
+        trace: The call.
+        machine: The machine.
+        heed: Told of each fact as its time comes, if somebody goes by them.
+
+    Returns:
+        The signals.
+
+    Raises:
+        ConfigError: The trace holds what no machine takes.
+    """
     call = _Counterfactual(trace, machine)
     try:
         for place, record in enumerate(trace.records):
@@ -48,6 +61,9 @@ def replay_under(trace: Trace, machine: TurnMachine) -> list[Signal]:
             elif isinstance(record, Closed):
                 call.wait(record.at)
                 call.follow(machine.close(record.at))
+            elif isinstance(record, Fact):
+                if heed is not None:
+                    heed(record)
             else:
                 call.note_recorded(record)
     except LocalProtocolError as error:

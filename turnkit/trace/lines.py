@@ -26,15 +26,14 @@ class Line(msgspec.Struct):
     end: str | None = None
 
 
-class _Timed(msgspec.Struct, gc=False):
-    """The time of a line that holds an event, and no field that makes it another kind of line."""
+class _Second(msgspec.Struct, gc=False):
+    """The second of a line that holds an event, and no field that makes it another kind of line."""
 
     at: float
     signal: None = None
     wake: None = None
     close: None = None
     fact: None = None
-    fields: None = None
     frame: None = None
     end: None = None
 
@@ -43,7 +42,7 @@ _EVENTS = frozenset(kind.__name__ for kind in get_args(Event))
 _SIGNALS = frozenset(kind.__name__ for kind in (*SIGNALS, ReplyEnded))
 
 _line = msgspec.json.Decoder(Line).decode
-_timed_lines = msgspec.json.Decoder(_Timed).decode_lines
+_seconds = msgspec.json.Decoder(_Second).decode_lines
 events_of = msgspec.json.Decoder(Event).decode_lines
 """The events of lines that are known to hold one each, or are blank; it raises what `record_of` does."""
 event_of = msgspec.json.Decoder(Event).decode
@@ -55,7 +54,7 @@ _any = msgspec.json.Decoder().decode
 
 def times_of(lines: bytes) -> list[float]:
     """The seconds of lines that hold an event each, or are blank; it raises what `record_of` does."""
-    return [line.at for line in _timed_lines(lines)]
+    return [line.at for line in _seconds(lines)]
 
 
 def line_of(text: bytes) -> Line:

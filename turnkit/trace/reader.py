@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from io import BytesIO
 from itertools import groupby
 from math import inf
 from operator import le
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -17,6 +18,7 @@ from .lines import events_of, line_of, record_of, signal_of, times_of
 from .opening import opened, shown_url
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
+from .timed import timed_events_of
 
 _SIGNAL = b'{"signal":'
 _BEFORE_SIGNAL = b"\n" + _SIGNAL
@@ -44,12 +46,21 @@ def read(path: str | Path) -> Trace:
     Raises:
         ConfigError: The file cannot be read, or is neither; the message names file, line and rule.
     """
+    return _opened(path)
+
+
+def _opened(path: str | Path, *, timed: bool = False) -> Trace:
     name = shown_url(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
     try:
         with opened(str(path)) as file:
-            return _read(file, name)
+            return _read(file, name, timed=timed)
     except OSError as error:
         raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
+
+
+def read_timed(path: str | Path) -> Trace:
+    """Read a trace as `read` does, but with timed events (`turnkit.trace.timed`) in place of most of its `Fed`."""
+    return _opened(path, timed=True)
 
 
 def parse(data: bytes, name: str = "") -> Trace:
@@ -57,8 +68,8 @@ def parse(data: bytes, name: str = "") -> Trace:
     return _read(BytesIO(data), name)
 
 
-def _read(file: BinaryIO, name: str) -> Trace:
-    reader = _Reader(name)
+def _read(file: BinaryIO, name: str, *, timed: bool = False) -> Trace:
+    reader = _Reader(name, timed=timed)
     for number, block, whole in blocks_of(file, name):
         reader.take(block, number, whole=whole)
     return reader.trace()
@@ -67,9 +78,10 @@ def _read(file: BinaryIO, name: str) -> Trace:
 class _Reader:
     """Builds a trace from its lines, one after the other."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, timed: bool = False) -> None:
         self.problem = ""
         self._name = name
+        self._timed = timed
         self._header: Header | None = None
         self._raw: RawReader | None = None
         self._records: list[Record] = []
@@ -113,6 +125,12 @@ class _Reader:
             if not parted:
                 return
             number += 1
+        while not _seems_event(lines):  # such as a fact, which often follows a signal
+            line, parted, lines = lines.partition(b"\n")
+            self._take_lines([line], number, whole=whole)
+            if not parted:
+                return
+            number += 1
         if self._take_events(lines):
             return
         for usual, some in groupby(lines.split(b"\n"), _seems_event):
@@ -134,14 +152,19 @@ class _Reader:
         """Take lines if all of them are events; otherwise none of them."""
         if self._closed:
             return False
+        records: Iterable[Any]
         try:
-            times = times_of(lines)
-            events = events_of(lines)
+            if self._timed:
+                records = timed_events_of(lines)
+                times = [event.at for event in records]
+            else:
+                times = times_of(lines)
+                records = map(Fed, times, events_of(lines))
         except _UNREADABLE:
             return False
         if times and not (self._now <= times[0] and times[-1] < inf and all(map(le, times, times[1:]))):
             return False
-        self._records += map(Fed, times, events)
+        self._records += records
         self._now = times[-1] if times else self._now
         return True
 
@@ -229,4 +252,5 @@ class _Reader:
 
 
 def _seems_event(line: bytes) -> bool:
+    """Whether it looks like an event, or the first of some lines does."""
     return line.startswith(b'{"at":') and line.find(b'"event":', 0, _EARLY) > 0

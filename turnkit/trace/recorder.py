@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 
 from .. import wire
-from ..checks import shown
+from ..checks import is_number, shown
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
@@ -31,6 +31,7 @@ MOST_AUDIO_BYTES = 2**31 - 2**10
 _BATCH = 512  # records, after which nobody's flush is waited for
 _LAST_LINE = 100  # bytes kept free for it
 _NAMESAKES = 1000
+_MOST_SPEED = 1e6
 _LONGEST_NAME = 200  # bytes: with what is added, within what file systems take
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -60,6 +61,8 @@ class Recorder:
             `redact`: a voice cannot be.
         max_audio_bytes: the bound of that file in bytes, 256 MiB by default.
         options: those of the connection, where the session's source does not know them.
+        speed: how many seconds of the call pass in a second of the session's clock, 1 by default: more where a demo or
+            a test hurries, so that who reads the recording tells of the call's own seconds.
 
     Raises:
         ConfigError: for a setting that cannot work.
@@ -85,6 +88,7 @@ class Recorder:
         max_bytes: int = MAX_BYTES,
         max_audio_bytes: int = MAX_AUDIO_BYTES,
         options: FluxOptions | None = None,
+        speed: float = 1.0,
     ) -> None:
         if not isinstance(path, (str, Path)) or not str(path):
             raise ConfigError(f"record={path!r}: must be the path of a file, or of a directory")
@@ -111,7 +115,10 @@ class Recorder:
             raise ConfigError("audio=True, redact=True: a voice says the words that were to be replaced; choose one")
         if options is not None and not isinstance(options, FluxOptions):
             raise ConfigError(f"options: must be FluxOptions, not {type(options).__name__}")
+        if not is_number(speed) or not 0 < speed <= _MOST_SPEED:
+            raise ConfigError(f"speed={shown(speed)}: must be above 0, and at most {_MOST_SPEED:g}")
         self.wants_audio = audio
+        self._speed = float(speed)
         self.audio: AudioFile | None = None
         self._max_audio_bytes = max_audio_bytes
         self.redact = redact
@@ -185,6 +192,7 @@ class Recorder:
                 settings={name: texts.get(name, value) for name, value in settings.items()},
                 options=None if known is None else self._public(plain_fields(msgspec.structs.asdict(known))),
                 redacted=self.redact,
+                speed=self._speed,
             )
             first = encoded(header)
             msgspec.json.decode(first, type=Header)

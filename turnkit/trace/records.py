@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from ..checks import is_number
 from ..turns.events import Event, ReplyEnded, Signal
 from ..wire import FluxOptions, Message
 
@@ -28,6 +29,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
         settings: Settings of the machine, policies as text.
         options: FluxOptions of the connection as plain values; None if they are not known.
         redacted: Whether words were replaced.
+        speed: Seconds of the call in a second of its clock: 1, unless a demo or a test hurried.
     """
 
     trace: int = VERSION
@@ -38,6 +40,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     options: dict[str, Any] | None = None
     redacted: bool = False
+    speed: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
 
 
 class Fed(msgspec.Struct, frozen=True, gc=False):
@@ -128,6 +131,25 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     def seconds(self) -> float:
         """Seconds that the call lasted."""
         return self.records[-1].at - self.began_at if self.records else 0.0
+
+    def in_call_time(self) -> Trace:
+        """The trace of a call that was hurried, as if it had not been; any other as it is.
+
+        Every `at` counts the call's own seconds from `began_at`, and the settings that are seconds are theirs too; what
+        is inside a policy stays as it is. A replay of it is no longer exact to the last bit.
+        """
+        speed = self.header.speed
+        if speed == 1.0:
+            return self
+        zero = self.began_at
+        settings = {
+            name: round(value * speed, 9) if is_number(value) else value for name, value in self.header.settings.items()
+        }
+        header = msgspec.structs.replace(self.header, began_at=zero, settings=settings, speed=1.0)
+        records = tuple(
+            msgspec.structs.replace(record, at=zero + (record.at - zero) * speed) for record in self.records
+        )
+        return msgspec.structs.replace(self, header=header, records=records)
 
     @property
     def options(self) -> FluxOptions | None:

@@ -19,10 +19,11 @@ from ..turns.events import (
     TurnStarted,
 )
 from ..turns.machine import TurnMachine
+from .chosen_policy import ChosenPolicy, chosen_policy
 from .comparison import Comparison, compare
 from .counterfactual import replay_under
 from .policy_text import policy_from_text, policy_to_text
-from .records import VERSION, Closed, Fed, Trace, Woken
+from .records import VERSION, Closed, Fact, Fed, Trace, Woken
 
 _POLICIES = ("barge_in", "speculation")
 _MACHINE_NOTES = frozenset(
@@ -97,7 +98,11 @@ def recorded_settings(trace: Trace, **given: Any) -> dict[str, Any]:
             try:
                 settings[name] = policy_from_text(text, name)
             except ConfigError as error:
-                raise ConfigError(f"trace {trace.name!r}: {error}") from None
+                chosen = chosen_policy(trace) if name == "barge_in" else None
+                if chosen is None:
+                    option = f"--{name.replace('_', '-')}"
+                    raise ConfigError(f"trace {trace.name!r}: {error} (turnkit replay {option} does)") from None
+                settings[name] = chosen
     return {**settings, **given}
 
 
@@ -113,8 +118,8 @@ def replay(trace: Trace, **settings: Any) -> Replayed:
 
     Args:
         trace: The recorded call.
-        settings: Settings of `TurnMachine` in place of the recorded ones. A policy of your own must be given, because
-            a trace only has its name.
+        settings: Settings of `TurnMachine` in place of the recorded ones, seconds in those of the call. A policy of
+            your own must be given, because a trace only has its name.
 
     Returns:
         The signals, and every turn as recorded and as replayed.
@@ -124,19 +129,26 @@ def replay(trace: Trace, **settings: Any) -> Replayed:
             what came before it.
         ConfigError: A setting cannot work, or the trace holds what no machine takes.
     """
+    paced = trace.in_call_time()
+    before_them = {name: paced.header.settings.get(name, _default(name)) for name in settings}
+    texts = {name: (_text(before_them[name]), _text(settings[name])) for name in settings}
+    changed = {name: (recorded, given) for name, (recorded, given) in texts.items() if recorded != given}
+    if changed:  # what is exact to the last bit is so by the clock of the recording alone
+        trace = paced
+    elif trace is not paced:
+        settings = {name: value for name, value in settings.items() if callable(value)}
     try:
         chosen = recorded_settings(trace, **settings)
         machine = TurnMachine(**chosen)
     except TypeError:
         unknown = ", ".join(sorted(set(chosen) - set(_names())))
         raise ConfigError(f"trace {trace.name!r}: {unknown}: no setting of this turnkit's machine") from None
-    texts = {name: (_text(trace.header.settings.get(name, _default(name))), _text(settings[name])) for name in settings}
-    changed = {name: (recorded, given) for name, (recorded, given) in texts.items() if recorded != given}
+    policy = given if isinstance(given := chosen.get("barge_in"), ChosenPolicy) else None
     if trace.raw or changed:
-        signals = replay_under(trace, machine)
+        signals = replay_under(trace, machine, None if policy is None else policy.heed)
         before = replay_under(trace, TurnMachine()) if trace.raw else _recorded_signals(trace)
     else:
-        signals = before = _replay_exactly(trace, machine)
+        signals = before = _replay_exactly(trace, machine, policy)
     return Replayed(
         signals=tuple(signals),
         settings=chosen,
@@ -169,7 +181,7 @@ def _recorded_signals(trace: Trace) -> list[Signal]:
     ]
 
 
-def _replay_exactly(trace: Trace, machine: TurnMachine) -> list[Signal]:
+def _replay_exactly(trace: Trace, machine: TurnMachine, chosen: ChosenPolicy | None) -> list[Signal]:
     """Feed exactly what was recorded, at exactly the times; return the signals, which are those recorded."""
     signals: list[Signal] = []
     last = 0  # the signals before the last step
@@ -186,6 +198,8 @@ def _replay_exactly(trace: Trace, machine: TurnMachine) -> list[Signal]:
             elif kind is Closed:
                 last = len(signals)
                 signals += machine.close(record.at)
+            elif kind is Fact and chosen is not None:
+                chosen.heed(record)  # type: ignore[arg-type]
     except LocalProtocolError as error:
         raise ConfigError(f"trace {trace.name!r}: holds what no machine takes: {error}") from None
     expected = _recorded_signals(trace)

@@ -12,6 +12,7 @@ from ..errors import ConfigError, TraceMismatch
 from .comparison import Comparison
 from .reader import read
 from .replayer import replay
+from .turn_history import TurnHistory
 
 
 class ReplayFinding(StrEnum):
@@ -34,9 +35,9 @@ class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
         ended: How the recording ended, as in `Trace`.
         events: Number of events, wakes and closes fed to the machine.
         signals: Number of signals of the replay.
-        seconds: Seconds that the call lasted.
+        seconds: Seconds that the call lasted, its own where it was hurried.
         turns: Number of turns.
-        differing: The turns that come out differently.
+        differing: The turns that come out differently; their times are seconds since the call began.
     """
 
     name: str
@@ -71,7 +72,23 @@ def summarize(path: str, settings: Mapping[str, Any]) -> ReplaySummary:
         ended=trace.ended,
         events=len(trace.inputs()),
         signals=len(replayed.signals),
-        seconds=trace.seconds,
+        seconds=trace.seconds * trace.header.speed,
         turns=len(replayed.turns),
-        differing=replayed.differing,
+        differing=tuple(_since(turn, trace.began_at) for turn in replayed.differing),
     )
+
+
+_MOMENTS = ("started", "drafted", "committed", "dropped", "barged_in")
+
+
+def _since(turn: Comparison, began: float) -> Comparison:
+    """The same with seconds since the call began: the clock of whoever recorded it says nothing to others."""
+    return msgspec.structs.replace(turn, before=_shifted(turn.before, began), after=_shifted(turn.after, began))
+
+
+def _shifted(history: TurnHistory | None, began: float) -> TurnHistory | None:
+    if history is None:
+        return None
+    moments = {name: getattr(history, name) for name in _MOMENTS}
+    shifted = {name: round(at - began, 6) for name, at in moments.items() if at is not None}
+    return msgspec.structs.replace(history, **shifted)

@@ -12,12 +12,12 @@ from typing import Any
 import anyio
 import pytest
 
-from turnkit import ConfigError
+from turnkit import ConfigError, Immediate
 from turnkit.testing import virtual_time
 from turnkit.tools.play.asked import Settings
 from turnkit.tools.play.call import hold_typing
 from turnkit.tools.play.recordings import Recordings
-from turnkit.trace import Fact, read
+from turnkit.trace import Fact, read, replay
 
 pytestmark = pytest.mark.anyio
 BOUND = 120.0  # seconds of virtual time
@@ -175,10 +175,19 @@ async def test_a_backchannel_does_not_stop_the_bot_unless_that_is_chosen(tmp_pat
         await page.type("mm-hm.", field=2)
         await page.signal("BargeIn")
         await anyio.sleep(1.0)
-        facts = [
-            record for record in read(recordings.file(page.told[0]["recording"])).records if isinstance(record, Fact)
-        ]
-        assert [fact.fields for fact in facts if fact.name == "PolicyChosen"] == [{"policy": "immediate"}]
+        recording = recordings.file(page.told[0]["recording"])
+        facts = [record for record in read(recording).records if isinstance(record, Fact)]
+        chosen = [fact.fields["policy"] for fact in facts if fact.name == "PolicyChosen"]
+        assert chosen == ["ignore-backchannels", "immediate"]
+        page.ask("hang_up")
+        await page.until(lambda told: told["type"] == "ended")
+    # It is replayed as it was, first by one policy and then by the other; also where another setting is another.
+    trace = read(recording)
+    assert replay(trace).verified
+    assert [turn.after for turn in replay(trace, hold_timeout=1.0).turns] == [
+        turn.before for turn in replay(trace, hold_timeout=1.0).turns
+    ]
+    assert replay(trace, barge_in=Immediate()).differing != ()
 
 
 async def test_a_pause_for_thought(tmp_path: Path) -> None:

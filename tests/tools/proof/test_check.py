@@ -48,6 +48,7 @@ SMALL = Configuration("small", texts=("", "tea"), lost_turn_grace=0.0, stall_gra
 # What is visited --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("proof")
 def test_the_machine_keeps_its_invariants_near_the_beginning() -> None:
     """The quick level: no violation, every invariant judged a great many times, and it says that it is not all.
 

@@ -69,6 +69,7 @@ def test_the_command_shows_what_it_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.slow("process")
 def test_the_command_side_by_side() -> None:
     """Without --quick a process a core explores: what it comes to is the same, in the same order."""
     alone = CliRunner().invoke(app, ["check", "--quick", "--json"])

@@ -44,6 +44,7 @@ def invoke(*arguments: object) -> Result:
 
 @pytest.mark.usefixtures("virtual")
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.sampled(2)
 def test_the_command_for_people(backend: str, tmp_path: Path) -> None:
     """A line a slice, what it came to, the faults, the verdict; the same in a file."""
     to = tmp_path / "report.md"
@@ -64,6 +65,7 @@ def test_the_command_for_people(backend: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("virtual")
+@pytest.mark.slow("soak")
 def test_the_command_fails_if_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 1, each lost word with its second and the faults near it, for people and for programs."""
     monkeypatch.setattr(AudioBuffer, "rewind", lambda self, covered: 0.0)
@@ -116,6 +118,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow("process")
 def test_real_sockets_real_time_and_a_simulator_of_its_own() -> None:
     """Some seconds of three sessions, for once on the real clock: their cost is told apart from the simulator's."""
     running = start(
@@ -150,6 +153,7 @@ def test_real_sockets_real_time_and_a_simulator_of_its_own() -> None:
     assert part["descriptors"] >= 3
 
 
+@pytest.mark.slow("process")
 def test_ctrl_c_ends_it_with_the_report() -> None:
     """The first interrupt ends the calls; what was seen until then is told."""
     running = start("--sessions", "2", "--seconds", "600", "--slices", "1200", "--no-audio")
@@ -164,6 +168,7 @@ def test_ctrl_c_ends_it_with_the_report() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the simulator's process is found under /proc")
+@pytest.mark.slow("process")
 def test_a_simulator_that_dies_is_told() -> None:
     """The soak cannot be held without it: one sentence, exit code 1."""
     running = start("--sessions", "2", "--seconds", "600", "--slices", "1200", "--no-audio")

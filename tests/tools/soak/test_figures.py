@@ -155,6 +155,7 @@ def test_open_files_are_checked_before_the_first_call(monkeypatch: pytest.Monkey
         allow_descriptors(Plan(sessions=2500).descriptors)
 
 
+@pytest.mark.sampled(3)
 async def test_the_report_says_what_carried_it(request: pytest.FixtureRequest) -> None:
     """The fastest there is, or what was named; what does not work on this loop is refused before anything starts."""
     asked = request.node.callspec.params["anyio_backend"]

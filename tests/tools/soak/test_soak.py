@@ -28,6 +28,7 @@ def small(**changes: Any) -> Plan:
 # Whole soaks, on virtual time ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 async def test_every_word_is_accounted_for_whatever_ends_the_connections() -> None:
     """Three connections lost in each long call: every word is answered or dropped all the same, none is lost."""
     report = await soak(small(named=BREAKS))
@@ -42,6 +43,7 @@ async def test_every_word_is_accounted_for_whatever_ends_the_connections() -> No
     assert report.counts["finished"] == report.counts["begun"] >= 2
 
 
+@pytest.mark.sampled(3)
 async def test_what_flux_never_said_is_withheld_and_not_lost() -> None:
     """Empty Updates for ever: the words after that are counted as Flux's fault, by its name."""
     report = await soak(small(named=("chatty_stall@turn2.mid",), seconds=30.0))
@@ -50,6 +52,7 @@ async def test_what_flux_never_said_is_withheld_and_not_lost() -> None:
     assert report.withheld["chatty_stall"] > 5
 
 
+@pytest.mark.sampled(3)
 async def test_a_session_that_is_not_told_loses_turns() -> None:
     """Turns that Flux told of and the session never saw are lost, and the report says that Flux had said them."""
 
@@ -69,6 +72,7 @@ async def _without_turn(source: Any, index: int) -> AsyncIterator[object]:
             yield item
 
 
+@pytest.mark.sampled(3)
 async def test_a_client_that_does_not_send_again_loses_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """Audio that was under way when the connection broke, and is not sent again: its words are lost near that fault."""
     monkeypatch.setattr(AudioBuffer, "rewind", lambda self, covered: 0.0)
@@ -78,6 +82,7 @@ async def test_a_client_that_does_not_send_again_loses_words(monkeypatch: pytest
     assert any(not lost.heard and "stall" in lost.faults for lost in report.lost)
 
 
+@pytest.mark.sampled(3)
 async def test_audio_that_the_client_says_it_dropped_is_not_lost() -> None:
     """An outage that outlasts what is kept costs words, but they are announced: withheld, by that name."""
     report = await soak(small(named=("deaf@turn1.mid/1", *(f"refuse:503/{n}" for n in range(2, 8)))))
@@ -86,6 +91,7 @@ async def test_audio_that_the_client_says_it_dropped_is_not_lost() -> None:
     assert report.withheld["audio dropped"] > 0
 
 
+@pytest.mark.sampled(3)
 async def test_a_crash_and_a_hang_are_told_and_never_quoted() -> None:
     """What no turnkit error is counts as a crash, by name and place; a call that never ends as hung."""
 
@@ -110,6 +116,7 @@ async def test_a_crash_and_a_hang_are_told_and_never_quoted() -> None:
     assert report.counts["cut"] == 2
 
 
+@pytest.mark.sampled(3)
 async def test_it_can_be_ended_early() -> None:
     """`stop` ends it with an account of what was said until then, and each slice was told as it was over."""
     stop = anyio.Event()
@@ -129,6 +136,7 @@ async def test_it_can_be_ended_early() -> None:
     assert tuple(slices) == report.slices
 
 
+@pytest.mark.sampled(3)
 async def test_idle_connections_say_nothing() -> None:
     """Without audio there are calls, and no messages but the greeting."""
     report = await soak(small(audio=False, call_seconds=10.0))

@@ -109,6 +109,7 @@ def test_calls_of_both_sets_are_told(folders: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.sampled(4)
 def test_tables_are_whole_on_every_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """No cell is cut, however narrow the screen is: with several calls, and with one, whose intervals have no end."""
     monkeypatch.setenv("COLUMNS", str(columns))

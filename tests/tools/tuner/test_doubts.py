@@ -70,19 +70,32 @@ def set_of(gaps: list[list[float]], *, answered: bool | None) -> list[CallSilenc
     ]
 
 
+def hesitant(gaps: tuple[float, ...]) -> list[CallSilences]:
+    """Calls in which three turns of ten are cut off by a timeout, and those who had finished speak after such gaps.
+
+    As many pauses come to their end in each tenth of a second as far as it is sure: how long others last is open.
+    """
+    calls = set_of([[gaps[(turn + call) % len(gaps)] for turn in range(10)] for call in range(40)], answered=None)
+    for number, call in enumerate(calls):
+        for turn in range(0, 9, 3):
+            gap = 1.2 + 0.1 * ((number + turn) % 5)
+            call.utterances[turn].insert(0, Silence(gap, [], 1.04, "timeout", gap=gap, sure=1.64))
+    return calls
+
+
 def test_what_may_have_been_pauses_is_bounded_and_called_so() -> None:
-    """Users who spoke 1.7 s after their last words: had they been cut off? Not all of them had finished, surely."""
-    unsure = set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=None)
-    pause = Silence(1.4, [], 1.04, "timeout", gap=1.4, sure=1.64)
-    for number, call in enumerate(unsure):
-        if number % 2:
-            call.utterances[0].insert(0, pause)
-    forecast = tune(unsure, settings=[Setting(HAD)]).current
+    """Users who spoke from 1.7 s on, where the sure ones stop: had they been cut off? Any of them may have been."""
+    forecast = tune(hesitant((1.7, 1.9, 2.1, 2.4, 2.8, 3.2, 3.6, 4.0)), settings=[Setting(HAD)]).current
     assert forecast.cut_offs_knowledge is Knowledge.BOUNDS
-    assert forecast.cut_offs.low < 20 / 240 < forecast.cut_offs.high
-    assert forecast.cut_offs.high > 0.5
+    assert forecast.cut_offs.low < 120 / 440
+    assert forecast.cut_offs.high > 1
+    assert forecast.response_knowledge is Knowledge.EXACT, "whoever paused: each of them waited as long"
+
+
+def test_who_let_the_reply_end_is_counted_as_one_who_had_finished() -> None:
+    """Those who had heard the reply to its end had likely finished, and none of them is counted as cut off."""
     heard = tune(set_of([[1.7, 1.8, 1.9, 4.0, 5.0]] * 40, answered=True), settings=[Setting(HAD)]).current
-    assert heard.cut_offs.value == 0, "those who had heard the reply to its end had likely finished"
+    assert heard.cut_offs.value == 0
     assert heard.cut_offs.high > 0
 
 

@@ -228,6 +228,7 @@ def test_the_command_tells_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("thresholds", RECORDED, ids=str)
+@pytest.mark.sampled(3)
 def test_recordings_tell_the_points_that_eot_bench_measured(thresholds: FluxThresholds) -> None:
     """From 400 turns recorded at one setting, the intervals of all three points hold what the callers really did.
 

@@ -7,6 +7,7 @@ from math import inf
 import numpy as np
 import pytest
 
+from tests.tools.tuner.test_doubts import hesitant
 from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, Silence, Worth, compare, tune
 
 HAD = FluxThresholds(0.9, None, 5.0)
@@ -109,14 +110,7 @@ def test_how_many_more_calls_would_tell() -> None:
 
 def test_what_is_open_is_not_told_by_any_number_of_calls() -> None:
     """Cut-offs that are bounds in both sets: more of the same recordings would not help."""
-    had = FluxThresholds(0.7, None, 1.0)
-    unsure = [
-        CallSilences("call", had, False, [[Silence(inf, [], 1.04, "timeout", gap=gap, sure=1.64)] * 5], [], True)
-        for gap in (1.7, 1.9, 3.0, 4.0) * 10
-    ]
-    pause = Silence(1.4, [], 1.04, "timeout", gap=1.4, sure=1.64)
-    for call in unsure[::2]:
-        call.utterances[0] = [pause, call.utterances[0][-1]]
+    unsure = hesitant((1.7, 1.9, 2.1, 2.4, 2.8, 3.2, 3.6, 4.0))
     cut_offs = compare(unsure, unsure).differences[2]
     assert (cut_offs.knowledge, cut_offs.told, cut_offs.more_calls) == (Knowledge.BOUNDS, False, None)
 

@@ -130,7 +130,7 @@ def test_it_says_what_to_do_and_what_that_rests_on(tab: Page, tmp_path: Path) ->
     opened(tab, tmp_path, fields())
     assert tab.ask("$('do').textContent") == f"Run {BEST} instead of {CURRENT}.".replace("eot", "end")
     rests = tab.ask("$('rests').textContent")
-    for part in ("1100 utterances in 120 calls", "it costs 0.004 less a turn", "known exactly", "confidence of 0.50"):
+    for part in ("1100 utterances in 120 calls", "it costs 0.004 less a turn", "but for chance", "confidence of 0.50"):
         assert part in rests
     compared = tab.ask(
         "[...document.querySelectorAll('#compare tbody tr')].map((row) => row.innerText.replace(/\\s+/g, ' '))"

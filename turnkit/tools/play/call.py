@@ -102,7 +102,12 @@ class PlayCall:
             case HangUp():
                 self.session.hang_up()
 
+    def _record_policy(self) -> None:
+        """So that a replay can go by it: the session's own policy is one that asks another."""
+        self.session.record("PolicyChosen", policy=self._policy.name, barge_in=self._policy.text)
+
     def _begun(self) -> None:
+        self._record_policy()
         self._post({"type": "began", "recording": self._recording, "policy": self._policy.name})
         self._tasks.start_soon(self._greet)
 
@@ -116,7 +121,7 @@ class PlayCall:
         except ConfigError as error:
             logger(session=self.session.id).warning("page_chose_no_policy", problem=str(error))
             return
-        self.session.record("PolicyChosen", policy=name)
+        self._record_policy()
         self._post({"type": "policy", "name": name})
 
     def _change(self, change: Change) -> None:

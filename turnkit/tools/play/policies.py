@@ -58,6 +58,11 @@ class ChosenPolicy:
             raise ConfigError(f"policy={name[:40]!r}: must be one of {', '.join(POLICIES)}")
         self.name, self._policy = name, POLICIES[name][0]
 
+    @property
+    def text(self) -> str:
+        """The one it is now, as `turnkit replay --barge-in` takes it."""
+        return repr(self._policy)
+
     def __call__(self, overlap: Overlap) -> Verdict | tuple[Verdict, str]:
         """What the chosen one answers."""
         return self._policy(overlap)

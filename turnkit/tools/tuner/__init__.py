@@ -1,9 +1,10 @@
 """Tuner: which thresholds, drafts and barge-in policy to run, answered from your own recorded calls.
 
 What cannot be known from a recording: what Flux would have thought of a silence after it had ended the turn, so higher
-thresholds and longer timeouts than the recorded ones are bounds; whether a user who speaks again while the agent may be
-heard had been cut off or had finished, where the recording does not say when the agent was heard (bare frames do not);
-what a user would have done who gave up because they were cut off; and how Flux moved between the frames it reported.
+thresholds and longer timeouts than the recorded ones are bounds; of one user who speaks again while the agent may be
+heard, whether they had been cut off or had finished: it is likely or not, and of many of them a share, but for pauses
+of another kind than any that was seen to its end; what a user would have done who gave up because they were cut off;
+and how Flux moved between the frames it reported.
 
 Reading a call needs nothing more; `tune` and `compare` load numpy and scipy when they are called (`turnkit[tune]`).
 """
@@ -27,7 +28,7 @@ from .settings import Knowledge, Setting, SilenceGate, grid
 from .shares import Spread
 from .silences import CallSilences, Draft, FluxThresholds, Silence, call_silences
 from .statistics import Estimate
-from .tuning import Forecast, Recommendation, Segment, Tuning, Week
+from .tuning import Forecast, Recommendation, Segment, Survival, Tuning, Week
 from .worth import Worth
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "Silence",
     "SilenceGate",
     "Spread",
+    "Survival",
     "Tuning",
     "Verdicts",
     "Week",

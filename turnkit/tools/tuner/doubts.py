@@ -18,6 +18,7 @@ import numpy as np
 from scipy import special
 
 from .columns import Columns, Counts, Flags, Numbers
+from .mixture import Mixture, mixture
 
 _BIN = 0.5  # seconds
 _RATES = (0.2, 3.0)  # at which pauses may come to an end, a second
@@ -32,11 +33,13 @@ class Doubts:
         likely: The likely weights.
         most: The most that the weights may be, one by one; and together, whichever silences they are on.
         unsure: Numbers of the silences that may be either.
+        mixture: How sure the likely weights are; None if nothing is unsure.
     """
 
     likely: Numbers
     most: Numbers
     unsure: Counts
+    mixture: Mixture | None
 
     @property
     def total(self) -> float:
@@ -61,15 +64,19 @@ def doubts(columns: Columns) -> Doubts:
     """Weigh each end of a turn after which the user spoke again."""
     likely, most = np.zeros(len(columns.call)), np.zeros(len(columns.call))
     unsure = columns.last & columns.ended & np.isfinite(columns.gap)
-    if unsure.any():
-        chance, limit = _weights(columns, unsure)
-        limit *= _by_words(columns, unsure, float(limit.sum()))
-        likely[unsure], most[unsure] = np.minimum(chance, limit), limit
-    return Doubts(likely, most, np.flatnonzero(most))
+    rows = np.flatnonzero(unsure)
+    if not len(rows):
+        return Doubts(likely, most, rows, None)
+    found = mixture(columns, rows)
+    likely[rows] = found.likely[found.cell]
+    limit = _limit(columns, unsure)
+    limit *= _by_words(columns, unsure, float(limit.sum()))
+    most[rows] = np.maximum(limit, likely[rows])
+    return Doubts(likely, most, rows, found)
 
 
-def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
-    """Of the unsure ends, the chance that each was a pause: the likely one, and the most it may be."""
+def _limit(columns: Columns, unsure: Flags) -> Numbers:
+    """Of the unsure ends, the most that the chance of each to have been a pause may be."""
     ended, known = columns.ended, columns.known
     ends = int(ended.sum())
     sure = ended & ~columns.last
@@ -81,19 +88,16 @@ def _weights(columns: Columns, unsure: Flags) -> tuple[Numbers, Numbers]:
     exposure = float(np.clip(np.minimum(window[ended], edge) - edge / 2, 0.0, None).sum())
     rate, most = count / exposure, float(special.gammaincinv(count + 1, 0.975)) / exposure
     ending = _ending_rate(columns, float(np.median(known[ended])) + edge, rate * ends)
-    late, open_ended = after[unsure], ~columns.answered[unsure]
+    late = after[unsure]
     beyond = np.clip(late - edge, 0.0, None)
-    chance = np.minimum(1.0, rate * np.exp(-ending * beyond) / _density(late, open_ended, ends))
-    likely: Numbers = np.where(open_ended, chance, 0.0)
-    everyone = np.ones(len(late), dtype=bool)
-    return likely, np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / _density(late, everyone, ends))
+    return np.minimum(1.0, most * np.exp(-ending / 2 * beyond) / _density(late, ends))
 
 
-def _density(late: Numbers, among: Flags, ends: int) -> Numbers:
-    """How many of them came around the second at which each did, an end and second; a trifle where none did."""
+def _density(late: Numbers, ends: int) -> Numbers:
+    """How many of them came around the second at which each did, an end and second."""
     bins = (late / _BIN).astype(int)
-    counted = np.bincount(bins[among], minlength=int(bins.max()) + 1)
-    return np.asarray(np.maximum(counted[bins], 1e-9) / _BIN / ends, dtype=np.float64)
+    counted = np.bincount(bins)
+    return np.asarray(counted[bins] / _BIN / ends, dtype=np.float64)
 
 
 def _ending_rate(columns: Columns, edge: float, density: float) -> float:

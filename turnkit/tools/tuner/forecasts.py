@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf
+from math import hypot, inf
 from typing import TypeAlias
 
 import msgspec
@@ -16,8 +16,9 @@ from .doubts import doubts
 from .prediction import Predicted, Predictor
 from .settings import Knowledge, Setting, SilenceGate, knowledge
 from .shares import Spread
-from .statistics import Estimate, quantiles, ratio
-from .tuning import Forecast
+from .statistics import Estimate, beyond, quantiles, ratio
+from .survival import survivals
+from .tuning import Forecast, Survival
 from .worth import Worth
 
 Part: TypeAlias = slice | Counts
@@ -30,7 +31,8 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 """The calls that have a say in what is recommended, and those by which it is judged."""
 
 ALL = slice(None)
-_EXACT, _ROUGH = 0.15, 1.0  # of the reach of chance, what may be open under each label
+_EXACT, _ROUGH = 0.7, 2.0  # of the reach of chance, what may be open under each label
+_NOTHING = 1e-9  # of a figure
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,11 @@ class _Figure:
 
     sums: Pair
     turned: Pair
+
+    @property
+    def differs(self) -> bool:
+        """Whether best and worst are not the same."""
+        return self.sums[0] is not self.sums[1]
 
     def times(self, factor: float) -> _Figure:
         """So many times this figure."""
@@ -91,6 +98,10 @@ class Forecaster:
     def turns(self) -> Numbers:
         """The likely number of utterances of each call."""
         return self._likely_turns
+
+    def pauses(self) -> tuple[Survival, ...]:
+        """How long users pause, by how sure Flux was that they had finished."""
+        return survivals(self._columns, self._doubts.likely)
 
     def forecast(self, setting: Setting, part: Part = ALL) -> Forecast:
         """What the setting would bring, in all calls or in a part of them."""
@@ -193,8 +204,12 @@ class Forecaster:
     def _ratios(self, figure: _Figure, part: Part, *, counted: bool = False) -> list[Estimate]:
         """The mean a turn, the likely one first, then those of all extremes of what is open."""
         likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
-        found = [ratio(likely[part], self._likely_turns[part], counted=counted)]
-        mean = found[0].value
+        found = ratio(likely[part], self._likely_turns[part], counted=counted)
+        return [found, *self._extremes(figure, part, found.value, counted=counted)]
+
+    def _extremes(self, figure: _Figure, part: Part, mean: float, *, counted: bool) -> list[Estimate]:
+        """The means of all extremes of what is open, where the likely one is this."""
+        found: list[Estimate] = []
         ends, lost = self._turns.sums[0], self._turns.turned[0]
         for side, sums, turned in zip((-1, 1), figure.sums, figure.turned, strict=True):
             if side < 0 or figure.sums[0] is not figure.sums[1]:
@@ -237,20 +252,48 @@ class Forecaster:
     def _estimate(
         self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False
     ) -> tuple[Estimate, Knowledge, float]:
-        """The estimate with all that is open in its interval, its label, and its value at best."""
-        estimates = self._ratios(figure, part, counted=counted)
-        values = [one.value for one in estimates]
-        best, worst = min(values), max(values)
-        chance = max(one.high - one.low for one in estimates) / 2
-        width = worst - best
+        """The estimate with all that is open in its interval, its label, and its value at best.
+
+        What the doubts leave open is added to chance as errors are; where reports leave a figure between two ends, its
+        interval reaches beyond both by as much as 95 % need.
+        """
+        sides = [self._side(figure, side, part, counted=counted) for side in (0, 1)[: 1 + figure.differs]]
+        low, high = sides[0], sides[-1]
+        doubt = self._doubt(figure, part)
+        down, up, width = low.value - low.low, high.high - high.value, high.value - low.value
+        opened, chance = hypot(doubt, width / 2), max((down + up) / 2, _NOTHING)
         label = Knowledge.EXACT
-        if width > _EXACT * chance:
+        if opened > _EXACT * chance:
             label = Knowledge.ROUGH
-        if width > _ROUGH * chance:
+        if opened > _ROUGH * chance:
             label = Knowledge.BOUNDS
-        found = _union(estimates)
-        found = msgspec.structs.replace(found, low=max(0.0, found.low))  # no figure of these is negative
-        return found, max(label, most, key=list(Knowledge).index), best
+        label = max(label, most, key=list(Knowledge).index)
+        down, up = hypot(down, doubt), hypot(up, doubt)
+        share = beyond(width / max((down + up) / 2, _NOTHING))
+        found = Estimate((low.value + high.value) / 2, low.value - share * down, high.value + share * up)
+        best = low.value
+        if label is Knowledge.BOUNDS:
+            estimates = [found, *self._extremes(figure, part, found.value, counted=counted)]
+            found = _union(estimates)
+            best = min(one.value for one in estimates)
+        return msgspec.structs.replace(found, low=max(0.0, found.low)), label, best  # no figure of these is negative
+
+    def _side(self, figure: _Figure, side: int, part: Part, *, counted: bool) -> Estimate:
+        sums = self._with(figure.sums[side], figure.turned[side], self._likely)
+        return ratio(sums[part], self._likely_turns[part], counted=counted)
+
+    def _doubt(self, figure: _Figure, part: Part) -> float:
+        mixture = self._doubts.mixture
+        if mixture is None:
+            return 0.0
+        sums, turned = _middle(figure.sums), _middle(figure.turned)
+        turns = self._turns.sums[0]
+        if part is not ALL:
+            inside = np.zeros(len(sums), dtype=bool)
+            inside[part] = True
+            sums, turns = np.where(inside, sums, 0.0), np.where(inside, turns, 0.0)
+            return hypot(*mixture.doubt(sums, turns, turned, inside))
+        return hypot(*mixture.doubt(sums, turns, turned))
 
 
 def _share(

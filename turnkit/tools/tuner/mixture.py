@@ -1,40 +1,41 @@
 """A mixture of "went on" and "had finished": how likely each end of a turn was a pause, and how sure that is.
 
 Who speaks again after an end of turn had paused or had finished. How long pauses last is known from those that Flux let
-pass and from those that surely went on, censored by what Flux and the agent did (survival); who had finished speaks
-again at times and with words that may differ. Which of the two an end was is estimated from both by
-expectation and maximisation, on a table of what the ends have in common, with whole calls left out in turn for what
-chance does to it. Beyond the stretch in which it is sure, how fast pauses come to an end is not known: several ways in
-which it may change are tried, each with the weight that the calls give it.
+pass and from those that surely went on, censored by what Flux and the agent did; who had finished speaks again at times
+and with words of their own. Which of the two an end was is estimated from both by expectation and maximisation, and
+with whole calls left out in turn, for what chance does to it.
+
+Beyond the stretch in which it is sure, how fast pauses come to an end is not seen, and other things may be otherwise
+than they seem. Several ways are tried, each with the weight that the calls give it: how far they are apart is what the
+calls leave open.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from functools import cached_property
 
 import numpy as np
 
-from .columns import Columns, Counts, Numbers
-from .silences import REACTION
+from .columns import Columns, Counts, Flags, Numbers
+from .continuations import AFTER, BINS, BY_TIMEOUT, EDGES, STAGES, Continuations, groups
+from .statistics import student
 
-GROUPS = 20
-"""Groups of calls that are left out in turn."""
-
-_EDGES = np.concatenate(
-    ([0.0], np.arange(0.28, 2.4, 0.24), np.arange(2.44, 4.8, 0.48), np.arange(4.84, 10.0, 0.96), [1e3])
+# How the rate at which pauses end changes with the logarithm of the seconds, where it is not seen; after how many
+# pauses those that the model ended, or the timeout, have a rate of their own; and after how many the words before late
+# pauses are words of their own.
+_SLOPES, _ALIKE, _WORDS = (
+    one.ravel() for one in np.meshgrid((0.5, -0.5, -1.5), (20.0, 1e6), (2.0, 1e6), indexing="ij")
 )
-_AFTER = np.array([0.3, 0.6, 0.9, 1.2, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 1e3])
-# How the rate at which pauses end may change with the logarithm of the seconds, and after how many pauses those of one
-# confidence may have a rate of their own.
-_SLOPES, _ALIKE = (x.ravel() for x in np.meshgrid((0.5, 0.0, -0.7, -1.5), (20.0, 1e6)))
-_PRIOR = np.tile((0.15, 0.35, 0.35, 0.15), 2)
+_PRIOR = np.repeat((0.3, 0.45, 0.25), 4)
 _WAYS = len(_SLOPES)
-_CENTRAL = 1
-_MOST_TOLD = 2.0
-_ROUNDS = 30
-_BINS = len(_EDGES) - 1
+_CENTRAL = 5  # slope -0.5, rates of their own, words alike
+_MOST_TOLD = 4.0  # by so much at most, in logarithms, the calls tell a way from the best
+_ROUNDS = 25
+_NONE = 1e-4  # a chance that is none
+_FEW = 2.0  # ends by which the share of pauses among those of a stage is drawn towards that of all
 _PULL = 3.0  # pauses by which a rate is drawn towards the one before
+_WORD, _STAGE = np.arange(3 * STAGES) % 3, np.arange(3 * STAGES) // 3
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Mixture:
         weights: The weight of each way.
         without: The chance of each cell without each group of calls, the one with all of them first.
         group: The group of each call.
+        calls: The call of each unsure end.
     """
 
     cell: Counts
@@ -56,165 +58,183 @@ class Mixture:
     weights: Numbers
     without: Numbers
     group: Counts
+    calls: Counts
 
+    def doubt(
+        self, sums: Numbers, turns: Numbers, turned: Numbers, inside: Flags | None = None
+    ) -> tuple[float, float]:
+        """What not knowing the chances does to a mean a turn.
 
-def groups(calls: int) -> Counts:
-    """The group of each call."""
-    return np.arange(calls) % min(calls, GROUPS)
+        Args:
+            sums: Sum over the turns of each call, if all that is unsure were ends.
+            turns: Number of these turns.
+            turned: How much more each unsure end would add, were it a pause.
+            inside: Which calls the mean is of; None for all.
+
+        Returns:
+            By how much chance moves the mean through the chances, and by how much the ways do, each as half of a 95 %
+            interval.
+        """
+        count, cells = len(self.without) - 1, len(self.likely)
+        some, fewer, lost = self._turns_lost if inside is None else self._lost(inside)
+        more = np.bincount(some[0], weights=turned[some[1]], minlength=count * cells).reshape(count, cells)
+        total = more.sum(axis=0)
+        sums, turns = (np.bincount(self.group, weights=one, minlength=count) for one in (sums, turns))
+        found = (sums.sum() + self.ways @ total) / (turns.sum() - fewer)
+        apart = float(self.weights @ (found - self.weights @ found) ** 2) ** 0.5
+        # As many ways as count are few to tell how far they may be apart.
+        reach = student(max(1, round(1 / float((self.weights**2).sum())) - 1))
+        if count < 2:
+            return 0.0, reach * apart
+        left = total - more
+        sums, turns = sums.sum() - sums, turns.sum() - turns
+        known = (sums + left @ self.without[0]) / np.maximum(turns - lost[0], 1e-9)
+        moved = (sums + (left * self.without[1:]).sum(axis=1)) / np.maximum(turns - lost[1], 1e-9)
+        fixed, free = float(known.var()), float(moved.var())
+        return student(count - 1) * ((count - 1) * max(0.0, free - fixed)) ** 0.5, reach * apart
+
+    @cached_property
+    def _turns_lost(self) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
+        return self._lost(None)
+
+    def _lost(
+        self, inside: Flags | None
+    ) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
+        """Which unsure ends there are, by group and cell, and how many turns fewer there are if they are pauses."""
+        count, cells = len(self.without) - 1, len(self.likely)
+        rows: slice | Counts = slice(None) if inside is None else np.flatnonzero(inside[self.calls])
+        place = (self.group[self.calls] * cells + self.cell)[rows]
+        fewer = np.bincount(place, minlength=count * cells).reshape(count, cells).astype(np.float64)
+        total = fewer.sum(axis=0)
+        rest = total - fewer
+        return (place, rows), self.ways @ total, (rest @ self.without[0], (rest * self.without[1:]).sum(axis=1))
 
 
 def mixture(columns: Columns, unsure: Counts) -> Mixture:
     """Estimate how likely each unsure end was a pause."""
     group = groups(columns.calls)
-    table = _Table(columns, unsure, group)
+    table = Continuations(columns, unsure, group)
     left_out = np.concatenate((np.full(_WAYS, -1), [-1], np.arange(table.groups)))
     way = np.concatenate((np.arange(_WAYS), np.full(1 + table.groups, _CENTRAL)))
-    chance, likelihood = _fit(table, left_out, _SLOPES[way], _ALIKE[way])
+    chance, likelihood = _Estimation(table, left_out, way).run()
+    chance[chance < _NONE] = 0.0
     ways, without, told = chance[:_WAYS], chance[_WAYS:], likelihood[:_WAYS]
     # All ways are wrong in detail, and calls are not alike: however many calls there are, none is ruled out.
     weights = _PRIOR * np.exp((told - told.max()) / max(1.0, float(np.ptp(told)) / _MOST_TOLD))
     weights /= weights.sum()
-    return Mixture(table.inverse, weights @ ways, ways, weights, without, group)
+    return Mixture(table.inverse, weights @ ways, ways, weights, without, group, columns.call[unsure])
 
 
-class _Table:
-    """Unsure ends by what they have in common, how many of each in each group of calls, and what is sure beside."""
+class _Estimation:
+    """Many estimates at once, one row each: without a group of calls (-1 for none), in one of the ways."""
 
-    def __init__(self, columns: Columns, unsure: Counts, group: Counts) -> None:
-        self.groups = int(group.max()) + 1
-        mine = group[columns.call[unsure]]
-        known, gap, sure = columns.known[unsure], np.minimum(columns.gap[unsure], 500.0), columns.sure[unsure]
-        after = gap - sure + REACTION
-        answered = columns.answered[unsure].astype(np.int64)
-        kind, joins = columns.timed_out[unsure].astype(np.int64), columns.joins[unsure]
-        place_end = answered * (len(_AFTER) - 1) + _place(_AFTER, after)
-        code = np.zeros(len(unsure), dtype=np.int64)
-        for part in (kind, _place(_EDGES, known), _place(_EDGES, gap), place_end, joins + 1):
-            code = code * 64 + part
-        _, first, self.inverse = np.unique(code, return_index=True, return_inverse=True)
-        cells = len(first)
-        self.counts = self._by_group(mine, self.inverse, cells)
-        many = np.bincount(self.inverse, minlength=cells)
-        means = [np.bincount(self.inverse, weights=one, minlength=cells) / many for one in (known, gap, sure, after)]
-        self.kind, self.joins, self.end = kind[first], joins[first], place_end[first]
-        self.to = _place(_EDGES, means[1])
-        # Seconds at risk in each stretch: from the end of the turn to the next words, and as far as it is sure.
-        self.before = _overlap(means[0])
-        self.held, self.watched = _overlap(means[1]) - self.before, _overlap(means[2]) - self.before
-        finished = np.sort(after[answered == 1])
-        done = np.searchsorted(finished, means[3] + REACTION) / max(len(finished), 1)
-        self.finished = np.where(answered[first] == 1, done, 1 - done) if len(finished) else np.ones(cells)
-        self._sure(columns, group)
+    def __init__(self, table: Continuations, left_out: Counts, way: Counts) -> None:
+        def of(counted: Numbers) -> Numbers:
+            return np.asarray(counted.sum(axis=0) - np.vstack((counted, np.zeros(counted.shape[1])))[left_out])
 
-    def _sure(self, columns: Columns, group: Counts) -> None:
-        """Pauses and ends of which it is sure that they are."""
-        pauses = np.flatnonzero(~columns.last & np.isfinite(columns.seconds))
-        mine, lengths = group[columns.call[pauses]], columns.seconds[pauses]
-        cut, timed_out = columns.ended[pauses], columns.timed_out[pauses]
-        places, known = _place(_EDGES, lengths), np.minimum(np.where(cut, columns.known[pauses], inf), lengths)
-        self.events, self.exposure = self._by_group(mine, places, _BINS), self._exposure(mine, known)
-        # And of those that were cut off, from there on, ended by the model or by the timeout.
-        self.after = []
-        for rows in (cut & ~timed_out, cut & timed_out):
-            group_of = mine[rows]
-            seconds = self._exposure(group_of, lengths[rows]) - self._exposure(group_of, known[rows])
-            self.after += [self._by_group(group_of, places[rows], _BINS), seconds]
-        ends = np.flatnonzero(columns.last & columns.ended & ~np.isfinite(columns.gap))
-        self.pauses, self.ends = (
-            self._by_group(
-                group[columns.call[rows]],
-                columns.timed_out[rows].astype(np.int64) * 3 + columns.joins[rows] + 1,
-                6,
-            )
-            for rows in (pauses[cut], ends)
-        )
+        self._table = table
+        self._slopes, self._alike, self._loyal = _SLOPES[way], _ALIKE[way], _WORDS[way, None]
+        self._counts, self._events, self._exposure = of(table.counts), of(table.events), of(table.exposure)
+        self._cut = [(of(came), of(seconds)) for came, seconds in table.cut]
+        pauses, ends = of(table.pauses), of(table.ends)
+        self._ends = ends.sum(axis=1)
+        self._to_kind, self._to_stage = _hot(table.kind, 2), _hot(table.stage, STAGES)
+        self._to_end, self._to_word = _hot(table.end, 2 * len(AFTER) - 2), _hot(table.joins + 1, 3)
+        self._sure_stage = [one @ _hot(_STAGE, STAGES) for one in (pauses, ends)]
+        self._sure_word = pauses @ _hot(_WORD, 3)
+        timeout = _STAGE >= BY_TIMEOUT
+        self._end_word = [(ends * some) @ _hot(_WORD, 3) for some in (~timeout, timeout)]
+        self._among = self._counts @ self._to_stage + self._sure_stage[0] + self._sure_stage[1]
+        self._faster = np.ones((len(way), 2))
 
-    def _by_group(self, group: Counts, places: Counts, size: int) -> Numbers:
-        found = np.bincount(group * size + places, minlength=self.groups * size)
-        return np.asarray(found.reshape(self.groups, size), dtype=np.float64)
+    def run(self) -> tuple[Numbers, Numbers]:
+        """The chance of each cell to be pauses, and the likelihood."""
+        chance = np.full(self._counts.shape, 0.1)
+        for _ in range(_ROUNDS):
+            pauses, ends = self._counts * chance, self._counts * (1 - chance)
+            rate = self._rate(pauses)
+            prior, words = self._prior(pauses), self._words(pauses, ends)
+            yes = prior[:, self._table.stage] * self._density(rate) * words[0]
+            no = (1 - prior[:, self._table.stage]) * self._spoke(ends) * words[1]
+            chance = yes / (yes + no + 1e-300)
+        likelihood = (self._counts * np.log(yes + no + 1e-300)).sum(axis=1)
+        likelihood += (self._sure_stage[0] * np.log(prior) + self._sure_stage[1] * np.log(1 - prior)).sum(axis=1)
+        likelihood += sum((one * np.log(two)).sum(axis=1) for one, two in zip(*self._of_words, strict=True))
+        for (came, seconds), faster in zip(self._cut, self._faster.T, strict=True):
+            likelihood += (came * np.log(faster[:, None] * rate) - seconds * faster[:, None] * rate).sum(axis=1)
+        return chance, likelihood
 
-    def _exposure(self, group: Counts, lengths: Numbers) -> Numbers:
-        """Seconds in each stretch, of silences of these lengths, by group."""
-        places = _place(_EDGES, lengths)
-        many = self._by_group(group, places, _BINS)
-        more = np.cumsum(many[:, ::-1], axis=1)[:, ::-1] - many
-        inside = np.bincount(
-            group * _BINS + places, weights=lengths - _EDGES[places], minlength=self.groups * _BINS
-        ).reshape(self.groups, _BINS)
-        return np.asarray(more * np.diff(_EDGES) + inside, dtype=np.float64)
+    def _rate(self, pauses: Numbers) -> Numbers:
+        """The rate at which pauses end in each stretch."""
+        table = self._table
+        at_risk = [
+            seconds + pauses @ (kind[:, None] * table.watched)
+            for (_, seconds), kind in zip(self._cut, self._to_kind.T, strict=True)
+        ]
+        seconds = self._exposure + pauses @ table.before
+        seconds = seconds + sum(one[:, None] * two for one, two in zip(self._faster.T, at_risk, strict=True))
+        # What is seen of those that Flux let pass is sure; where there are few, others are drawn to what came before.
+        unseen = np.clip(1 - table.passed / np.maximum(seconds, 1e-9), 0, 1)
+        rate = _rates(self._events, seconds, _PULL + self._events * unseen**2, self._slopes)
+        for kind, ((came, _), theirs) in enumerate(zip(self._cut, at_risk, strict=True)):
+            expected = (rate * theirs).sum(axis=1)
+            self._faster[:, kind] = (came.sum(axis=1) + self._alike) / (expected + self._alike)
+        return rate
 
+    def _density(self, rate: Numbers) -> Numbers:
+        """How likely a pause that outlasted the end of the turn came to its end when it did, a second."""
+        table, faster = self._table, self._faster[:, self._table.kind]
+        return np.asarray(faster * rate[:, table.to] * np.exp(-faster * (rate @ table.held.T)) * table.finished)
 
-def _place(edges: Numbers, values: Numbers) -> Counts:
-    return np.asarray(np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2), dtype=np.int64)
+    def _spoke(self, ends: Numbers) -> Numbers:
+        """How likely one who had finished spoke again when they did, a second."""
+        counted = ends @ self._to_end + 0.02
+        counted /= counted.sum(axis=1, keepdims=True) * np.tile(np.diff(AFTER), 2)
+        total = ends.sum(axis=1)
+        followed = total / (total + self._ends + 1e-9)
+        return np.asarray(followed[:, None] * counted[:, self._table.end])
 
+    def _prior(self, pauses: Numbers) -> Numbers:
+        """The share of pauses among the ends of each stage."""
+        went_on = pauses @ self._to_stage + self._sure_stage[0]
+        usual = (went_on.sum(axis=1, keepdims=True) + 0.05) / (self._among.sum(axis=1, keepdims=True) + 0.5)
+        return np.asarray((went_on + _FEW * usual) / (self._among + _FEW))
 
-def _overlap(until: Numbers) -> Numbers:
-    return np.clip(until[:, None] - _EDGES[None, :-1], 0.0, np.diff(_EDGES)[None, :])
+    def _words(self, pauses: Numbers, ends: Numbers) -> tuple[Numbers, Numbers]:
+        """How likely the words before are as they are: before pauses, and before ends."""
+        table, told = self._table, pauses @ self._to_word
+        usual = _shares(told + self._sure_word)
+        # Who trails off does not end a sentence: the words before ends by timeout are words of their own.
+        last = [
+            _shares(ends @ (self._to_word * kind[:, None]) + known)
+            for kind, known in zip(self._to_kind.T, self._end_word, strict=True)
+        ]
+        late = (told + self._loyal * usual) / (told[:, 1:].sum(axis=1, keepdims=True) + self._loyal)
+        late[:, 0] = 1.0
+        self._of_words = [self._sure_word, *self._end_word], [usual, *last]
+        word = table.joins + 1
+        return late[:, word], np.where(table.kind == 0, last[0][:, word], last[1][:, word])
 
 
 def _hot(places: Counts, size: int) -> Numbers:
     return np.asarray(places[:, None] == np.arange(size), dtype=np.float64)
 
 
-def _fit(table: _Table, left_out: Counts, slopes: Numbers, alike: Numbers) -> tuple[Numbers, Numbers]:
-    """The chance of each cell to be pauses, and the likelihood, one row for each group left out and slope."""
-
-    def of(counted: Numbers) -> Numbers:
-        return np.asarray(counted.sum(axis=0) - np.vstack((counted, np.zeros(counted.shape[1])))[left_out])
-
-    counts, events, exposure, pauses, ends = map(
-        of, (table.counts, table.events, table.exposure, table.pauses, table.ends)
-    )
-    cut_events, cut_exposure = [of(one) for one in table.after[0::2]], [of(one) for one in table.after[1::2]]
-    to_kind, to_end, to_word = _hot(table.kind, 2), _hot(table.end, 2 * len(_AFTER) - 2), _hot(table.joins + 1, 3)
-    widths = np.tile(np.diff(_AFTER), 2)
-    by_kind, by_word = np.arange(6) // 3, np.arange(6) % 3
-    sure_kind = [one @ _hot(by_kind, 2) for one in (pauses, ends)]
-    sure_word = [one @ _hot(by_word, 3) for one in (pauses, ends)]
-    all_kind = counts @ to_kind + sure_kind[0] + sure_kind[1]
-    chance, faster = np.full(counts.shape, 0.1), np.ones((len(counts), 2))
-    for _ in range(_ROUNDS):
-        w, v = counts * chance, counts * (1 - chance)
-        at_risk = [one + w @ (hot[:, None] * table.watched) for one, hot in zip(cut_exposure, to_kind.T, strict=True)]
-        rate = _rates(
-            events,
-            exposure + w @ table.before + sum(f[:, None] * e for f, e in zip(faster.T, at_risk, strict=True)),
-            slopes,
-        )
-        for kind, (came, seconds) in enumerate(zip(cut_events, at_risk, strict=True)):
-            faster[:, kind] = (came.sum(axis=1) + alike) / ((rate * seconds).sum(axis=1) + alike)
-        pace = faster[:, table.kind]
-        density = pace * rate[:, table.to] * np.exp(-pace * (rate @ table.held.T)) * table.finished
-        prior = (w @ to_kind + sure_kind[0] + 0.05) / (all_kind + 0.5)
-        spoke = v @ to_end + 0.02
-        spoke /= spoke.sum(axis=1, keepdims=True) * widths
-        followed = v.sum(axis=1) / (v.sum(axis=1) + ends.sum(axis=1) + 1e-9)
-        words = [_words(one @ to_word + known) for one, known in zip((w, v), sure_word, strict=True)]
-        yes = prior[:, table.kind] * density * words[0][:, table.joins + 1]
-        no = (1 - prior[:, table.kind]) * followed[:, None] * spoke[:, table.end] * words[1][:, table.joins + 1]
-        chance = yes / (yes + no + 1e-300)
-    likelihood = (counts * np.log(yes + no + 1e-300)).sum(axis=1)
-    likelihood += (sure_kind[0] * np.log(prior) + sure_kind[1] * np.log(1 - prior)).sum(axis=1)
-    likelihood += sum((one * np.log(two)).sum(axis=1) for one, two in zip(sure_word, words, strict=True))
-    for came, seconds, pace in zip(cut_events, cut_exposure, faster.T, strict=True):
-        likelihood += (came * np.log(pace[:, None] * rate) - seconds * pace[:, None] * rate).sum(axis=1)
-    return chance, likelihood
-
-
-def _words(weights: Numbers) -> Numbers:
-    """The chance that the words before join what follows, do not, or that it is not known, which says nothing."""
+def _shares(weights: Numbers) -> Numbers:
+    """The chance that words join what follows, or do not; that it is not known says nothing."""
     shares = np.ones_like(weights)
     shares[:, 1:] = (weights[:, 1:] + 0.5) / (weights[:, 1:].sum(axis=1, keepdims=True) + 1.0)
     return shares
 
 
-def _rates(events: Numbers, exposure: Numbers, slopes: Numbers) -> Numbers:
-    """The rate at which pauses end in each stretch; where little is known, as before, or as the slope says."""
-    middle = np.sqrt(np.maximum(_EDGES[:-1], 0.05) * np.minimum(_EDGES[1:], 15.0))
+def _rates(events: Numbers, exposure: Numbers, pull: Numbers, slopes: Numbers) -> Numbers:
+    """The rate in each stretch; where little is known, the one before, changed as the slope says."""
+    middle = np.sqrt(np.maximum(EDGES[:-1], 0.05) * np.minimum(EDGES[1:], 15.0))
     change = np.diff(np.log(middle), prepend=np.log(middle[0]))
     rate = np.empty_like(events)
     before = np.full(len(events), 1.0)
-    for place in range(_BINS):
-        expected = before * np.exp(slopes * change[place])
-        rate[:, place] = before = (events[:, place] + _PULL) / (exposure[:, place] + _PULL / expected)
+    for stretch in range(BINS):
+        expected = before * np.exp(slopes * change[stretch])
+        drawn = pull[:, stretch]
+        rate[:, stretch] = before = (events[:, stretch] + drawn) / (exposure[:, stretch] + drawn / expected)
     return rate

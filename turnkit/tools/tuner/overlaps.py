@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from ...trace import Fed, Trace
+from ...trace.timed import KINDS, event_of
 from ...turns.events import (
     BargeIn,
     Commit,
@@ -30,8 +31,18 @@ from ...turns.events import (
     Update,
 )
 from ...turns.machine import TurnMachine
-from ...turns.policy import BARGE_IN_POLICIES, BargeInPolicy, EchoGuard, IgnoreBackchannels, Overlap, Verdict
+from ...turns.policy import (
+    BARGE_IN_POLICIES,
+    BargeInPolicy,
+    EchoGuard,
+    HoldThenDecide,
+    IgnoreBackchannels,
+    Immediate,
+    Overlap,
+    Verdict,
+)
 from ...turns.policy.asking import ask_barge_in
+from ...turns.policy.composition import AllOf
 from ...turns.words import has_words
 from .statistics import Estimate, quantile, share
 
@@ -116,30 +127,33 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     Those without an end are left out, and those into which the host interrupted.
     """
     found: list[RecordedOverlap] = []
-    playing: list[tuple[float, Event]] = []
+    playing: list[Any] = []  # what has been heard of the reply that is
     heard = ""
     current: RecordedOverlap | None = None
     for record in () if trace.raw else trace.records:
-        if type(record) is not Fed:
-            if type(record) is BargeIn:
+        kind = type(record)
+        if kind in KINDS:
+            event, kind = record, KINDS[kind]
+            if current is None and kind is Update:
+                continue  # most of a call
+        elif kind is Fed:
+            event, kind = record.event, type(record.event)
+        else:
+            if kind is BargeIn:
                 playing = []
             continue
-        event = record.event
-        kind = type(event)
-        if current is None and kind is Update:
-            continue  # most of a call
-        at = record.at
-        if kind is Interrupt:
-            current = None  # it was not the user's speech that was judged
+        if kind is PlaybackAdvanced:
+            if playing:
+                playing[1:] = [record]  # what had been heard before says nothing more
+                heard = event.heard
         elif kind is PlaybackStarted:
-            playing, heard = [(at, event)], ""
-        elif kind is PlaybackAdvanced and playing:
-            playing[1:] = [(at, event)]  # what had been heard before says nothing more
-            heard = event.heard
+            playing, heard = [record], ""
+        elif kind is Interrupt:
+            current = None  # it was not the user's speech that was judged
         elif kind is StartOfTurn and playing and current is None:
-            current = RecordedOverlap([*playing], at, Intent.FLOOR, "")
+            current = RecordedOverlap([*map(_with_time, playing)], record.at, Intent.FLOOR, "")
         if current is not None and kind in _OVERLAPPING:
-            current.events.append((at, event))
+            current.events.append(_with_time(record))
             if kind is EndOfTurn:
                 current.meant, current.final = intent_of(event.transcript, heard), event.transcript
                 found.append(current)
@@ -147,6 +161,10 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
         if kind is PlaybackFinished:
             playing = []
     return found
+
+
+def _with_time(record: Any) -> tuple[float, Event]:
+    return record.at, record.event if type(record) is Fed else event_of(record)
 
 
 def intent_of(text: str, heard: str) -> Intent:
@@ -178,7 +196,8 @@ def score_policies(
 
 def judge(call: Iterable[RecordedOverlap], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Verdicts]:
     """Have each policy decide about the overlaps of one call."""
-    return [_verdicts(overlap, policies) for overlap in call]
+    shared = _sharing(policies)
+    return [_verdicts(overlap, shared) for overlap in call]
 
 
 def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tuple(POLICIES)) -> list[PolicyScore]:
@@ -208,6 +227,36 @@ def score_verdicts(calls: Iterable[list[Verdicts]], policies: Sequence[str] = tu
             )
         )
     return scores
+
+
+class _ByWords:
+    """A policy that goes by nothing but what is said and heard: asked once for the same words."""
+
+    def __init__(self, policy: BargeInPolicy) -> None:
+        self._policy = policy
+        self._answers: dict[tuple[str, str, bool], tuple[Verdict, str]] = {}
+
+    def __call__(self, overlap: Overlap) -> tuple[Verdict, str]:
+        words = overlap.transcript, overlap.heard, overlap.final
+        if words not in self._answers:
+            self._answers[words] = ask_barge_in(self._policy, overlap)
+        return self._answers[words]
+
+
+def _sharing(policies: Mapping[str, BargeInPolicy]) -> dict[str, BargeInPolicy]:
+    """These policies, of which those that are made of the same parts share what the parts answer."""
+    parts: dict[BargeInPolicy, BargeInPolicy] = {}
+
+    def shared(policy: BargeInPolicy) -> BargeInPolicy:
+        if isinstance(policy, AllOf):
+            return AllOf(tuple(map(shared, policy.policies)))
+        if isinstance(policy, HoldThenDecide):
+            return HoldThenDecide(shared(policy.then), policy.seconds)
+        if isinstance(policy, (EchoGuard, IgnoreBackchannels)) and isinstance(policy.then, Immediate):
+            return parts.setdefault(policy, _ByWords(policy))
+        return policy
+
+    return {name: shared(policy) for name, policy in policies.items()}
 
 
 class _Asked:

@@ -116,6 +116,7 @@ def tune(
         caveats=tuple(_caveats(reading, made.gate, running)),
         segments=parts,
         weeks=drift,
+        pauses=made.pauses(),
     )
 
 

@@ -19,7 +19,11 @@ _NOISE = 1e-6
 
 
 class Knowledge(StrEnum):
-    """How much a set of traces can say about a setting."""
+    """How much a set of traces can say about a setting.
+
+    `exact` figures are off by chance alone, or nearly; `rough` ones by what the traces leave open as well, which is in
+    their intervals; of `bounds`, all that is open is within them.
+    """
 
     EXACT = "exact"
     ROUGH = "rough"

@@ -14,11 +14,12 @@ from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
 from operator import le
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from ...trace import Fed, Trace
+from ...trace.timed import KINDS, TIMED, either_way
 from ...turns.events import (
     Cancel,
     CancelReason,
@@ -32,6 +33,7 @@ from ...turns.events import (
     TimedWord,
     TurnEvent,
     TurnResumed,
+    Update,
 )
 from ...turns.words import same_words
 
@@ -46,6 +48,9 @@ SHORTEST = 0.1
 
 _NOISE = 1e-6  # Flux's audio times are float32
 _TURN_EVENTS = frozenset(get_args(TurnEvent))
+_UPDATE = TIMED[Update]
+_EAGER, _END = either_way(EagerEndOfTurn), either_way(EndOfTurn)
+_DECIDED = _END | either_way(TurnResumed)
 
 
 class Silence(msgspec.Struct, gc=False):
@@ -133,7 +138,7 @@ class CallSilences(msgspec.Struct):
 class _FluxTurn(msgspec.Struct):
     """A turn as Flux counted it, and what became of its answer before the user spoke again."""
 
-    events: list[TurnEvent]
+    events: list[Any]  # turn events, be they timed or not
     words: tuple[TimedWord, ...] = ()
     ended: float = 0.0  # the monotonic second of its end
     heard: float | None = None  # the seconds from there to the first sound of the answer
@@ -209,14 +214,21 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     current: _FluxTurn | None = None
     interrupted = False  # by the host, whose interruptions say nothing about silences
     for record in trace.records:
-        if type(record) is not Fed:
-            if type(record) is Commit and record.turn is not None and record.trigger != "typed" and turns:
+        kind = type(record)
+        if kind is _UPDATE and current is not None and record.turn_index == current.events[0].turn_index:
+            interrupted = False
+            current.events.append(record)
+            continue  # as most of a call does
+        if kind in KINDS:
+            event, kind = record, KINDS[kind]
+        elif kind is Fed:
+            event, kind = record.event, type(record.event)
+        else:
+            if kind is Commit and record.turn is not None and record.trigger != "typed" and turns:
                 answers[record.reply] = turns[-1]
-            elif type(record) is Cancel and record.reason is CancelReason.NEW_TURN and record.reply in answers:
+            elif kind is Cancel and record.reason is CancelReason.NEW_TURN and record.reply in answers:
                 answers[record.reply].unheard = not interrupted
             continue
-        event = record.event
-        kind = type(event)
         interrupted = kind is Interrupt
         if kind in _TURN_EVENTS:
             if current is None or current.events[0].turn_index != event.turn_index:
@@ -232,16 +244,12 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
         elif kind is StreamLost:
             current = None
         elif (kind is PlaybackStarted or kind is PlaybackFinished) and event.reply in answers:
-            _heard(answers[event.reply], event, record.at, spoken=current is not None)
+            answered = answers[event.reply]
+            if kind is PlaybackStarted:
+                answered.heard = record.at - answered.ended
+            elif answered.heard is not None and current is None:  # else the user had spoken by then
+                answered.finished = True
     return turns
-
-
-def _heard(turn: _FluxTurn, event: PlaybackStarted | PlaybackFinished, at: float, *, spoken: bool) -> None:
-    """Note what of a turn's answer was heard; not its end, if the user had `spoken` by then."""
-    if isinstance(event, PlaybackStarted):
-        turn.heard = at - turn.ended
-    elif turn.heard is not None and not spoken:
-        turn.finished = True
 
 
 def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None) -> tuple[FluxThresholds, bool]:
@@ -253,7 +261,7 @@ def _recorded(trace: Trace, turns: list[_FluxTurn], given: FluxThresholds | None
         eot = 0.7 if options.eot_threshold is None else options.eot_threshold
         return FluxThresholds(eot, options.eager_eot_threshold, timeout / 1000), False
     ends = [turn.events[-1].confidence for turn in turns if getattr(turn.events[-1], "trigger", "") in ("model", "")]
-    eager = [e.confidence for turn in turns for e in turn.events if isinstance(e, EagerEndOfTurn)]
+    eager = [e.confidence for turn in turns for e in turn.events if type(e) in _EAGER]
     return FluxThresholds(min(ends, default=0.7), min(eager, default=None), 5.0), True
 
 
@@ -266,6 +274,7 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
     timed = bool(spoken) and len(spoken) == len(turn.words)
     spans = _spans_between(spoken) if timed else _unchanged_spans(turn.events)
     times = [event.audio_end for event in turn.events]
+    eager = [event.audio_end for event in turn.events if type(event) in _EAGER]
     in_order = all(map(le, times, times[1:]))
     silences = []
     for begin, end in spans:
@@ -276,12 +285,11 @@ def _silences(turn: _FluxTurn) -> tuple[list[Silence], float, float, bool]:
             near = near[bisect_left(times, begin - SHORTEST) : bisect_right(times, until)]
         for event in near:
             elapsed = event.audio_end - begin
-            if elapsed > -_NOISE and event.audio_end <= until:  # at 0 the silence may have begun, by the grid
-                if elapsed > latest:  # two may come of one frame
-                    samples.append((elapsed, event.confidence))
-                    latest = elapsed + _NOISE
-                if type(event) is EagerEndOfTurn and silence.eager is None:
-                    silence.eager = elapsed
+            # At 0 the silence may have begun, by the grid; and two may come of one frame.
+            if elapsed > -_NOISE and event.audio_end <= until and elapsed > latest:
+                samples.append((elapsed, event.confidence))
+                latest = elapsed + _NOISE
+        silence.eager = next((at - begin for at in eager if at - begin > -_NOISE and at <= until), None)
         silences.append(silence)
     if not silences:
         return [], 0.0, 0.0, timed
@@ -299,7 +307,7 @@ def _spans_between(spoken: list[tuple[float, float]]) -> list[tuple[float, float
     return [*gaps, (spoken[-1][1], inf)]
 
 
-def _unchanged_spans(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
+def _unchanged_spans(events: Iterable[Any]) -> list[tuple[float, float]]:
     """The spans in which the words did not change, for want of times of words."""
     spans: list[tuple[float, float]] = []
     begin, text = 0.0, ""
@@ -313,12 +321,13 @@ def _unchanged_spans(events: Iterable[TurnEvent]) -> list[tuple[float, float]]:
 
 def _drafts(turn: _FluxTurn) -> list[Draft]:
     drafts = []
-    pending: EagerEndOfTurn | None = None
+    pending: Any = None
     for event in turn.events:
-        if isinstance(event, EagerEndOfTurn):
+        kind = type(event)
+        if kind in _EAGER:
             pending = pending or event
-        elif isinstance(event, (TurnResumed, EndOfTurn)) and pending is not None:
-            same = isinstance(event, EndOfTurn) and same_words(event.transcript, pending.transcript)
+        elif pending is not None and kind in _DECIDED:
+            same = kind in _END and same_words(event.transcript, pending.transcript)
             drafts.append(Draft(pending.confidence, same))
             pending = None
     return drafts

@@ -6,7 +6,8 @@ Quantiles of the distributions come from scipy, which is loaded when the first i
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, inf, nan
+from functools import cache
+from math import ceil, erf, inf, nan, sqrt
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -36,6 +37,7 @@ class Estimate(msgspec.Struct, frozen=True, omit_defaults=True):
     tries: int | None = None
 
 
+@cache
 def student(freedom: int) -> float:
     """Student's t for a 95 % interval; inf without any degree of freedom."""
     if freedom < 1:
@@ -107,6 +109,26 @@ def _score(value: float, variance: float, turns: float, t: float) -> Estimate:
     middle = value + t**2 / (2 * worth)
     reach = t * (value / worth + t**2 / (4 * worth**2)) ** 0.5
     return Estimate(value, max(0.0, middle - reach), middle + reach)
+
+
+def beyond(width: float) -> float:
+    """Of a reach of 1.96 standard errors, how much an interval needs beyond both ends of what is not known.
+
+    All of it where the ends are one, and 1.645 standard errors where they are far apart, as the truth cannot be beyond
+    both (Imbens and Manski).
+
+    Args:
+        width: How far the ends are apart, in such reaches.
+    """
+    if width <= 0:
+        return 1.0
+    apart = 1.959964 * width
+    low, high = 1.6448, 1.96
+    for _ in range(12):
+        middle = (low + high) / 2
+        inside = (erf((middle + apart) / sqrt(2)) + erf(middle / sqrt(2))) / 2
+        low, high = (middle, high) if inside < 0.95 else (low, middle)
+    return high / 1.959964
 
 
 def difference(one: Estimate, other: Estimate, stretch: float = 1.0) -> Estimate:

@@ -127,6 +127,28 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     differs: bool
 
 
+class Survival(msgspec.Struct, frozen=True, kw_only=True):
+    """How long pauses last in which Flux's confidence came so far and no farther.
+
+    Attributes:
+        low: The least that the highest confidence of these pauses was.
+        high: What it was below; inf for any.
+        pauses: Number of pauses; those that may have been ends count for as much as they are likely pauses.
+        seconds: Seconds of silence, as far as any of them is seen.
+        lasting: Share of the pauses that last longer than each of these seconds.
+        lasting_low: The same, at the lower end of its 95 % interval.
+        lasting_high: The same, at the upper end.
+    """
+
+    low: float
+    high: float
+    pauses: float
+    seconds: tuple[float, ...]
+    lasting: tuple[float, ...]
+    lasting_low: tuple[float, ...]
+    lasting_high: tuple[float, ...]
+
+
 class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conversations", "forecasts": "outcomes"}):
     """All that a set of calls tells about settings.
 
@@ -143,6 +165,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conver
         caveats: What limits these answers, in plain words.
         segments: Parts of the calls, where they were asked for.
         weeks: The calls by week, if they are of more than one.
+        pauses: How long users pause, by how sure Flux was that they had finished.
     """
 
     calls: int
@@ -157,6 +180,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conver
     caveats: tuple[str, ...]
     segments: tuple[Segment, ...] = ()
     weeks: tuple[Week, ...] = ()
+    pauses: tuple[Survival, ...] = ()
 
     @property
     def front(self) -> tuple[Forecast, ...]:

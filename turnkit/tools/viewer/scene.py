@@ -54,6 +54,9 @@ def scene(trace: Trace) -> Scene:
     if not trace.records:
         raise ConfigError(f"trace {trace.name!r}: nothing was recorded, so there is nothing to see")
     notices = []
+    if (speed := trace.header.speed) != 1.0:
+        notices.append(f"The call ran {speed:g} times as fast as people talk; times are the call's own.")
+        trace = trace.in_call_time()
     if trace.raw:
         notices.append("Only Flux's frames were recorded: the signals are what turnkit decides with its defaults.")
     elif not trace.ended:

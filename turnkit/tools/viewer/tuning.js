@@ -51,7 +51,7 @@ const open = outcomes.filter((one) => one.knowledge === "bounds" && one !== curr
 const beyond = (open.some((one) => one.on_front) ? open.filter((one) => one.on_front) : open).slice(0, 8);
 const rowsOf = (one) => [["waits, mean", one.knowledge === "bounds" ? reach(one.response, ms) : ms(one.response.value)], ["", one.knowledge === "bounds" ? "" : reach(one.response, ms)], ["waits, median and p95", `${ms(one.median)}, ${ms(one.p95)}`],
   ["cut off, of 100 turns", `${per100(one.cut_offs.value)} (${reach(one.cut_offs, per100)})`], ["extra LLM calls a turn", `${one.extra.value.toFixed(2)} (${reach(one.extra, (v) => v.toFixed(2))})`], ["known", KNOWN[one.knowledge] || one.knowledge]].filter(([, value]) => value);
-const KNOWN = { exact: "exactly, from these calls", rough: "roughly", bounds: "only its bounds" };
+const KNOWN = { exact: "but for chance", rough: "roughly", bounds: "only its bounds" };
 const points = new Map();
 function remember(one, node) { if (!points.has(one.name)) points.set(one.name, []); points.get(one.name).push(node); tell(node, named(one), rowsOf(one)); }
 function drawFront(id) {
@@ -186,7 +186,7 @@ function fillAnswer() {
   if (!advice) say.append(`Too little is known to recommend a setting: there are ${turns}. Keep `, html("b", { class: "stay" }, null, named(current)), ".");
   else if (stays) say.append("Stay with ", html("b", { class: "stay" }, null, named(current)), ".");
   else say.append(advice.shown ? "Run " : "Try ", html("b", {}, null, named(advice)), ` instead of ${named(current)}.`);
-  const basis = best ? { exact: "What it would bring is known exactly for these calls", rough: "What it would bring is known roughly", bounds: "Only bounds are known for it" }[best.knowledge] : "";
+  const basis = best ? { exact: "What it would bring is known, but for chance", rough: "What it would bring is known roughly", bounds: "Only bounds are known for it" }[best.knowledge] : "";
   $("rests").textContent = advice ? [`Rests on ${turns}: ${advice.why}.`, basis && `${basis}.`, advice.min_confidence ? `Draft from a confidence of ${advice.min_confidence.toFixed(2)} on.` : ""].filter(Boolean).join(" ") : "";
   for (const caveat of [...(tuning.caveats || []), ...(tuning.unknown || [])]) html("li", {}, $("notices"), typeof caveat === "string" ? caveat : caveat.why ?? caveat.name ?? "");
   if (data.unreadable?.length) html("li", {}, $("notices"), `left out: ${many(data.unreadable.length, "file")} that could not be read`);
@@ -209,8 +209,8 @@ function fillMarks() {
   item("running now", dot("now", 6));
   if (best && !stays) item("recommended", dot("pick", 6));
   const all = new Set(front.map((one) => one.knowledge));
-  if (all.has("exact")) item("known exactly for these calls, with its 95 % interval", dot("known-exact", 4.5));
-  if (all.has("rough")) item("known roughly, with its 95 % interval", dot("known-rough", 4.5));
+  if (all.has("exact")) item("known but for chance: its 95 % interval", dot("known-exact", 4.5));
+  if (all.has("rough")) item("known roughly: its 95 % interval holds what is open too", dot("known-rough", 4.5));
   if (beyond.length) item("only bounds are known: it lies somewhere in there", (icon) => svg("rect", { x: -12, y: -5, width: 24, height: 10, rx: 3, class: "box" }, icon));
 }
 document.addEventListener("pointermove", showTip);
