@@ -9,7 +9,6 @@ from types import TracebackType
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -32,8 +31,6 @@ from ..turns.events import (
     UserIdle,
 )
 from .layout import flowing, on_terminal, one_line, room
-
-_INDENT = 22  # columns before what a line tells: its second and its name
 
 _STYLES: dict[type, str] = {
     TurnStarted: "cyan",
