@@ -74,8 +74,8 @@ def next_sentences(messages: Iterable[Mapping[str, Any]]) -> list[str]:
             new = _learned(words, booked)
             missed = 0 if new else missed + 1
             if missed > _PATIENCE and words:
-                asked = _asked(booked) or "yes"
-                new = {asked: _DEFAULTS[asked]}
+                slot = _asked(booked) or "yes"
+                new = {slot: _DEFAULTS[slot]}
             booked = {} if new.get("again") else booked | new
     new.pop("again", None)
     asked = _asked(booked)
