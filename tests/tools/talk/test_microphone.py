@@ -34,10 +34,8 @@ try:
 except (ImportError, OSError):
     pytest.skip("needs sounddevice and PortAudio; .ci/interop has them", allow_module_level=True)
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, PROGRAMS)),
-    reason="needs PulseAudio, and ALSA's plugin for it: apt-get install pulseaudio",
-)
+MISSING = None if all(map(shutil.which, PROGRAMS)) else "no PulseAudio, or not ALSA's plugin for it"
+pytestmark = pytest.mark.slow("process", missing=MISSING)
 
 
 @pytest.fixture
