@@ -22,7 +22,8 @@ from turnkit.turns.chart import REPLY_EDGES, USER_EDGES, Edge
 
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
-NAMED_BY_FILE = ("turnkit/wire.py", "turnkit/telemetry.py", "turnkit/turns/chart.py")  # public, and no __all__ in them
+# Public, though they have no __all__, or are no room.
+NAMED_BY_FILE = ("turnkit/wire.py", "turnkit/telemetry.py", "turnkit/turns/chart.py", "turnkit/speaking/espeak.py")
 
 
 @pytest.mark.parametrize("page", pages())
