@@ -134,7 +134,7 @@ def test_no_parameter_goes_without_a_word() -> None:
     for name in turnkit.__all__:
         given = getattr(turnkit, name)
         methods = vars(given).items() if isinstance(given, type) else ()
-        public = [function for own, function in methods if isfunction(function) and own[0] != "_"]
+        public: list[Any] = [function for own, function in methods if isfunction(function) and own[0] != "_"]
         if (isfunction(given) or isinstance(given, type)) and not is_not_made_by_users(given):
             public.append(given)
         for one in public:
