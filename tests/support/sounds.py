@@ -130,6 +130,7 @@ def told(
         texts += player.hear(seconds)
         while waiting and waiting[0][0] <= seconds:
             texts += waiting.pop(0)[1](player)
+    player.close()
     return [json.loads(text) for text in texts]
 
 

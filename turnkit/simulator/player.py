@@ -63,6 +63,9 @@ class Player(Protocol):
     def begin_at(self, second: float) -> None:
         """The stream's audio begins at this second of the play; to be said before any of it is heard."""
 
+    def close(self) -> None:
+        """The connection is over."""
+
 
 def _stamp(fields: dict[str, Any], request_id: str, sequence_id: int) -> str:
     # Flux's Error is the one message without the id of the request.
@@ -115,6 +118,9 @@ class ScriptPlayer:
     def begin_at(self, second: float) -> None:
         """Hear the script from this second on."""
         self._detector.begin_at(second)
+
+    def close(self) -> None:
+        """Nothing is left to give back."""
 
 
 class RecordingPlayer:
@@ -207,6 +213,9 @@ class RecordingPlayer:
     def begin_at(self, second: float) -> None:
         """Raise ConfigError: a recording plays from its start."""
         raise ConfigError(f"second {second:g}: a recording plays from its start; only a script can go on elsewhere")
+
+    def close(self) -> None:
+        """Nothing is left to give back."""
 
     def _end_gap(self) -> list[str]:
         """Give up the answers that nobody asked for; a turn's end among them is still its end."""

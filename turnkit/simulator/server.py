@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 import anyio
 import msgspec
+from anyio.lowlevel import checkpoint
 from websockets.exceptions import ConnectionClosed
 
 from ..checks import shown
@@ -32,6 +33,7 @@ from .exchange import Connection, Exchange, InjectedFault
 from .faults import STATUSES, AnyFault, Fault, RandomFaults, read_faults
 from .live_caller import LiveCaller
 from .parameters import UNSETTLED, Refused, Settings, read_query
+from .places import Places, pieces
 from .plays import Play, open_player
 from .recorded_session import Recording
 from .rest import GRANT, PROJECTS, PostReader, answer
@@ -107,6 +109,7 @@ class Simulator:
         self._continues = continues
         self._configurable = configurable
         self._registry = CallRegistry()
+        self._places = Places(getattr(play, "at_once", None))
         self._fault_plans: WeakKeyDictionary[Socket, _FaultPlan] = WeakKeyDictionary()
         self._ending = anyio.Event()
 
@@ -132,6 +135,7 @@ class Simulator:
             read_query(query)
             if (self._faults or self._continues) and not await self._apply_upgrade_faults(socket, query):
                 return socket.respond(503, "")  # to nobody: the connection is gone
+            self._places.take(socket)
         except Refused as refused:
             return self._refuse(socket, refused)
         return None
@@ -183,13 +187,21 @@ class Simulator:
         try:
             alive = await self._send(socket, exchange, exchange.open(), fault_plan)
             while alive and exchange.closing is None:
-                alive = await self._send(socket, exchange, exchange.receive(await socket.recv()), fault_plan)
+                message = await socket.recv()
+                for piece in pieces(message, settings) if isinstance(self._play, Ear) else (message,):
+                    alive = await self._send(socket, exchange, exchange.receive(piece), fault_plan)
+                    if not alive or exchange.closing is not None:
+                        break
+                    if piece is not message:
+                        await checkpoint()  # the others are heard in between
             if exchange.closing is not None:
                 await _close(socket, *exchange.closing)
         except ConnectionClosed:
             pass  # a client may vanish at any time; there is nobody left to tell
         finally:
             exchange.connection.open = False
+            exchange.player.close()
+            self._places.leave(socket)
             if fault_plan is not None:
                 fault_plan.attempt.end(finished=exchange.finished)
 

