@@ -48,6 +48,7 @@ ONE_OF_EACH: list[Signal | ReplyEnded] = [
     TurnDropped(1, "mm stop", DropReason.STALLED, at=15.0),
     UserIdle(2, at=30.0),
     Note(NoteKind.STALE_TURN, "Update of turn_index 0, which is over", at=31.0),
+    Note(NoteKind.FLUX_WARNING, "EAR_HEARS_NO_SPEECH", at=31.5),
     Commit(None, 2, "", False, "initiate", at=32.0),
     ReplyEnded(0, 1, Outcome.INTERRUPTED, "Good day", at=33.0),
     TurnStarted(2, "stop it", 3, at=34.0),

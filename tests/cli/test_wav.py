@@ -129,6 +129,7 @@ def test_a_cut_file_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
         (b"fLaC" + bytes(100), "is not a WAV file but FLAC"),
         (b"ID3\x04" + bytes(100), "is not a WAV file but MP3"),
         (b"\xff\xfb\x90\x00" + bytes(100), "is not a WAV file but MP3 or AAC"),
+        (b"\xff" * 100, "is not a WAV file;"),  # silence in bare µ-law
         (b"OggS" + bytes(100), "is not a WAV file but Ogg"),
         (b"\0\0\0\x20ftypM4A " + bytes(100), "is not a WAV file but MP4"),
         (b"{}", "is not a WAV file;"),

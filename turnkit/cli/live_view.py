@@ -19,6 +19,7 @@ from ..turns.events import (
     Commit,
     Hold,
     Note,
+    NoteKind,
     Outcome,
     ReplyEnded,
     Resume,
@@ -31,6 +32,11 @@ from ..turns.events import (
     UserIdle,
 )
 from .layout import flowing, on_terminal, one_line, room
+
+_MEANT = {  # what a Warning of a simulator's ear asks for; its own words are with the simulator
+    "EAR_CANNOT_DECODE": ", the ear cannot hear sound in this encoding",
+    "EAR_HEARS_NO_SPEECH": ", sound without speech: is it in another encoding? The simulator's output has a guess",
+}
 
 _STYLES: dict[type, str] = {
     TurnStarted: "cyan",
@@ -84,7 +90,8 @@ def describe(signal: Signal | ReplyEnded) -> str:
         case UserIdle():
             return f"nobody has spoken, {signal.count} times over"
         case Note():
-            return f"{signal.kind}: {signal.detail}"
+            meant = _MEANT.get(signal.detail, "") if signal.kind is NoteKind.FLUX_WARNING else ""
+            return f"{signal.kind}: {signal.detail}{meant}"
         case ReplyEnded():
             return f"{_of(signal.turn)}  reply {signal.reply} {signal.outcome}{_end_of(signal)}"
 

@@ -141,6 +141,7 @@ def _not_wav(start: bytes) -> str:
     found = next((kind for magic, kind in _OTHERS.items() if start.startswith(magic)), "")
     if start[4:8] == b"ftyp":
         found = "MP4"
-    elif start[0] == 0xFF and len(start) > 1 and start[1] & 0xE0 == 0xE0:
+    # Bare µ-law begins with silence, 0xFF on 0xFF: no bit rate of MP3 has four ones, and AAC's layer is 0.
+    elif start[0] == 0xFF and len(start) > 2 and start[1] & 0xE0 == 0xE0 and start[1:3] != b"\xff\xff":
         found = "MP3 or AAC"
     return f"is not a WAV file but {found}" if found else "is not a WAV file"

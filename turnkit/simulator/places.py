@@ -35,7 +35,9 @@ class Places:
             return
         # A client that vanishes in its upgrade leaves without a word.
         if sum(one.state is not State.CLOSED for one in self._taken) >= self._at_once:
-            rule = f"This ear hears {self._at_once} connection{'s' * (self._at_once > 1)} at once, and no place is free."
+            rule = (
+                f"This ear hears {self._at_once} connection{'s' * (self._at_once > 1)} at once, and no place is free."
+            )
             raise Refused(429, {"err_code": "TOO_MANY_REQUESTS", "err_msg": rule})
         self._taken.add(socket)
 

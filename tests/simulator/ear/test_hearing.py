@@ -287,20 +287,19 @@ class BusyEar(ScriptedEar):
 async def test_who_comes_when_all_places_are_taken_is_told_so() -> None:
     """One that hangs up in mid-word leaves a free place, and so does one that never sends anything."""
     ear = BusyEar()
-    async with serve(ear) as flux:
-        async with dial(flux) as talking, dial(flux):
+    async with serve(ear) as flux, dial(flux):
+        async with dial(flux) as talking:
             for sound in audio(1.4):
                 await talking.send(sound)
             refused = await refusal(flux)
             assert refused.status_code == 429
             assert b"hears 2 connections at once" in (refused.body or b"")
             assert flux.refusals[0].code == "TOO_MANY_REQUESTS"
-            await talking.close()
-            with anyio.fail_after(10):
-                while not ear.closed:
-                    await anyio.lowlevel.checkpoint()
-            messages, _ = await call(flux, [*audio(4.0), CLOSE])
-            assert "EndOfTurn" in [event for event, _ in turns(messages)]
+        with anyio.fail_after(10):
+            while not ear.closed:
+                await anyio.lowlevel.checkpoint()
+        messages, _ = await call(flux, [*audio(4.0), CLOSE])
+        assert "EndOfTurn" in [event for event, _ in turns(messages)]
     assert sorted(ear.closed) == [0, 1, 2]
 
 

