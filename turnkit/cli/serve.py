@@ -46,7 +46,10 @@ def serve(
         bool, typer.Option("--simulate", help="A simulated Flux, which hears a simulated caller: no key is needed.")
     ] = False,
     ear: Annotated[
-        str | None, typer.Option(help="With --simulate: hear who calls instead; voice finds speech, sphinx words.")
+        str | None,
+        typer.Option(
+            help="With --simulate: hear who calls instead; voice finds speech, quick sooner than Flux, sphinx words."
+        ),
     ] = None,
 ) -> None:
     """Serve a bot to phones and pages.
