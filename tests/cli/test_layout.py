@@ -131,7 +131,7 @@ COMMANDS = {
     "replay call.jsonl --speculation none": "I'd like to book a table for two, please.",
     "tune call.jsonl": "echo-guard+ignore-backchannels",
     "check --quick": "invariant",
-    "demo --speed 50": "heard “Tomorrow at eight. There is a table by the window,",
+    "demo --speed 50": "agent   “Tomorrow at eight. There is a table by the window, or one on the terrace, which is heated",
 }
 
 
