@@ -14,7 +14,7 @@ import griffe
 _STRUCT, _ENUM = "msgspec.Struct", {"enum.Enum", "enum.StrEnum"}
 
 
-class Reading(griffe.Extension):
+class Reading(griffe.Extension):  # type: ignore[misc]  # griffe is not installed where types are checked
     """Signatures of structs, and the members of enumerations as attributes."""
 
     def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs: Any) -> None:

@@ -22,7 +22,8 @@ from turnkit.turns.chart import REPLY_EDGES, USER_EDGES, Edge
 
 DOCS = ROOT / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
-NAMED_BY_FILE = ("turnkit/wire.py", "turnkit/telemetry.py", "turnkit/turns/chart.py")  # public, and no __all__ in them
+# Public, though they have no __all__, or are no room.
+NAMED_BY_FILE = ("turnkit/wire.py", "turnkit/telemetry.py", "turnkit/turns/chart.py", "turnkit/speaking/espeak.py")
 
 
 @pytest.mark.parametrize("page", pages())
@@ -133,7 +134,7 @@ def test_no_parameter_goes_without_a_word() -> None:
     for name in turnkit.__all__:
         given = getattr(turnkit, name)
         methods = vars(given).items() if isinstance(given, type) else ()
-        public = [function for own, function in methods if isfunction(function) and own[0] != "_"]
+        public: list[Any] = [function for own, function in methods if isfunction(function) and own[0] != "_"]
         if (isfunction(given) or isinstance(given, type)) and not is_not_made_by_users(given):
             public.append(given)
         for one in public:

@@ -58,6 +58,7 @@ def test_the_page_of_the_package_leads_nowhere_that_is_not_there() -> None:
     assert all(target.startswith("https://") for target in targets)
     assert "how it decides, policies, the rules" in page
     assert "<!--" not in page
+    assert re.findall(r"```python\n.*?```", page, re.DOTALL) == re.findall(r"```python\n.*?```", README, re.DOTALL)
 
 
 def test_one_line_gives_the_links_an_address() -> None:
@@ -80,8 +81,6 @@ def shown_by_itself(substitutions: list[dict[str, str]]) -> str:
     for change in substitutions:
         page = re.sub(change["pattern"], change["replacement"].replace("$", "\\"), page)
     return page
-    assert "<!--" not in page
-    assert re.findall(r"```python\n.*?```", page, re.DOTALL) == re.findall(r"```python\n.*?```", README, re.DOTALL)
 
 
 def test_what_it_links_to_exists() -> None:

@@ -13,11 +13,13 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 _pieces: list[bytes] = []
 
 
-@_CALLBACK
 def _keep(samples: Any, count: int, _events: Any) -> int:
     if samples and count > 0:
         _pieces.append(ctypes.string_at(samples, 2 * count))
     return 0
+
+
+_kept = _CALLBACK(_keep)  # alive for as long as the library may call it
 
 
 @cache
@@ -27,7 +29,7 @@ def _library() -> tuple[Any, int]:
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     rate = library.espeak_Initialize(_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
     assert rate > 0, "espeak-ng found no data"
-    library.espeak_SetSynthCallback(_keep)
+    library.espeak_SetSynthCallback(_kept)
     return library, rate
 
 

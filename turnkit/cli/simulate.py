@@ -121,6 +121,7 @@ def _announce(flux: Simulator, as_json: bool) -> None:
 async def _report_connections(flux: Simulator, as_json: bool) -> None:
     """Say what connects and how it went, for as long as the simulator runs."""
     seen = [0, 0, 0]  # connections said to be open, refusals, faults
+    warned: dict[int, int] = {}
     closed: set[int] = set()  # by place: connections that play one recording share its request id
     console = Screen()
     while True:
@@ -140,6 +141,9 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
             _report_fault(console, injected, as_json)
         seen[2] = len(flux.faults_injected)
         for place, connection in enumerate(flux.connections):
+            for warning in connection.warnings[warned.get(place, 0) :]:
+                _report_warning(console, connection.request_id, warning, as_json)
+            warned[place] = len(connection.warnings)
             if connection.open or place in closed:
                 continue
             closed.add(place)
@@ -152,6 +156,13 @@ async def _report_connections(flux: Simulator, as_json: bool) -> None:
                 said = f"{escape(connection.request_id)}  {heard:.2f} s of audio in, {sent} messages out"
                 tell(console, f"closed   {said}", _HANG)
         await anyio.sleep(0.2)
+
+
+def _report_warning(console: Console, request_id: str, warning: str, as_json: bool) -> None:
+    if as_json:
+        say_json({"connection": request_id, "warning": warning})
+        return
+    tell(console, f"[yellow]warning[/yellow]  {request_id}  {escape(warning)}")
 
 
 def _report_fault(console: Console, injected: InjectedFault, as_json: bool) -> None:

@@ -33,7 +33,10 @@ LlmOption = Annotated[
 ModelOption = Annotated[str, typer.Option(help="The model that --llm is asked for.")]
 
 _LANGUAGE = "en-us"
-_WARNINGS = {"EAR_CANNOT_DECODE": "The ear cannot hear this sound: it is in no coding that it knows."}
+_WARNINGS = {
+    "EAR_CANNOT_DECODE": "The ear cannot hear this sound: it is in no coding that it knows.",
+    "EAR_HEARS_NO_SPEECH": "There is sound, but no speech in it for long: is it the right microphone, and near enough?",
+}
 
 
 class FoundEar(NamedTuple):

@@ -44,6 +44,7 @@ class Connection:
         commands: the types of the text frames received that were commands.
         messages: how many were sent to it.
         faults: that struck it, oldest first.
+        warnings: what is wrong with its audio, by what an ear can make of it, oldest first.
         open: whether it has not ended yet.
     """
 
@@ -55,6 +56,7 @@ class Connection:
         self.commands: list[str] = []
         self.messages = 0
         self.faults: list[InjectedFault] = []
+        self.warnings: list[str] = []
         self.open = True
 
     def __repr__(self) -> str:
@@ -85,6 +87,7 @@ class Exchange:
         self, player: Player, settings: Settings, connection: Connection, configurable: frozenset[str] = frozenset()
     ) -> None:
         self.connection = connection
+        connection.warnings = player.warnings
         self.closing: tuple[int | None, str] | None = None
         self.finished = False
         self.player = player

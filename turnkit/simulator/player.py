@@ -28,7 +28,13 @@ _NO_ACTIVE_TURN = {
 
 
 class Player(Protocol):
-    """What a connection says: the text frames to send next, each exactly once and in order."""
+    """What a connection says: the text frames to send next, each exactly once and in order.
+
+    Attributes:
+        warnings: what is wrong with the audio, for people to read; it grows while the audio comes.
+    """
+
+    warnings: list[str]
 
     def opening(self) -> list[str]:
         """What is sent before any audio is there."""
@@ -68,6 +74,7 @@ class ScriptPlayer:
     """Plays a script, as the detector hears it."""
 
     def __init__(self, detector: Detector, request_id: str) -> None:
+        self.warnings: list[str] = []
         self._detector = detector
         self._request_id = request_id
         self._sequence_id = -1
@@ -123,6 +130,7 @@ class RecordingPlayer:
     """
 
     def __init__(self, recording: Recording, request_id: str) -> None:
+        self.warnings: list[str] = []
         self._frames = recording.frames
         self._request_id = request_id
         self._next = 0

@@ -47,6 +47,7 @@ def test_all_at_once() -> None:
         ("three", "three"),
         ("we are five", "five"),
         ("for for", "four"),
+        ("got an eagle to people the", "two"),
     ],
 )
 def test_numbers_of_people(said: str, understood: str) -> None:
@@ -74,6 +75,17 @@ def test_times(said: str, understood: str) -> None:
 def test_nothing_understood() -> None:
     """It says so, and asks again."""
     assert call("What a lovely day.") == ["Sorry, I did not get that.", "For how many people?"]
+
+
+def test_an_ear_that_mishears() -> None:
+    """After it has asked twice it guesses, and says so: the call comes to its end."""
+    misheard = "i typed o'clock"
+    assert call("a table for to people the", "oh really")[0] == "Sorry, I did not get that."
+    assert call("a table for to people the", "oh really", "no idea") == [
+        "I do not understand it, so I take it that it is tomorrow.",
+        "At what time?",
+    ]
+    assert call(*FOR_TWO[:2], misheard, misheard)[-1] == "Under what name may I book it?"
 
 
 def test_an_ear_that_knows_no_words() -> None:

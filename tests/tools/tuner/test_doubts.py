@@ -6,10 +6,9 @@ from math import inf
 
 import pytest
 
+from tests.support.cut_offs import HAD, hesitant, set_of
 from tests.support.heard import heard_call
-from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, Silence, call_silences, tune
-
-HAD = FluxThresholds(0.7, None, 1.0)
+from turnkit.tools.tuner import CallSilences, Knowledge, Setting, call_silences, tune
 
 
 def lengths(call: CallSilences) -> list[list[float]]:
@@ -53,34 +52,6 @@ def test_words_that_do_not_end_a_sentence_are_told_from_those_that_do() -> None:
     """Whether they join what follows is evidence, kept without the words."""
     call = call_silences(heard_call(gap=5.0, heard=1.0, finished=2.0, first="I would like", second="Yes."))
     assert [utterance[-1].joins for utterance in call.utterances] == [True, False]
-
-
-def set_of(gaps: list[list[float]], *, answered: bool | None) -> list[CallSilences]:
-    """Calls of turns that ended by timeout, each after 1 s, the user's next words so many seconds after their last."""
-    return [
-        CallSilences(
-            str(number),
-            HAD,
-            False,
-            [[Silence(inf, [], 1.04, "timeout", gap=gap, sure=1.64, answered=answered)] for gap in (*call, inf)],
-            [],
-            True,
-        )
-        for number, call in enumerate(gaps)
-    ]
-
-
-def hesitant(gaps: tuple[float, ...]) -> list[CallSilences]:
-    """Calls in which three turns of ten are cut off by a timeout, and those who had finished speak after such gaps.
-
-    As many pauses come to their end in each tenth of a second as far as it is sure: how long others last is open.
-    """
-    calls = set_of([[gaps[(turn + call) % len(gaps)] for turn in range(10)] for call in range(40)], answered=None)
-    for number, call in enumerate(calls):
-        for turn in range(0, 9, 3):
-            gap = 1.2 + 0.1 * ((number + turn) % 5)
-            call.utterances[turn].insert(0, Silence(gap, [], 1.04, "timeout", gap=gap, sure=1.64))
-    return calls
 
 
 def test_what_may_have_been_pauses_is_bounded_and_called_so() -> None:

@@ -56,7 +56,8 @@ def spoken(draw: st.DrawFn) -> RecordedOverlap:
         at += draw(st.sampled_from((0.08, 0.24, 0.5, 2.5, 9.0)))
         advanced = PlaybackAdvanced(0, " ".join(words[: 6 + number]))
         text = draw(st.sampled_from(SAID))
-        events.append((at, draw(st.sampled_from((Update(3, text), Update(3, text), advanced, PlaybackFinished(0))))))
+        kinds: tuple[Event, ...] = (Update(3, text), Update(3, text), advanced, PlaybackFinished(0))
+        events.append((at, draw(st.sampled_from(kinds))))
     events.append((at + 0.3, EndOfTurn(3, draw(st.sampled_from(SAID)))))
     return RecordedOverlap(events, 2.0, Intent.FLOOR, "")
 
@@ -68,7 +69,7 @@ def failing(overlap: Overlap) -> Verdict:
     return Verdict.WAIT
 
 
-MORE = {
+MORE: dict[str, BargeInPolicy] = {
     **POLICIES,
     "failing": failing,
     "keep": lambda overlap: Verdict.KEEP if overlap.transcript else Verdict.WAIT,

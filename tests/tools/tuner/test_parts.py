@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 import pytest
 
-from tests.tools.tuner.test_doubts import hesitant
+from tests.support.cut_offs import hesitant
 from turnkit.tools.tuner import CallSilences, FluxThresholds, Knowledge, Setting, Silence, Worth, compare, tune
 
 HAD = FluxThresholds(0.9, None, 5.0)

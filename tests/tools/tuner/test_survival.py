@@ -30,7 +30,7 @@ def test_one_that_counts_for_two_is_two() -> None:
     """Weights are counts, of those that ended and of those that were censored."""
     seconds, ended = np.array([0.5, 1.0, 1.0, 2.0]), np.array([True, True, False, True])
     weights = np.array([2.0, 1.0, 3.0, 1.0])
-    twice = [np.repeat(one, weights.astype(int)) for one in (seconds, ended)]
+    twice = np.repeat(seconds, weights.astype(int)), np.repeat(ended, weights.astype(int))
     for mine, theirs in zip(kaplan_meier(seconds, ended, weights), kaplan_meier(*twice, np.ones(7)), strict=True):
         np.testing.assert_allclose(mine, theirs)
 

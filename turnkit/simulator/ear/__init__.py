@@ -13,13 +13,12 @@ from collections.abc import Callable, Mapping
 from ...checks import shown
 from ...errors import ConfigError
 from .hearing import confidence_in_silence
-from .interface import HUMMED_WORD, UNKNOWN_WORD, Ear, EarStream, Heard, Recogniser
+from .interface import UNKNOWN_WORD, Ear, EarStream, Heard, Recogniser
 from .sphinx import sphinx_ear
 from .voice import VoiceEar
 
 __all__ = [
     "EARS",
-    "HUMMED_WORD",
     "UNKNOWN_WORD",
     "Ear",
     "EarStream",

@@ -101,10 +101,22 @@ class _Form:
             self._resampler = soxr.ResampleStream(rate, wanted, 1, dtype="float32", quality=_QUALITY)
 
     def decode(self, piece: bytes) -> bytes:
+        """A piece, as 16-bit mono at the rate that is wanted."""
         samples = self._decode(piece)
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples)
         return to_pcm(samples)
+
+
+def decode(audio: bytes, encoding: str, rate: int, wanted: int) -> bytes:
+    """Sound in an encoding of Flux, all at once, as 16-bit mono at the rate that is wanted."""
+    return _Form(encoding, rate, wanted).decode(audio)
+
+
+def loudness(pcm: bytes) -> float:
+    """The level of 16-bit sound, in dB below full scale."""
+    samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
+    return float(10 * np.log10(np.mean(np.square(samples / 32768)) + 1e-12)) if len(samples) else -120.0
 
 
 def to_pcm(samples: np.ndarray) -> bytes:

@@ -11,9 +11,6 @@ from ..script import SpokenWord
 UNKNOWN_WORD = "bla"
 """What stands for a word that was heard and not understood: one for each stretch of speech as long as a syllable."""
 
-HUMMED_WORD = "mm"
-"""What stands for a stretch that was hummed with closed lips, as in "mm-hm"."""
-
 
 class Heard(msgspec.Struct, frozen=True):
     """What an ear made of some more sound.

@@ -10,13 +10,15 @@ from ..player import ScriptPlayer
 from .decoding import Decoder, NotDecodable
 from .hearing import HearingDetector
 from .interface import Ear
+from .voice import VoiceEar
+from .wrong_audio import HEARS_NO_SPEECH, SpeechWatch
 
 CANNOT_DECODE = "EAR_CANNOT_DECODE"
 """The code of the Warning that a connection's sound cannot be heard at all."""
 
 
 class EarPlayer(ScriptPlayer):
-    """Says what an ear hears in the sound itself.
+    """Says what an ear hears in the sound itself, and warns of sound that it can make nothing of.
 
     Args:
         ear: what hears.
@@ -29,8 +31,10 @@ class EarPlayer(ScriptPlayer):
         self._hearing = HearingDetector(settings, step=ear.step, seed=seed or 0)
         super().__init__(self._hearing, request_id)
         self._stream = ear.open_stream()
+        # It is speech or not, whatever the words: a recogniser is not needed for that.
+        self._watch = SpeechWatch(VoiceEar() if isinstance(ear, VoiceEar) else ear, settings)
         self._decoder: Decoder | None = None
-        self._warnings: list[dict[str, Any]] = []
+        self._untold: list[dict[str, Any]] = []
         try:
             self._decoder = Decoder(settings.encoding, settings.sample_rate, ear.rate)
         except NotDecodable as error:
@@ -40,6 +44,7 @@ class EarPlayer(ScriptPlayer):
         """Take the sound that `hear` will be about."""
         if self._decoder is None:
             return
+        self._watch.take(audio)
         try:
             self._decoder.take(audio)
         except NotDecodable as error:
@@ -48,23 +53,29 @@ class EarPlayer(ScriptPlayer):
     def hear(self, seconds: float) -> list[str]:
         """What the ear hears by this second of audio."""
         texts: list[str] = []
-        if self._decoder is not None:
-            for sound in self._decoder.frames():
-                self._hearing.take(self._stream.hear(sound))
-                texts += super().hear(self._hearing.heard + FRAME)
-        else:
+        if self._decoder is None:
             texts += super().hear(seconds)
-        texts += [self.answer(warning) for warning in self._warnings]
-        self._warnings.clear()
-        return texts
+        else:
+            for sound in self._decoder.frames():
+                heard = self._stream.hear(sound)
+                self._hearing.take(heard)
+                texts += super().hear(self._hearing.heard + FRAME)
+                problem = self._watch.hear(sound, heard.speech)
+                if problem:
+                    self._warn(HEARS_NO_SPEECH, problem)
+                    texts += self._tell()
+        return texts + self._tell()
 
     def _cannot_hear(self, error: NotDecodable) -> None:
         self._decoder = None
-        self._warnings.append(
-            {
-                "type": "Warning",
-                "code": CANNOT_DECODE,
-                "description": f"This ear hears nothing on this connection: {error}. Send linear16, linear32, mulaw "
-                "or alaw, or WAV of those.",
-            }
-        )
+        rule = "Send linear16, linear32, mulaw or alaw, or WAV of those."
+        self._warn(CANNOT_DECODE, f"This ear hears nothing on this connection: {error}. {rule}")
+
+    def _warn(self, code: str, description: str) -> None:
+        self.warnings.append(description)
+        self._untold.append({"type": "Warning", "code": code, "description": description})
+
+    def _tell(self) -> list[str]:
+        texts = [self.answer(warning) for warning in self._untold]
+        self._untold.clear()
+        return texts

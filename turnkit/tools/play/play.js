@@ -79,6 +79,7 @@ function spoken(url) {
     phone.on("notice", ({ text }) => call === mine && show(call.state, text));
     phone.on("ended", ({ code, text }) => call === mine && ended(code === "server_failed" ? "Flux refused, or is not there: turnkit play says more in its terminal." : text));
     mine.level = () => phone.level("microphone");
+    mine.voice = () => phone.level("voice");
     phone.start();
   });
   return {
@@ -170,7 +171,7 @@ const TAKES = {
       const ms = Math.round(1000 * parts[part]);
       const piece = document.createElement("i");
       piece.className = part;
-      piece.style.flexGrow = Math.max(0, parts[part]);
+      piece.style.flexGrow = Math.max(0, 1000 * parts[part]); // of a sum below 1 a part would be left empty
       bar.append(piece);
       const text = document.createElement("span");
       text.className = part;
@@ -354,6 +355,7 @@ const words = (reason) => String(reason).replaceAll("_", " ");
 const count = (text) => text.split(/\s+/).filter(Boolean).length;
 const WARNINGS = {
   EAR_CANNOT_DECODE: "The ear cannot hear this sound: it is in no coding that it knows.",
+  EAR_HEARS_NO_SPEECH: "There is sound, but no speech in it for long. Is it the right microphone, and near enough? Noise, music and a wrong device sound like this.",
 };
 const WHY = { resumed: "you went on", superseded: "you have said other words", transcript_changed: "the final words are others", new_turn: "you spoke again",
   empty_turn: "there were no words", floor_taken: "somebody has the floor", closed: "the call ended" };

@@ -43,6 +43,7 @@ _QUESTIONS = {
     "name": "Under what name may I book it?",
     "yes": "Is that right?",
 }
+_PATIENCE = 1  # answers that are asked for again; the one after them is guessed
 _DEFAULTS = {"people": "two", "day": "tomorrow", "time": "eight o'clock", "name": "Smith", "yes": "yes"}
 
 
@@ -66,14 +67,19 @@ def next_sentences(messages: Iterable[Mapping[str, Any]]) -> list[str]:
     booked: dict[str, str] = {}
     new: dict[str, str] = {}
     words: list[str] = []
+    missed = 0
     for message in messages:
         if message["role"] == "user":
             words = words_of(str(message["content"]))
             new = _learned(words, booked)
+            missed = 0 if new else missed + 1
+            if missed > _PATIENCE and words:
+                slot = _asked(booked) or "yes"
+                new = {slot: _DEFAULTS[slot]}
             booked = {} if new.get("again") else booked | new
     new.pop("again", None)
-    asked = next((slot for slot in _QUESTIONS if slot not in booked), None)
-    said = _taken(words, new)
+    asked = _asked(booked)
+    said = _taken(words, new, guessed=missed > _PATIENCE)
     if asked is None:
         return [*said, "Your table is booked. Thank you, and goodbye."]
     if asked == "yes":
@@ -83,11 +89,18 @@ def next_sentences(messages: Iterable[Mapping[str, Any]]) -> list[str]:
     return [*said, _QUESTIONS[asked]]
 
 
-def _taken(words: list[str], new: Mapping[str, str]) -> list[str]:
+def _asked(booked: Mapping[str, str]) -> str | None:
+    """The slot that is asked for next; None if nothing is missing."""
+    return next((slot for slot in _QUESTIONS if slot not in booked), None)
+
+
+def _taken(words: list[str], new: Mapping[str, str], *, guessed: bool) -> list[str]:
     """What to say about the last turn."""
-    if words and not understood(words):
+    if new and words and (guessed or not understood(words)):
         slot, taken = next(iter(new.items()))
         heard = f"I heard {counted(len(words), 'syllable')} and know no words,"
+        if guessed:
+            heard = "I do not understand it,"
         return [f"{heard} so I take it that it is {taken}." if slot != "yes" else f"{heard} and take it for a yes."]
     if not new:
         return ["Sorry, I did not get that."]
@@ -96,7 +109,7 @@ def _taken(words: list[str], new: Mapping[str, str]) -> list[str]:
 
 def _learned(words: list[str], booked: Mapping[str, str]) -> dict[str, str]:
     """What a turn tells, by slot."""
-    asked = next((slot for slot in _QUESTIONS if slot not in booked), "yes")
+    asked = _asked(booked) or "yes"
     known = understood(words)
     if not known:
         return {asked: _DEFAULTS[asked]} if words else {}
@@ -115,6 +128,8 @@ def _people(text: str, words: list[str], asked: bool) -> str | None:
     pairs = zip(words, words[1:] or [""], strict=False)
     for before, word in pairs:
         if before in ("for", "of") and (number := _number(word)) is not None:
+            return number
+        if word in ("people", "persons", "guests") and (number := _number(before)) is not None:
             return number
     if not asked:
         return None
@@ -151,7 +166,11 @@ def _name(text: str, words: list[str], asked: bool) -> str | None:
         words = found[1].split()
     elif not asked:
         return None
-    names = [word for word in words if word not in _NOT_A_NAME and _number(word) is None and word not in _DAYS]
+    names = [
+        word
+        for word in words
+        if word not in _NOT_A_NAME | _YES | _AGAIN and _number(word) is None and word not in _DAYS
+    ]
     return " ".join(names[:2]).title() if names and (asked or found) else None
 
 

@@ -60,9 +60,7 @@ class Mixture:
     group: Counts
     calls: Counts
 
-    def doubt(
-        self, sums: Numbers, turns: Numbers, turned: Numbers, inside: Flags | None = None
-    ) -> tuple[float, float]:
+    def doubt(self, sums: Numbers, turns: Numbers, turned: Numbers, inside: Flags | None = None) -> tuple[float, float]:
         """What not knowing the chances does to a mean a turn.
 
         Args:
@@ -77,9 +75,12 @@ class Mixture:
         """
         count, cells = len(self.without) - 1, len(self.likely)
         some, fewer, lost = self._turns_lost if inside is None else self._lost(inside)
-        more = np.bincount(some[0], weights=turned[some[1]], minlength=count * cells).reshape(count, cells)
+        counted = np.bincount(some[0], weights=turned[some[1]], minlength=count * cells)
+        more = np.asarray(counted.reshape(count, cells), dtype=np.float64)
         total = more.sum(axis=0)
-        sums, turns = (np.bincount(self.group, weights=one, minlength=count) for one in (sums, turns))
+        sums, turns = (
+            np.asarray(np.bincount(self.group, weights=one, minlength=count), dtype=np.float64) for one in (sums, turns)
+        )
         found = (sums.sum() + self.ways @ total) / (turns.sum() - fewer)
         apart = float(self.weights @ (found - self.weights @ found) ** 2) ** 0.5
         # As many ways as count are few to tell how far they may be apart.
@@ -97,9 +98,7 @@ class Mixture:
     def _turns_lost(self) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
         return self._lost(None)
 
-    def _lost(
-        self, inside: Flags | None
-    ) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
+    def _lost(self, inside: Flags | None) -> tuple[tuple[Counts, slice | Counts], Numbers, tuple[Numbers, Numbers]]:
         """Which unsure ends there are, by group and cell, and how many turns fewer there are if they are pauses."""
         count, cells = len(self.without) - 1, len(self.likely)
         rows: slice | Counts = slice(None) if inside is None else np.flatnonzero(inside[self.calls])

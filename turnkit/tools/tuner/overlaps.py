@@ -42,7 +42,7 @@ from ...turns.policy import (
     Verdict,
 )
 from ...turns.policy.asking import ask_barge_in
-from ...turns.policy.composition import AllOf
+from ...turns.policy.composition import AllOf, all_of
 from ...turns.words import has_words
 from .statistics import Estimate, quantile, share
 
@@ -130,8 +130,9 @@ def overlaps(trace: Trace) -> list[RecordedOverlap]:
     playing: list[Any] = []  # what has been heard of the reply that is
     heard = ""
     current: RecordedOverlap | None = None
-    for record in () if trace.raw else trace.records:
-        kind = type(record)
+    records: Iterable[Any] = () if trace.raw else trace.records  # of a trace of timed events, these too
+    for record in records:
+        kind: type[Any] = type(record)
         if kind in KINDS:
             event, kind = record, KINDS[kind]
             if current is None and kind is Update:
@@ -249,7 +250,7 @@ def _sharing(policies: Mapping[str, BargeInPolicy]) -> dict[str, BargeInPolicy]:
 
     def shared(policy: BargeInPolicy) -> BargeInPolicy:
         if isinstance(policy, AllOf):
-            return AllOf(tuple(map(shared, policy.policies)))
+            return all_of(*map(shared, policy.policies))
         if isinstance(policy, HoldThenDecide):
             return HoldThenDecide(shared(policy.then), policy.seconds)
         if isinstance(policy, (EchoGuard, IgnoreBackchannels)) and isinstance(policy.then, Immediate):

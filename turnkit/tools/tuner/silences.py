@@ -213,8 +213,9 @@ def _flux_turns(trace: Trace) -> list[_FluxTurn]:
     answers: dict[int, _FluxTurn] = {}
     current: _FluxTurn | None = None
     interrupted = False  # by the host, whose interruptions say nothing about silences
-    for record in trace.records:
-        kind = type(record)
+    records: Iterable[Any] = trace.records  # of a trace of timed events, these too
+    for record in records:
+        kind: type[Any] = type(record)
         if kind is _UPDATE and current is not None and record.turn_index == current.events[0].turn_index:
             interrupted = False
             current.events.append(record)

@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 from scipy import special
 
-from .columns import Columns, Counts, Numbers
+from .columns import Columns, Counts, Flags, Numbers
 from .tuning import Survival
 
 _LEVELS = (0.0, 0.3, 0.5, 0.7, inf)  # of confidence
@@ -53,7 +53,7 @@ def survivals(columns: Columns, likely: Numbers) -> tuple[Survival, ...]:
     return tuple(found)
 
 
-def kaplan_meier(seconds: Numbers, ended: Numbers, weights: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+def kaplan_meier(seconds: Numbers, ended: Flags, weights: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """The survival curve of weighted lengths.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
+from tests.support.voice_services import Api, Refused, Request, chat
 from turnkit import ConfigError, FluxOptions
 from turnkit.simulator import Script, serve
 from turnkit.speaking import ClockSink
@@ -163,6 +164,32 @@ async def test_the_echo_of_decisions() -> None:
     answer = next(heard for heard in display.ended() if heard.startswith("You said"))
     assert answer.startswith("You said 4 words: one two three four. I waited ")
     assert answer.endswith("seconds after the last one, and had begun before I was sure.")
+
+
+async def test_an_llm() -> None:
+    """Its answer is said as it comes, and its time to the first sentence is told beside the others'."""
+    async with Api(chat, "/v1/chat/completions", "text/event-stream").serve() as url:
+        display = await converse("3.0 When do you open on a Sunday?", 12.0, llm=url)
+    assert "On Sundays we are closed." in display.ended()
+    (latency,) = display.latencies
+    assert latency.llm > 0.3
+    parts = (latency.detector, latency.turnkit, latency.llm, latency.voice, latency.loudspeaker)
+    assert latency.total == pytest.approx(sum(parts), abs=1e-9)
+
+
+async def test_an_llm_that_fails() -> None:
+    """An apology is heard, and the display told what was wrong."""
+
+    async def refuse(request: Request) -> AsyncGenerator[bytes, None]:
+        for nothing in list[bytes]():
+            yield nothing
+        raise Refused(503, '{"error": {"message": "overloaded"}}')
+
+    async with Api(refuse, "/v1/chat/completions", "text/event-stream").serve() as url:
+        display = await converse("3.0 When do you open on a Sunday?", 12.0, llm=url)
+    assert APOLOGY in display.ended()
+    (problem,) = display.problems
+    assert problem.endswith("status 503, 'overloaded'")
 
 
 class Failing(Brain):
