@@ -50,6 +50,7 @@ class Bot:
 
 TURNKIT = {
     "immediate": ("immediate", "voice"),
+    "quick": ("immediate", "quick"),
     "patient": ("patient", "voice"),
     "words": ("listening", "sphinx"),
 }
@@ -169,7 +170,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judges", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="of a call: a question, an interruption, a noise each")
     parser.add_argument("--calls", type=int, default=4, help="at once")
-    parser.add_argument("--turnkit", nargs="*", default=["immediate", "patient"], choices=TURNKIT, help="its bots")
+    parser.add_argument(
+        "--turnkit", nargs="*", default=["immediate", "quick", "patient"], choices=TURNKIT, help="its bots"
+    )
     parser.add_argument("--pipecat", metavar="PYTHON")
     parser.add_argument("--livekit", metavar="PYTHON")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")

