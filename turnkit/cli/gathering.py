@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from ..evidence import Evidence, gather_all
+from ..evidence import Evidence, InferredThresholds, gather_all
 from ..evidence.inferred import together
 from ..metrics.texts import counted
-from ..tools.tuner import FluxThresholds
+from ..tools.tuner import CallSilences, FluxThresholds, Verdicts
 from ..trace.opening import shown_url
 from .many_files import parts
 
@@ -38,7 +38,30 @@ def _lost(path: str, problem: str) -> Evidence:
     return evidence
 
 
-def notes(evidence: Evidence, files: int) -> Iterator[str]:
+class Told:
+    """What the calls tell the tuner, unpacked once: the silences as they are asked for, and what is kept beside.
+
+    Attributes:
+        verdicts: What barge-in policies make of the overlaps of each call that had some.
+        inferred: What was read off the calls about their thresholds, of those that do not name them.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self.verdicts: list[list[Verdicts]] = []
+        self.inferred: list[InferredThresholds] = []
+
+    def silences(self) -> Iterator[CallSilences]:
+        """The silences of each call, one after the other; the rest is complete when all have been taken."""
+        for tuning in self._evidence.for_tuner():
+            if tuning.verdicts:
+                self.verdicts.append(tuning.verdicts)
+            if tuning.inferred is not None:
+                self.inferred.append(tuning.inferred)
+            yield tuning.silences
+
+
+def notes(evidence: Evidence, files: int, inferred: Sequence[InferredThresholds] = ()) -> Iterator[str]:
     """What one should know of how the evidence came about, in plain words."""
     again = files - len(evidence.calls) - len(evidence.problems)
     if again > 0:
@@ -47,7 +70,6 @@ def notes(evidence: Evidence, files: int) -> Iterator[str]:
         yield f"{counted(evidence.unfinished, 'recording')} cut off, or still being written: counted as far as they go"
     if evidence.sampled:
         yield f"of {len(evidence.calls)} calls, {evidence.most} by chance are asked about thresholds (--most)"
-    inferred = [tuning.inferred for tuning in evidence.for_tuner() if tuning.inferred is not None]
     if (ranges := together(inferred)) is not None:
         eager = "off, or not reached" if ranges.eager is None else str(ranges.eager)
         yield (

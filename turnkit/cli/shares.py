@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,15 @@ from typing import TypeVar
 from .processes import cores
 
 T = TypeVar("T")
+
+
+def one_thread_each() -> None:
+    """Have the linear algebra of numpy, if it is yet to be loaded, use one thread in this process and those it begins.
+
+    Its products are small here: more threads would wait for each other, and for those of the other processes.
+    """
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 class Shares:

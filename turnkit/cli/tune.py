@@ -24,11 +24,11 @@ from ..tools.tuner import (
 from ..tools.tuner.fixed_points import FLUX_POLICIES, FixedPoints, fixed_points, operating_points, spans
 from ..wire import FluxOptions
 from .commands import app
-from .gathering import gathered, notes
+from .gathering import Told, gathered, notes
 from .many_files import ALONE, DaskOption, JobsOption, found
 from .output import JsonFlag, fail, guard, say_json, warn
 from .screen import Screen
-from .shares import Shares
+from .shares import Shares, one_thread_each
 from .spread_option import SpreadOption
 from .time_zones import in_zone, zone_of
 from .tune_page import write_page
@@ -84,7 +84,7 @@ def tune_calls(
             help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, for your eyes only.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Of more calls than these, so many by chance.")] = 20_000,
     jobs: JobsOption = None,
     dask: DaskOption = None,
@@ -107,8 +107,10 @@ def tune_calls(
             other = _gathered(found(against), given, most, jobs, dask, quiet=as_json)
             _compare(evidence, other, reply_seconds, as_json=as_json)
             return
+        one_thread_each()
+        told = Told(evidence)
         tuning = tune(
-            in_zone(evidence.silences(), zone),
+            in_zone(told.silences(), zone),
             worth=worth,
             reply_seconds=reply_seconds,
             by=None if by is None else by.value,
@@ -117,7 +119,7 @@ def tune_calls(
     except ConfigError as error:
         fail(str(error))
     problems = list(evidence.problems.values())
-    scores = score_verdicts(evidence.verdicts())
+    scores = score_verdicts(told.verdicts)
     points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
     if html is not None:
         part = None if by is None else by.value
@@ -126,7 +128,7 @@ def tune_calls(
         say_json({**_fields(tuning, scores, problems), **({} if points is None else _fixed(points))})
         return
     report = TuneReport(Screen())
-    report.tell(tuning, scores, problems, html, list(notes(evidence, len(paths))))
+    report.tell(tuning, scores, problems, html, list(notes(evidence, len(paths), told.inferred)))
     if points is not None:
         report.tell_fixed_points(points)
 

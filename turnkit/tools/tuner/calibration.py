@@ -88,11 +88,13 @@ def start_from(calibration: Calibration, call_cost: float, second_value: float, 
 def _bins(calls: Sequence[CallSilences]) -> tuple[Bin, ...]:
     counted: dict[int, list[tuple[int, int]]] = {}
     for call in calls:
-        mine: dict[int, list[bool]] = {}
+        mine: dict[int, tuple[int, int]] = {}
         for draft in call.drafts:
-            mine.setdefault(_place(draft), []).append(draft.confirmed)
-        for place, confirmed in mine.items():
-            counted.setdefault(place, []).append((sum(confirmed), len(confirmed)))
+            place = _place(draft)
+            hits, tries = mine.get(place, (0, 0))
+            mine[place] = hits + draft.confirmed, tries + 1
+        for place, found in mine.items():
+            counted.setdefault(place, []).append(found)
     rows = [(place, sum(tries for _, tries in counted[place]), share(counted[place])) for place in sorted(counted)]
     # Reckoned with, as by one hit and one miss more: two of two are no certainty.
     rising = _rising([((sum(h for h, _ in counted[place]) + 1) / (drafts + 2), drafts) for place, drafts, _ in rows])
@@ -118,8 +120,11 @@ def _rising(rows: list[tuple[float, int]]) -> list[float]:
 
 
 def _brier(bins: tuple[Bin, ...], drafts: list[Draft]) -> float:
-    errors = []
+    nearest: dict[int, float] = {}
+    total = 0.0
     for draft in drafts:
-        nearest = min(bins, key=lambda one: abs(one.low - _place(draft) * _WIDTH))
-        errors.append((nearest.rising - draft.confirmed) ** 2)
-    return sum(errors) / len(errors)
+        place = _place(draft)
+        if place not in nearest:
+            nearest[place] = min(bins, key=lambda one: abs(one.low - place * _WIDTH)).rising
+        total += (nearest[place] - draft.confirmed) ** 2
+    return total / len(drafts)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from math import inf, nan
 from typing import TypeAlias
 
@@ -67,20 +68,22 @@ class Columns:
     @classmethod
     def of(cls, calls: Iterable[CallSilences]) -> Columns:
         """The columns of these calls, each of which is read once."""
-        numbers = [array("d") for _ in range(7)]
-        flags = [array("b") for _ in range(5)]
-        index, offsets = array("q"), array("q", [0])
+        numbers, flags = array("d"), array("b")
+        samples, many, index = array("d"), array("q"), array("q")
         thresholds: list[FluxThresholds] = []
         for number, call in enumerate(calls):
             thresholds.append(call.recorded)
-            for utterance in call.utterances:
-                end = utterance[-1]
-                for silence in utterance:
-                    index.append(number)
-                    _append(numbers, flags, silence, silence is end)
-                    offsets.append(len(numbers[5]))
-        seconds, known, eager, gap, sure, elapsed, confidence = (np.array(one, dtype=np.float64) for one in numbers)
-        last, ended, timed_out, answered, joins = (np.array(one, dtype=np.int64) for one in flags)
+            silences = [one for utterance in call.utterances for one in utterance]
+            ends = {id(utterance[-1]) for utterance in call.utterances}
+            index.extend([number] * len(silences))
+            for silence in silences:
+                numbers.extend(_numbers(silence))
+                flags.extend(_flags(silence, id(silence) in ends))
+            many.extend([len(one.samples) for one in silences])
+            samples.extend(chain.from_iterable(chain.from_iterable(one.samples for one in silences)))
+        seconds, known, eager, gap, sure = np.asarray(numbers, dtype=np.float64).reshape(-1, 5).T.copy()
+        last, ended, timed_out, answered, joins = np.array(flags, dtype=np.int64).reshape(-1, 5).T.copy()
+        elapsed, confidence = np.asarray(samples, dtype=np.float64).reshape(-1, 2).T.copy()
         return cls(
             tuple(thresholds),
             np.array(index, dtype=np.int64),
@@ -96,8 +99,13 @@ class Columns:
             joins,
             elapsed,
             confidence,
-            np.array(offsets, dtype=np.int64),
+            np.concatenate(([0], np.cumsum(np.array(many, dtype=np.int64)))),
         )
+
+    def without_samples(self) -> Columns:
+        """The same without samples, which are most of it."""
+        nothing = np.zeros(0)
+        return replace(self, elapsed=nothing, confidence=nothing, offsets=np.zeros(len(self.call) + 1, dtype=np.int64))
 
     def recorded(self) -> tuple[Numbers, Numbers, Numbers]:
         """The thresholds in force in each silence: eot, eager (inf where eager ends were off) and timeout."""
@@ -106,17 +114,11 @@ class Columns:
         return np.array(eot)[self.call], np.array(eager)[self.call], np.array(timeout)[self.call]
 
 
-def _append(numbers: list[array[float]], flags: list[array[int]], silence: Silence, last: bool) -> None:
-    numbers[0].append(silence.seconds)
-    numbers[1].append(silence.known)
-    numbers[2].append(nan if silence.eager is None else silence.eager)
-    numbers[3].append(silence.gap)
-    numbers[4].append(silence.sure)
-    for elapsed, confidence in silence.samples:
-        numbers[5].append(elapsed)
-        numbers[6].append(confidence)
-    flags[0].append(last)
-    flags[1].append(silence.trigger is not None)
-    flags[2].append(silence.trigger == "timeout")
-    flags[3].append(bool(silence.answered))
-    flags[4].append(-1 if silence.joins is None else silence.joins)
+def _numbers(silence: Silence) -> tuple[float, ...]:
+    eager = nan if silence.eager is None else silence.eager
+    return silence.seconds, silence.known, eager, silence.gap, silence.sure
+
+
+def _flags(silence: Silence, last: bool) -> tuple[int, ...]:
+    joins = -1 if silence.joins is None else silence.joins
+    return last, silence.trigger is not None, silence.trigger == "timeout", bool(silence.answered), joins

@@ -6,6 +6,7 @@ themselves, and where they cannot tell, a crossing has an earliest and a latest 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 import msgspec
@@ -21,6 +22,22 @@ NOISE = 1e-6
 _NEXT = 1.12 * FRAME  # as far apart as two reports of neighbouring frames may seem
 _LEVELS = (0.0, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 _FEW = 20
+
+
+class FoundCrossings:
+    """When each silence reached some levels."""
+
+    def __init__(self, gate: SilenceGate, found: dict[float, tuple[Numbers, Numbers]]) -> None:
+        self.gate = gate
+        self._found = found
+
+    def at(self, level: float) -> tuple[Numbers, Numbers]:
+        """See `Crossings.at`; KeyError for a level that is not among them."""
+        return self._found[level]
+
+    def found(self, levels: Iterable[float]) -> FoundCrossings:
+        """Some of them."""
+        return FoundCrossings(self.gate, {level: self.at(level) for level in levels})
 
 
 class Crossings:
@@ -49,6 +66,10 @@ class Crossings:
         if level not in self._found:
             self._found[level] = self._reached(level)
         return self._found[level]
+
+    def found(self, levels: Iterable[float]) -> FoundCrossings:
+        """These levels alone, without the samples that they are found from."""
+        return FoundCrossings(self.gate, {level: self.at(level) for level in sorted(levels)})
 
     def _reached(self, level: float) -> tuple[Numbers, Numbers]:
         elapsed, confidence, gate = self._columns.elapsed, self._columns.confidence, self.gate

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import hypot, inf
 from typing import TypeAlias
 
 import msgspec
 import numpy as np
+from scipy import sparse
 
 from .columns import Columns, Counts, Numbers
 from .doubts import doubts
@@ -32,6 +34,7 @@ CHOICE, TEST = slice(0, None, 2), slice(1, None, 2)
 
 ALL = slice(None)
 _EXACT, _ROUGH = 0.7, 2.0  # of the reach of chance, what may be open under each label
+_KEPT = 8  # figures of cut-offs: those of one threshold, with all timeouts
 _NOTHING = 1e-9  # of a figure
 
 
@@ -41,10 +44,12 @@ class _Figure:
 
     Attributes:
         sums: Its sum in each call, if all that is unsure were ends.
+        likely: Its sum in each call, with as many pauses among what is unsure as are likely.
         turned: How much more each unsure silence would add, were it a pause.
     """
 
     sums: Pair
+    likely: Pair
     turned: Pair
 
     @property
@@ -54,15 +59,24 @@ class _Figure:
 
     def times(self, factor: float) -> _Figure:
         """So many times this figure."""
-        return _Figure(_each(self.sums, lambda one: factor * one), _each(self.turned, lambda one: factor * one))
+        return _Figure(*(_each(one, lambda part: factor * part) for one in (self.sums, self.likely, self.turned)))
 
     def plus(self, other: _Figure, times: float = 1.0) -> _Figure:
         """This figure and so many times the other; at best with the other's worst where that is negative."""
-        low, high = (0, 1) if times >= 0 else (1, 0)
         return _Figure(
-            (self.sums[0] + times * other.sums[low], self.sums[1] + times * other.sums[high]),
-            (self.turned[0] + times * other.turned[low], self.turned[1] + times * other.turned[high]),
+            _plus(self.sums, other.sums, times),
+            _plus(self.likely, other.likely, times),
+            _plus(self.turned, other.turned, times),
         )
+
+
+@dataclass
+class _CutOffs:
+    """Figures that settings with the same ends of turns share, and what was made of them."""
+
+    counted: Pair
+    figure: _Figure
+    estimates: dict[Knowledge, tuple[Estimate, Knowledge, float]] = field(default_factory=dict)
 
 
 class Forecaster:
@@ -70,24 +84,27 @@ class Forecaster:
 
     def __init__(self, columns: Columns, reply_seconds: float, worth: Worth) -> None:
         self._columns = columns
-        self._reply_seconds = reply_seconds
         self._predictor = Predictor(columns, reply_seconds)
         self._worth = worth
         self._recorded = set(columns.thresholds)
         self._doubts = doubts(columns)
-        self._ends, self._pauses = np.flatnonzero(columns.last), np.flatnonzero(~columns.last)
+        self._ends = np.flatnonzero(columns.last)
         unsure = self._doubts.unsure
         self._unsure_calls = columns.call[unsure]
-        self._likely = self._doubts.likely[unsure]
-        turns = self._sum(self._ends, np.ones(len(self._ends)))
-        self._turns = _Figure((turns, turns), (np.full(len(unsure), -1.0),) * 2)
-        self._likely_turns = self._with(turns, self._turns.turned[0], self._likely)
+        self._in_calls = _InCalls(columns, self._doubts.likely)
+        turns = self._in_calls.ends(np.ones(len(columns.call)))
+        self._turns = _Figure(*((one, one) for one in (*turns, np.full(1, -1.0))))  # alike for all that is unsure
+        self._likely_turns = turns[1]
         self._chosen: dict[Setting, float] = {}
+        self._cut_offs: dict[int, _CutOffs] = {}
         self._latest: tuple[Predicted, Forecast] | None = None
 
-    def __reduce__(self) -> tuple[object, ...]:
-        # What it was made from is less than what it is, and makes the same.
-        return Forecaster, (self._columns, self._reply_seconds, self._worth)
+    def only(self, settings: Sequence[Setting]) -> Forecaster:
+        """One that forecasts these settings alone, as this one does: small, for another process."""
+        other = copy(self)
+        other._columns, other._predictor = self._columns.without_samples(), self._predictor.only(settings)
+        other._chosen, other._cut_offs, other._latest = {}, {}, None
+        return other
 
     @property
     def gate(self) -> SilenceGate:
@@ -117,13 +134,18 @@ class Forecaster:
 
     def _forecast(self, setting: Setting, predicted: Predicted, part: Part) -> Forecast:
         most = knowledge(setting, self._recorded)
-        response, extra, cuts = self._figures(predicted)
-        price = self._price(response, extra, cuts)
+        response, extra, cut_offs = self._figures(predicted)
+        price = self._price(response, extra, cut_offs.figure)
         costs = self._ratios(price, part)
         if part is ALL:
             self._chosen[setting] = self._likely_mean(price, CHOICE)
-        estimates = [self._estimate(response, most, part)]
-        estimates += [self._estimate(one, most, part, counted=True) for one in (extra, cuts)]
+        estimates = [self._estimate(response, most, part), self._estimate(extra, most, part, counted=True)]
+        if part is not ALL:
+            estimates.append(self._estimate(cut_offs.figure, most, part, counted=True))
+        else:
+            if most not in cut_offs.estimates:
+                cut_offs.estimates[most] = self._estimate(cut_offs.figure, most, part, counted=True)
+            estimates.append(cut_offs.estimates[most])
         median, p95, saved = self._waits(predicted, part)
         kept = quantiles(saved, 0.5, 0.95) if len(saved) else (None, None)
         labels = [label for _, label, _ in estimates]
@@ -152,7 +174,9 @@ class Forecaster:
         """What each setting would bring in all calls; worked out in shares, the same comes of it."""
         if spread is None or spread.processes < 2:
             return [self.forecast(setting) for setting in settings]
-        found = dict(pair for share in spread(partial(_share, self, settings, spread.processes)) for pair in share)
+        found = dict(
+            pair for share in spread(partial(_share, self.only(settings), settings, spread.processes)) for pair in share
+        )
         self._chosen.update((setting, cost) for setting, (_, cost) in found.items())
         return [found[setting][0] for setting in settings]
 
@@ -164,29 +188,25 @@ class Forecaster:
 
     def costs(self, setting: Setting) -> Numbers:
         """The likely cost of each call."""
-        cost = self._cost(setting)
-        return self._with(_middle(cost.sums), _middle(cost.turned), self._likely)
+        return _middle(self._cost(setting).likely)
 
     def gain(self, from_setting: Setting, to_setting: Setting, part: Part) -> Estimate:
         """What the second setting costs less a turn than the first in a part of the calls."""
         return _union(self._ratios(self._cost(from_setting).plus(self._cost(to_setting), -1.0), part))
 
-    def _figures(self, predicted: Predicted) -> tuple[_Figure, _Figure, _Figure]:
+    def _figures(self, predicted: Predicted) -> tuple[_Figure, _Figure, _CutOffs]:
         """Response, extra calls and cut-offs."""
-        unsure = self._doubts.unsure
-        response = predicted.response
-        counts = [
-            _Figure(
-                _each(pair, lambda one: self._sum(self._pauses, one[self._pauses])),
-                _each(pair, lambda one: one[unsure]),
-            )
-            for pair in (predicted.extra, predicted.cut_offs)
-        ]
-        waits = _Figure(
-            _each(response, lambda one: self._sum(self._ends, one[self._ends])),
-            _each(response, lambda one: -one[unsure]),
-        )
-        return waits, counts[0], counts[1]
+        response = _Figure(*self._sums(predicted.response, self._in_calls.ends))
+        response = replace(response, turned=_each(response.turned, lambda one: -one))
+        known = self._cut_offs.get(id(predicted.cut_offs))
+        if known is None:
+            if len(self._cut_offs) >= _KEPT:
+                del self._cut_offs[next(iter(self._cut_offs))]
+            figure = _Figure(*self._sums(predicted.cut_offs, self._in_calls.pauses))
+            known = self._cut_offs[id(predicted.cut_offs)] = _CutOffs(predicted.cut_offs, figure)
+        if predicted.extra is predicted.cut_offs:
+            return response, known.figure, known
+        return response, _Figure(*self._sums(predicted.extra, self._in_calls.pauses)), known
 
     def _price(self, response: _Figure, extra: _Figure, cuts: _Figure) -> _Figure:
         worth = self._worth
@@ -194,47 +214,46 @@ class Forecaster:
         return figure.plus(cuts, worth.second * worth.cut_off).plus(extra, worth.per_call)
 
     def _cost(self, setting: Setting) -> _Figure:
-        return self._price(*self._figures(self._predictor.of(setting)))
+        response, extra, cut_offs = self._figures(self._predictor.of(setting))
+        return self._price(response, extra, cut_offs.figure)
 
     def _likely_mean(self, figure: _Figure, part: Part) -> float:
         turns = float(self._likely_turns[part].sum())
-        sums = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
-        return float(sums[part].sum()) / turns if turns else inf
+        return float(_middle(figure.likely)[part].sum()) / turns if turns else inf
 
     def _ratios(self, figure: _Figure, part: Part, *, counted: bool = False) -> list[Estimate]:
         """The mean a turn, the likely one first, then those of all extremes of what is open."""
-        likely = self._with(_middle(figure.sums), _middle(figure.turned), self._likely)
-        found = ratio(likely[part], self._likely_turns[part], counted=counted)
+        found = ratio(_middle(figure.likely)[part], self._likely_turns[part], counted=counted)
         return [found, *self._extremes(figure, part, found.value, counted=counted)]
 
     def _extremes(self, figure: _Figure, part: Part, mean: float, *, counted: bool) -> list[Estimate]:
         """The means of all extremes of what is open, where the likely one is this."""
         found: list[Estimate] = []
-        ends, lost = self._turns.sums[0], self._turns.turned[0]
-        for side, sums, turned in zip((-1, 1), figure.sums, figure.turned, strict=True):
-            if side < 0 or figure.sums[0] is not figure.sums[1]:
-                found.append(ratio(sums[part], ends[part], counted=counted))
+        turns = self._turns.sums[0]
+        plain = [ratio(one[part], turns[part], counted=counted) for one in figure.sums[: 1 + figure.differs]]
+        for side, at in ((-1, 0), (1, -1)):
+            if side < 0 or figure.differs:
+                found.append(plain[at])
+            turned = figure.turned[at]
             if len(turned):
                 # A silence that turns from an end into a pause moves the mean by what it adds and by a turn less.
-                weights = self._doubts.on_largest(side * (turned + mean))
-                turns = self._with(ends, lost, weights)
-                found.append(ratio(self._with(sums, turned, weights)[part], turns[part], counted=counted))
+                rows, weights = self._doubts.on_largest(side * (turned + mean))
+                if not len(rows):
+                    found.append(plain[at])
+                    continue
+                calls = self._unsure_calls[rows]
+                more, fewer = (
+                    np.bincount(calls, weights=one, minlength=len(turns)) for one in (weights * turned[rows], weights)
+                )
+                found.append(ratio((figure.sums[at] + more)[part], (turns - fewer)[part], counted=counted))
         return found
 
-    def _with(self, sums: Numbers, turned: Numbers, weights: Numbers) -> Numbers:
-        """The sums of each call, with this weight of pauses among what is unsure."""
-        if not len(turned):
-            return sums
-        calls = self._unsure_calls
-        if np.count_nonzero(weights) < len(weights) / 4:  # as where the most that may be are on the largest
-            rows = np.flatnonzero(weights)
-            calls, weights, turned = calls[rows], weights[rows], turned[rows]
-        more = np.bincount(calls, weights=weights * turned, minlength=len(sums))
-        return np.asarray(sums + more, dtype=np.float64)
-
-    def _sum(self, rows: Counts, values: Numbers) -> Numbers:
-        columns = self._columns
-        return np.asarray(np.bincount(columns.call[rows], weights=values, minlength=columns.calls), dtype=np.float64)
+    def _sums(self, pair: Pair, of: Callable[[Numbers], Pair]) -> tuple[Pair, Pair, Pair]:
+        """Of a figure, what `_Figure` holds."""
+        unsure = self._doubts.unsure
+        sums = [of(one) for one in (pair if pair[0] is not pair[1] else pair[:1])]
+        turned = _each(pair, lambda one: one[unsure])
+        return (sums[0][0], sums[-1][0]), (sums[0][1], sums[-1][1]), turned
 
     def _in(self, part: Part) -> Counts:
         """The silences that are ends, in a part of the calls."""
@@ -247,7 +266,8 @@ class Forecaster:
         ends = self._in(part)
         waits, saved = predicted.response[1][ends], predicted.saved[ends]
         median, p95 = quantiles(waits, 0.5, 0.95) if len(waits) else (0.0, 0.0)
-        return median, p95, saved[~np.isnan(saved)]
+        kept = np.flatnonzero(saved == saved)  # not nan
+        return median, p95, saved[kept]
 
     def _estimate(
         self, figure: _Figure, most: Knowledge, part: Part, *, counted: bool = False
@@ -279,8 +299,7 @@ class Forecaster:
         return msgspec.structs.replace(found, low=max(0.0, found.low)), label, best  # no figure of these is negative
 
     def _side(self, figure: _Figure, side: int, part: Part, *, counted: bool) -> Estimate:
-        sums = self._with(figure.sums[side], figure.turned[side], self._likely)
-        return ratio(sums[part], self._likely_turns[part], counted=counted)
+        return ratio(figure.likely[side][part], self._likely_turns[part], counted=counted)
 
     def _doubt(self, figure: _Figure, part: Part) -> float:
         mixture = self._doubts.mixture
@@ -304,6 +323,43 @@ def _share(
     place = {asked: at for at, asked in enumerate(dict.fromkeys(setting.thresholds for setting in settings))}
     mine = [setting for setting in settings if place[setting.thresholds] % shares == number]
     return [(setting, (made.forecast(setting), made.chosen_cost(setting))) for setting in mine]
+
+
+class _InCalls:
+    """Adds up what silences come to, in each call: as they seem, and with as many pauses as are likely."""
+
+    def __init__(self, columns: Columns, likely: Numbers) -> None:
+        rows, calls, last = np.arange(len(columns.call)), columns.call, columns.last
+        self._calls = columns.calls
+        self._ends, self._pauses = (
+            sparse.vstack(
+                [
+                    sparse.csr_array((weights[some], (calls[some], rows[some])), shape=(columns.calls, len(rows)))
+                    for weights, some in ((np.ones(len(rows)), seeming), (chance, chance > 0))
+                ],
+                format="csr",
+            )
+            for seeming, chance in ((last, np.where(last, 1 - likely, 0.0)), (~last, np.where(last, likely, 1.0)))
+        )
+
+    def ends(self, values: Numbers) -> Pair:
+        """The sums over the ends of each call; at first all that is unsure is one."""
+        return self._halves(self._ends @ values)
+
+    def pauses(self, values: Numbers) -> Pair:
+        """The sums over the pauses of each call; at first nothing that is unsure is one."""
+        return self._halves(self._pauses @ values)
+
+    def _halves(self, sums: Numbers) -> Pair:
+        return sums[: self._calls], sums[self._calls :]
+
+
+def _plus(one: Pair, other: Pair, times: float) -> Pair:
+    low, high = (0, 1) if times >= 0 else (1, 0)
+    first = one[0] + times * other[low]
+    if one[0] is one[1] and other[0] is other[1]:
+        return first, first
+    return first, one[1] + times * other[high]
 
 
 def _each(pair: Pair, work: Callable[[Numbers], Numbers]) -> Pair:

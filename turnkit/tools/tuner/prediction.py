@@ -15,6 +15,8 @@ better than the width of what they leave open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from math import inf
 from typing import TypeAlias
@@ -22,13 +24,13 @@ from typing import TypeAlias
 import numpy as np
 
 from .columns import Columns, Counts, Flags, Numbers
-from .crossings import FRAME, NOISE, Crossings
+from .crossings import FRAME, NOISE, Crossings, FoundCrossings
 from .settings import Setting, SilenceGate
 from .silences import FluxThresholds
 
 _Sides: TypeAlias = tuple[Numbers, Numbers]
 _Either: TypeAlias = tuple[Flags, Flags]
-_KEPT = 16  # ends that are not worked out again: those of one threshold, with all timeouts
+_KEPT = 8  # ends that are not worked out again: those of one threshold, with all timeouts
 
 
 @dataclass(frozen=True)
@@ -48,75 +50,120 @@ class Predicted:
     extra: tuple[Numbers, Numbers]
 
 
+@dataclass(frozen=True)
+class _Ends:
+    """Where turns end, with some end-of-turn threshold and timeout: all that the drafts have no say in.
+
+    Attributes:
+        at: The second of each silence, at the earliest and at the latest.
+        cut: Whether the user is cut off, were it a pause; at the latest end first.
+        counted: The same as numbers.
+    """
+
+    at: _Sides
+    cut: _Either
+    counted: _Sides
+
+
+@dataclass(frozen=True)
+class _Drafts:
+    """What becomes of drafts with some thresholds, if there is no bound to them.
+
+    Attributes:
+        thresholds: The thresholds.
+        wasted: Whether one is wasted in each silence, at best and at worst.
+        drafted: Whether one is begun before the end, at the earliest and at the latest.
+        saved: Seconds that it saves, likewise.
+        used: How many were wasted before it in its turn, at best and at worst.
+        unbounded: What comes of them all.
+    """
+
+    thresholds: FluxThresholds
+    wasted: _Either
+    drafted: _Either
+    saved: _Sides
+    used: tuple[Counts, Counts]
+    unbounded: Predicted
+
+
 class Predictor:
     """Predicts silences for many settings; what does not depend on them is worked out once."""
 
     def __init__(self, columns: Columns, reply_seconds: float) -> None:
-        self._columns = columns
         self._reply_seconds = reply_seconds
-        self._crossings = Crossings(columns)
+        self._crossings: Crossings | FoundCrossings = Crossings(columns)
         self._eot, self._eager, self._timeout = columns.recorded()
         self._length = np.where(columns.last, columns.gap, columns.seconds)
         filled = np.diff(columns.offsets) > 0
         self._at_end = np.full(len(columns.call), -1.0)
         self._at_end[filled] = columns.confidence[columns.offsets[1:][filled] - 1]
         self._begins = np.concatenate(([True], columns.last[:-1])) if len(columns.call) else columns.last
-        self._ends: dict[tuple[float, float], tuple[Numbers, Numbers]] = {}
-        self._earlies: dict[float, tuple[Numbers, Numbers]] = {}
-        self._unbounded: tuple[FluxThresholds, Predicted] | None = None
+        self._columns = columns.without_samples()
+        self._ends: dict[tuple[float, float], _Ends] = {}
+        self._earlies: dict[float, _Sides] = {}
+        self._drafts: _Drafts | None = None
 
     @property
     def gate(self) -> SilenceGate:
         """What Flux asks for beyond the confidence."""
         return self._crossings.gate
 
+    def only(self, settings: Iterable[Setting]) -> Predictor:
+        """One that predicts these settings alone, as this one does: without the samples, so that it is small."""
+        asked = [setting.thresholds for setting in settings]
+        levels = {one.eot for one in asked} | {one.eager for one in asked if one.eager is not None}
+        other = copy(self)
+        other._crossings = self._crossings.found(levels)
+        other._ends, other._earlies, other._drafts = {}, {}, None
+        return other
+
     def of(self, setting: Setting) -> Predicted:
         """What the setting makes of each silence; of settings that differ in nothing that matters, the same object."""
-        asked, reply, length = setting.thresholds, self._reply_seconds, self._length
-        end = self._end(asked.eot, asked.timeout)
-        cut = end[1] < length - NOISE, end[0] < length - NOISE
+        asked = setting.thresholds
+        ends = self._end(asked.eot, asked.timeout)
         if asked.eager is None or setting.drafts < 1:
-            response = end[0] + reply, end[1] + reply
-            extra = cut[0].astype(float), cut[1].astype(float)
-            return Predicted(response, np.full(len(length), np.nan), extra, extra)
-        early = self._early(asked.eager)
+            waits = ends.at[0] + self._reply_seconds, ends.at[1] + self._reply_seconds
+            return Predicted(waits, np.full(len(self._length), np.nan), ends.counted, ends.counted)
+        if self._drafts is None or self._drafts.thresholds != asked:
+            self._drafts = self._drafts_of(asked, ends, self._early(asked.eager))
+        drafts = self._drafts
+        if setting.drafts < inf:
+            left = drafts.used[0] < setting.drafts, drafts.used[1] < setting.drafts
+            wasted = drafts.wasted[0] & left[1], drafts.wasted[1] & left[0]
+            drafted = drafts.drafted[0] & left[0], drafts.drafted[1] & left[1]
+            # A budget that is never used up is none.
+            if not all(map(np.array_equal, (*wasted, *drafted), (*drafts.wasted, *drafts.drafted))):
+                saved = np.where(left[0], drafts.saved[0], 0.0), np.where(left[1], drafts.saved[1], 0.0)
+                return self._predicted(ends, wasted, drafted[1], saved)
+        return drafts.unbounded
+
+    def _drafts_of(self, asked: FluxThresholds, ends: _Ends, early: _Sides) -> _Drafts:
+        end, cut, length = ends.at, ends.cut, self._length
         wasted = (
             (early[1] <= np.minimum(end[1], length)) & ~cut[1],
             (early[0] <= np.minimum(end[0], length)) & ~cut[0],
         )
         drafted = (early[0] <= end[0]) & np.isfinite(early[0]), (early[1] <= end[1]) & np.isfinite(early[1])
-        if setting.drafts < inf:
-            left = self._left(wasted[0], cut[0], setting.drafts), self._left(wasted[1], cut[1], setting.drafts)
-            bounded = wasted[0] & left[1], wasted[1] & left[0], drafted[0] & left[0], drafted[1] & left[1]
-            if not all(map(np.array_equal, bounded, (*wasted, *drafted))):
-                return self._drafted(end, early, cut, bounded[:2], bounded[2:])
-        # A budget that is never used up is none.
-        if self._unbounded is None or self._unbounded[0] != asked:
-            self._unbounded = asked, self._drafted(end, early, cut, wasted, drafted)
-        return self._unbounded[1]
+        with np.errstate(invalid="ignore"):  # neither ever comes: there is no draft, and nothing saved
+            # A draft that would begin after the end saves nothing either.
+            first, second = (
+                np.minimum(np.fmax(at - begun, 0.0), self._reply_seconds) for at, begun in zip(end, early, strict=True)
+            )
+        used = self._used(wasted[0], cut[0]), self._used(wasted[1], cut[1])
+        saved = first, second
+        return _Drafts(asked, wasted, drafted, saved, used, self._predicted(ends, wasted, drafted[1], saved))
 
-    def _drafted(self, end: _Sides, early: _Sides, cut: _Either, wasted: _Either, drafted: _Either) -> Predicted:
-        reply = self._reply_seconds
-        saved = [
-            np.where(d, np.minimum(e - np.where(d, s, 0.0), reply), 0.0)
-            for d, e, s in zip(drafted, end, early, strict=True)
-        ]
-        return Predicted(
-            (end[0] + reply - saved[0], end[1] + reply - saved[1]),
-            np.where(drafted[1], saved[1], np.nan),
-            (cut[0].astype(float), cut[1].astype(float)),
-            ((cut[0] | wasted[0]).astype(float), (cut[1] | wasted[1]).astype(float)),
-        )
-
-    def _end(self, eot: float, timeout: float) -> tuple[Numbers, Numbers]:
-        """The second of each silence at which the turn ends, at the earliest and at the latest."""
+    def _end(self, eot: float, timeout: float) -> _Ends:
         if (eot, timeout) not in self._ends:
             if len(self._ends) >= _KEPT:
-                self._ends.clear()
-            self._ends[eot, timeout] = self._end_of(eot, timeout)
+                del self._ends[next(iter(self._ends))]
+            at, length = self._end_of(eot, timeout), self._length
+            cut = at[1] < length - NOISE, at[0] < length - NOISE
+            self._ends[eot, timeout] = _Ends(at, cut, (cut[0].astype(np.float64), cut[1].astype(np.float64)))
         return self._ends[eot, timeout]
 
-    def _end_of(self, eot: float, timeout: float) -> tuple[Numbers, Numbers]:
+    def _end_of(self, eot: float, timeout: float) -> _Sides:
+        """The second of each silence at which the turn ends, at the earliest and at the latest."""
         columns, known = self._columns, self._columns.known
         by_model = columns.ended & ~columns.timed_out
         early, late = self._crossings.at(eot)
@@ -159,8 +206,17 @@ class Predictor:
             self._earlies[eager] = np.where(recorded, recorded_early, early), np.where(recorded, did, late)
         return self._earlies[eager]
 
-    def _left(self, wasted: Flags, cut: Flags, drafts: float) -> Flags:
-        """Whether a draft is left in each silence after those that were wasted before, in its turn."""
+    def _used(self, wasted: Flags, cut: Flags) -> Counts:
+        """How many drafts were wasted before each silence, in its turn."""
         total: Counts = np.cumsum(wasted) - wasted
         anew = self._begins | np.concatenate(([False], cut[:-1]))
-        return total - np.maximum.accumulate(np.where(anew, total, 0)) < drafts
+        return np.asarray(total - np.maximum.accumulate(np.where(anew, total, 0)), dtype=np.int64)
+
+    def _predicted(self, ends: _Ends, wasted: _Either, drafted: Flags, saved: _Sides) -> Predicted:
+        reply = self._reply_seconds
+        return Predicted(
+            (ends.at[0] + reply - saved[0], ends.at[1] + reply - saved[1]),
+            np.where(drafted, saved[1], np.nan),
+            ends.counted,
+            ((ends.cut[0] | wasted[0]).astype(np.float64), (ends.cut[1] | wasted[1]).astype(np.float64)),
+        )

@@ -69,7 +69,8 @@ def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
     import numpy as np
 
     some = turns > 0
-    sums, turns = sums[some], turns[some]
+    if not some.all():
+        sums, turns = sums[some], turns[some]
     calls, count = len(turns), float(turns.sum())
     if not calls:
         return Estimate(nan, -inf, inf)
@@ -79,7 +80,8 @@ def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
     rest = sums - value * turns
     # What one call left out changes in the mean: the jackknife.
     moved = rest / (count - turns) if count > turns.max() else rest
-    variance = (calls - 1) / calls * float(np.sum((moved - moved.mean()) ** 2))
+    moved = moved - moved.mean()
+    variance = (calls - 1) / calls * float(np.einsum("i,i", moved, moved))
     t = student(calls - 1)
     if counted:
         return _score(value, variance, count, t)
@@ -90,11 +92,13 @@ def ratio(sums: Numbers, turns: Numbers, *, counted: bool = False) -> Estimate:
 
 def _skewed(rest: Numbers, t: float) -> tuple[float, float]:
     """Where a t interval begins and ends, in standard errors: Johnson's, which is moved towards the long tail."""
+    import numpy as np
+
     squares = rest * rest
     spread = float(squares.mean())
     if spread <= 0:
         return -t, t
-    skewness = float((squares * rest).mean()) / spread**1.5
+    skewness = float(np.einsum("i,i", squares, rest)) / len(rest) / spread**1.5
     shift = skewness / (6 * len(rest) ** 0.5) * (1 + 2 * t**2) / 3
     return -t + shift, t + shift
 
