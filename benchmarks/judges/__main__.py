@@ -48,23 +48,22 @@ class Bot:
         self.adapter = adapter
 
 
+TURNKIT = {
+    "immediate": ("immediate", "voice"),
+    "quick": ("immediate", "quick"),
+    "patient": ("patient", "voice"),
+    "words": ("listening", "sphinx"),
+}
+"""By name, the session of `turnkit_bot` and the ear that it is judged with."""
+
+
 def bots(arguments: argparse.Namespace) -> Iterator[Bot]:
     """Those that were asked for."""
-    here = sys.executable
-    if not arguments.without_turnkit:
-        for ear in arguments.ear:
-            serve = [
-                "-m",
-                "turnkit",
-                "serve",
-                "benchmarks.judges.turnkit_bot:session",
-                "--simulate",
-                "--ear",
-                ear,
-                "--port",
-                "{port}",
-            ]
-            yield Bot(f"turnkit, --ear {ear}", here, serve, ("benchmarks.judges.page_adapter:PageAdapter", "/call"))
+    for name in arguments.turnkit:
+        session, ear = TURNKIT[name]
+        serve = f"-m turnkit serve benchmarks.judges.turnkit_bot:{session} --simulate --ear {ear} --port {{port}}"
+        page = "benchmarks.judges.page_adapter:PageAdapter", "/call"
+        yield Bot(f"turnkit, {name}", sys.executable, serve.split(), page)
     if arguments.pipecat:
         yield Bot("Pipecat", arguments.pipecat, ["-m", "benchmarks.judges.pipecat_bot", "{port}"], ("pipecat", "/"))
     if arguments.livekit:
@@ -171,10 +170,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judges", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="of a call: a question, an interruption, a noise each")
     parser.add_argument("--calls", type=int, default=4, help="at once")
-    parser.add_argument("--ear", nargs="*", default=["voice"], help="the ears that turnkit is judged with")
+    parser.add_argument(
+        "--turnkit", nargs="*", default=["immediate", "quick", "patient"], choices=TURNKIT, help="its bots"
+    )
     parser.add_argument("--pipecat", metavar="PYTHON")
     parser.add_argument("--livekit", metavar="PYTHON")
-    parser.add_argument("--without-turnkit", action="store_true")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The bot of turnkit: `turnkit serve benchmarks.judges.turnkit_bot:session --simulate --ear voice`."""
+"""The bot of turnkit: `turnkit serve benchmarks.judges.turnkit_bot:patient --simulate --ear voice`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import anyio
 
-from turnkit import Reply, Session, Sound
+from turnkit import IgnoreBackchannels, MinWords, Reply, Session, Sound
 from turnkit.interop import browser
 
 from .answering import LLM_SECONDS, answer_sound
@@ -24,6 +24,16 @@ async def voice(text: str) -> AsyncIterator[Sound]:
     yield Sound(answer_sound())
 
 
-def session(call: browser.Call) -> Session:
-    """The session of a call."""
+def immediate(call: browser.Call) -> Session:
+    """A bot that gives way with the first sound that is speech."""
     return Session(respond=respond, speak=call.speaker(voice))
+
+
+def patient(call: browser.Call) -> Session:
+    """A bot that gives way to four syllables, as the voice ear counts them: "mm-hm" has fewer."""
+    return Session(respond=respond, speak=call.speaker(voice), barge_in=MinWords(4))
+
+
+def listening(call: browser.Call) -> Session:
+    """A bot that gives way to words that are no backchannel: for an ear that has words."""
+    return Session(respond=respond, speak=call.speaker(voice), barge_in=IgnoreBackchannels())

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,7 +78,9 @@ def test_the_chart_as_tables_pictures_and_rows() -> None:
 
 def test_the_demo_for_programs_and_for_people() -> None:
     """--json prints the signals and nothing else; otherwise lines and what it came to."""
+    began = time.monotonic()
     result = turnkit("demo", "--speed", "30", "--json")
+    took = time.monotonic() - began
     signals = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 0
     assert next(iter(signals[0])) == "signal"
@@ -91,7 +94,9 @@ def test_the_demo_for_programs_and_for_people() -> None:
         assert entry["seconds"] == pytest.approx(
             30 * (entry["at"] - signals[0]["at"]) + signals[0]["seconds"], abs=0.01
         )
-    assert 0 <= signals[0]["seconds"] < 10 < signals[-1]["seconds"] < 60
+    # On a machine that is late all is later, but never before its time, nor after the command's own.
+    assert signals[0]["seconds"] >= 0
+    assert 25 < signals[-1]["seconds"] < 30 * took
     text = turnkit("demo", "--speed", "30").stdout
     assert "\x1b" not in text
     assert "barge-ins" in text

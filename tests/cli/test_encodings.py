@@ -18,7 +18,7 @@ def turnkit(encoding: str, *arguments: str, folder: Path) -> str:
     """What the command prints, read as that encoding; it ends well, and shows nothing of Python's."""
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
     line = [sys.executable, "-m", "turnkit", *arguments]
-    done = subprocess.run(line, capture_output=True, check=False, timeout=60, env=environment, cwd=folder)
+    done = subprocess.run(line, capture_output=True, check=False, timeout=300, env=environment, cwd=folder)
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
     return done.stdout.decode(encoding)
 

@@ -131,7 +131,7 @@ COMMANDS = {
     "replay call.jsonl --speculation none": "I'd like to book a table for two, please.",
     "tune call.jsonl": "echo-guard+ignore-backchannels",
     "check --quick": "invariant",
-    "demo --speed 50": "heard “Tomorrow at eight. There is a table by the window,",
+    "demo --speed 50": "agent   “Tomorrow at eight. There is a table by the window, or one on the terrace, which",
 }
 
 
@@ -147,7 +147,7 @@ def run(command: str, folder: Path, **environment: str) -> list[str]:
     line = [sys.executable, "-m", "turnkit", *command.split()]
     plain = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR", "NO_COLOR")}
     done = subprocess.run(
-        line, capture_output=True, text=True, check=True, timeout=60, cwd=folder, env={**plain, **environment}
+        line, capture_output=True, text=True, check=True, timeout=300, cwd=folder, env={**plain, **environment}
     )
     return done.stdout.splitlines()
 

@@ -31,6 +31,15 @@ RecordOption = Annotated[
     ),
 ]
 """A text, as a path would lose the slash that has a directory made."""
+RecordCallsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--record",
+        metavar="DIR/",
+        help="Record each call in this directory, for `turnkit view` and `replay`; it is made if it is not there.",
+    ),
+]
+"""Of commands that hold many calls, each of which is a file of its own."""
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object a line, for programs.")]
 
 
@@ -113,6 +122,17 @@ def guard(work: Callable[[], T]) -> T:
         return work()
     except TurnkitError as error:
         fail(str(error))
+
+
+def calls_directory(record: str | None) -> str | None:
+    """The directory that `RecordCallsOption` names, made and wherever it is; what is none ends the command."""
+    if record is None:
+        return None
+    from ..trace import Recorder
+
+    named = f"{record.rstrip('/')}/"
+    guard(lambda: Recorder(named))  # makes it, as private as recordings are
+    return f"{Path(named).resolve()}/"
 
 
 def write_file(path: Path, data: bytes, option: str = "") -> None:

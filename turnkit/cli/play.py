@@ -13,7 +13,7 @@ import typer
 
 from .commands import app
 from .flux_url import UnencryptedOption, check_url
-from .output import fail, guard
+from .output import RecordCallsOption, calls_directory, fail, guard
 from .saying import say
 from .talking import (
     BotOption,
@@ -42,6 +42,7 @@ def play(
     bot: BotOption = "booking",
     llm: LlmOption = None,
     model: ModelOption = "gpt-4o-mini",
+    record: RecordCallsOption = None,
 ) -> None:
     """Talk to a bot in the browser, and see every decision as it falls: no key, no network.
 
@@ -52,8 +53,8 @@ def play(
 
     With turnkit[ear] installed you can use the microphone, and the sound stays on this machine; with
     DEEPGRAM_API_KEY set, Flux listens instead, and the key never reaches the page. With turnkit[voice] the bot of the
-    microphone is heard, and each answer tells how long it took, and why. Every page is a call of its own. Nothing is
-    kept: the recordings end with the command. Ctrl-C ends it.
+    microphone is heard, and each answer tells how long it took, and why. Every page is a call of its own.
+    Without --record nothing is kept: the recordings end with the command. Ctrl-C ends it.
     """
     try:
         from ..tools.play.serving import serve
@@ -72,6 +73,7 @@ def play(
     hears = found_ear(ear) if flux is None else None
     choice = chosen_bot(bot, llm, model, hears.name if hears else None)
     spoken = found_voice(voice)
+    calls = calls_directory(record)
     listening = guard(lambda: listening_at(host, port))
     with listening:
         address = _address(host, listening.getsockname()[1])
@@ -86,6 +88,7 @@ def play(
                 ear=None if hears is None else hears.ear,
                 speech=None if spoken is None else Speech(spoken, choice),
                 hosts=(host, socket.gethostname()),
+                record=calls,
             )
         except KeyboardInterrupt:
             raise typer.Exit(130) from None

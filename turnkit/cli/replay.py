@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..trace import Comparison, TurnHistory
+from ..trace.opening import shown_url
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .commands import app
 from .layout import Column, room, tell, tell_table
@@ -69,7 +70,9 @@ def replay(
 
 
 def _lost(path: str, problem: str) -> ReplaySummary:
-    return ReplaySummary(name=path, finding=ReplayFinding.UNREADABLE, problem=f"trace {path!r}: {problem}")
+    return ReplaySummary(
+        name=shown_url(path), finding=ReplayFinding.UNREADABLE, problem=f"trace {shown_url(path)!r}: {problem}"
+    )
 
 
 class _ReplayJson:

@@ -15,7 +15,7 @@ from anyio.from_thread import start_blocking_portal
 from ..simulator import Script
 from ..simulator import serve as simulated
 from .commands import app
-from .output import fail, guard
+from .output import RecordCallsOption, calls_directory, fail, guard
 from .saying import say
 from .talking import found_ear
 
@@ -46,8 +46,12 @@ def serve(
         bool, typer.Option("--simulate", help="A simulated Flux, which hears a simulated caller: no key is needed.")
     ] = False,
     ear: Annotated[
-        str | None, typer.Option(help="With --simulate: hear who calls instead; voice finds speech, sphinx words.")
+        str | None,
+        typer.Option(
+            help="With --simulate: hear who calls instead; voice finds speech, quick sooner than Flux, sphinx words."
+        ),
     ] = None,
+    record: RecordCallsOption = None,
 ) -> None:
     """Serve a bot to phones and pages.
 
@@ -55,6 +59,7 @@ def serve(
     TWILIO_AUTH_TOKEN. Point Twilio at /answer, other services at the websockets /telnyx and /plivo; pages call
     /call, and / is one. Probes ask /health and /ready. At SIGTERM no call is let in any more, and those going on end
     within --drain seconds. Each worker is a process of its own: if one dies, its calls are lost, and no others.
+    --record is for sessions that do not say themselves where they are recorded.
     """
     try:
         from ..interop.web import serving
@@ -67,6 +72,7 @@ def serve(
     hears = None if ear is None else found_ear(ear)
     guard(lambda: serving.bot_named(bot))
     settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
+    settings["record"] = calls_directory(record)
     settings |= {"sample_rate": sample_rate, "public_url": public_url}
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
     listening = guard(partial(serving.listening_at, host, port))

@@ -12,6 +12,7 @@ from typing import Annotated
 import anyio
 import msgspec
 import typer
+from anyio.abc import TaskStatus
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
@@ -100,20 +101,20 @@ def soak_command(
     )
     console = Screen()
     limit = guard(lambda: allow_descriptors(plan.descriptors))
-    if not as_json:
-        _announce(console, plan, limit)
     done: list[Report] = []
     shown = _SoakJson() if as_json else _SoakView(console, plan) if on_terminal(console) else _SoakLines(console)
 
     async def hold() -> None:
         stop = anyio.Event()
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_heed_interrupts, stop)
-            done.append(await soak(plan, stop=stop, on_slice=shown.on_slice, on_progress=shown.on_progress))
+            await tasks.start(_heed_interrupts, stop)
+            if not as_json:
+                _announce(console, plan, limit)  # which promises what Ctrl-C does
+            with shown.open():
+                done.append(await soak(plan, stop=stop, on_slice=shown.on_slice, on_progress=shown.on_progress))
             tasks.cancel_scope.cancel()
 
-    with shown.open():
-        run_async(hold, backend.value)
+    run_async(hold, backend.value)
     _tell(console, done[0], as_json)
     if report is not None:
         _write(report, done[0])
@@ -121,9 +122,10 @@ def soak_command(
         raise typer.Exit(1)
 
 
-async def _heed_interrupts(stop: anyio.Event) -> None:
+async def _heed_interrupts(stop: anyio.Event, *, task_status: TaskStatus[None]) -> None:
     """The first Ctrl-C ends the calls, the second everything."""
     with anyio.open_signal_receiver(SIGINT) as signals:
+        task_status.started()
         async for _ in signals:
             if stop.is_set():
                 raise KeyboardInterrupt

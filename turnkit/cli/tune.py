@@ -84,7 +84,7 @@ def tune_calls(
             help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, to look at.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, for your eyes only.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Of more calls than these, so many by chance.")] = 20_000,
     jobs: JobsOption = None,
     dask: DaskOption = None,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..tools.tuner import Segment
-from .output import write_file
+from .private_file import write_private
 
 _WHAT = {"tag": "each tag", "language": "each language", "hour": "each hour"}
 
@@ -30,4 +30,4 @@ def write_page(fields: dict[str, Any], path: Path, segments: tuple[Segment, ...]
             row["label"] = (f"{segment.name}:00" if by == "hour" and segment.name else segment.name) or "not known"
             row["own"] = segment.shown
             row["recommended"] = str(segment.setting) if segment.shown else "as for all"
-    write_file(path, tuning_page(fields).encode(), "--html")
+    write_private(path, tuning_page(fields).encode(), "--html")

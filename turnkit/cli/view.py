@@ -124,21 +124,22 @@ def _opened(path: Path) -> bool:
 def picture(page: Path, png: Path, width: int = 1400, height: int = 950) -> None:
     """Have a browser without a window take a picture of a page; `width` and `height` in pixels.
 
-    Raises ConfigError if there is no such browser, or it wrote no picture.
+    Only its owner may read the picture. Raises ConfigError if there is no such browser, or it wrote none.
     """
     browser = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         named = ", ".join(_BROWSERS[:3])
         raise ConfigError(f"--png: a picture takes {named} or the like on the PATH, such as apt-get install chromium")
+    write_private(png, b"", "--png")  # it shows what was said; and what cannot be written is not the browser's fault
     with tempfile.TemporaryDirectory() as profile:
         command = [browser, "--headless", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
         command += [f"--window-size={width},{height}", f"--screenshot={png.resolve()}", page.resolve().as_uri()]
         if hasattr(os, "geteuid") and os.geteuid() == 0:
             command.insert(1, "--no-sandbox")  # Chromium's own sandbox refuses to run as root
-        umask = -1 if os.name == "nt" else 0o077  # the picture shows what was said
+        umask = -1 if os.name == "nt" else 0o077  # of browsers that make the file anew
         try:
             run = subprocess.run(command, capture_output=True, timeout=_PNG_SECONDS, check=False, umask=umask)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ConfigError(f"--png: {browser} did not come to an end: {type(error).__name__}") from None
-    if run.returncode or not png.exists():
+    if run.returncode or not png.exists() or not png.stat().st_size:
         raise ConfigError(f"--png {png}: {browser} wrote no picture (exit code {run.returncode})")

@@ -14,7 +14,7 @@ import anyio
 
 from ..checks import check_regular_file
 from ..errors import ConfigError
-from .wav_header import NotReadable, read_header
+from .wav_header import NotReadable, Soundless, read_header
 from .wav_samples import Samples
 
 STDIN = Path("-")
@@ -66,10 +66,11 @@ class WavSource:
             status = os.fstat(self._file.fileno())
             there = status.st_size - self._file.tell() if stat.S_ISREG(status.st_mode) else None
             if there == 0:
-                raise NotReadable("holds no audio")
+                raise Soundless("holds no audio")
         except NotReadable as error:
             self._file.close()
-            raise ConfigError(f"{self._name}: {error}{self._way_out()}") from None
+            way_out = "" if isinstance(error, Soundless) and path != STDIN else self._way_out()
+            raise ConfigError(f"{self._name}: {error}{way_out}") from None
         except BaseException:
             self._file.close()
             raise

@@ -41,6 +41,10 @@ class NotReadable(Exception):
     """What is wrong with a header; the message goes on after the name of the file."""
 
 
+class Soundless(NotReadable):
+    """There is no sound in it, and so nothing that could be made to fit."""
+
+
 class WavFormat(NamedTuple):
     """What a header says.
 
@@ -73,7 +77,7 @@ def read_header(read: Read) -> WavFormat:
     """
     start = read(12)
     if not start:
-        raise NotReadable("is empty")
+        raise Soundless("is empty")
     if start[:4] not in (b"RIFF", b"RF64", b"BW64") or start[8:12] != b"WAVE":
         raise NotReadable(_not_wav(start))
     form: WavFormat | None = None
@@ -82,7 +86,7 @@ def read_header(read: Read) -> WavFormat:
     while True:
         head = read(8)
         if len(head) < 8:
-            raise NotReadable("is a WAV file that ends before any sound")
+            raise Soundless("is a WAV file that ends before any sound")
         name, size = head[:4], int.from_bytes(head[4:], "little")
         if name == b"data":
             if form is None:

@@ -35,6 +35,7 @@ from ..turns.words import has_words
 from ..wire import FluxOptions
 from .callables import check_async
 from .callbacks import KINDS, Callback, S, check_kind
+from .default_record import DEFAULT_RECORD
 from .dispatcher import Dispatcher
 from .failures import HostFailure, ReportedPolicy
 from .history import Message as ChatMessage
@@ -151,6 +152,7 @@ class Session:
         self._machine = TurnMachine(**{**settings, **self._reported(thread, barge_in, speculation)})
         self.id = uuid4().hex if id is None else id
         recording: Recording | None = None
+        record = DEFAULT_RECORD.get() if record is None else record
         if audio and record is None:
             raise ConfigError("audio=True: is kept beside a recording, and record=None")
         if record is not None:

@@ -35,7 +35,9 @@ FRAME = 0.08
 
 _UPDATE_FRAMES = 3
 _BUSY_CONFIDENCE = 0.5  # at or above this, or the eager threshold, every frame is reported
-_START_SECONDS = 0.56
+START_SECONDS = 0.56
+"""Seconds from the first sound of a turn to its StartOfTurn, as in a recorded session."""
+
 _WORD_DELAY = 0.16  # from where a word begins until it can be read
 _SMALLEST_PAUSE = 0.08
 _EPSILON = 1e-6
@@ -89,6 +91,7 @@ class Detector:
         self._last_words = 0
         self._live = False  # whether words come while they are heard
         self._amended = False  # a word that was told was replaced since
+        self._start_seconds = START_SECONDS
 
     @property
     def active(self) -> bool:
@@ -202,7 +205,7 @@ class Detector:
         now = frame * FRAME
         if self._visible(now) > self._first:
             onset = max(self._words[self._first].start, self._window_start_frame * FRAME)
-            if now - onset + _EPSILON >= _START_SECONDS:
+            if now - onset + _EPSILON >= self._start_seconds:
                 self._active = True
                 return [self._message("StartOfTurn", frame, confidence)]
         return self._update(frame, confidence)

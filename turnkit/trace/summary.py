@@ -10,6 +10,7 @@ import msgspec
 
 from ..errors import ConfigError, TraceMismatch
 from .comparison import Comparison
+from .opening import shown_url
 from .reader import read
 from .replayer import replay
 from .turn_history import TurnHistory
@@ -28,7 +29,7 @@ class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
     """What came of replaying one trace.
 
     Attributes:
-        name: Name of the file.
+        name: Name of the file; a URL without the password, or the signature, that it may carry.
         finding: What came of the replay.
         problem: What went wrong, in a sentence or more; empty if nothing did.
         raw: Whether only frames of Flux were recorded.
@@ -58,15 +59,16 @@ class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarize(path: str, settings: Mapping[str, Any]) -> ReplaySummary:
     """Read and replay the trace at `path`, with `settings` in place of the recorded ones where given."""
+    name = shown_url(path)
     try:
         trace = read(path)
         replayed = replay(trace, **settings)
     except TraceMismatch as error:
-        return ReplaySummary(name=path, finding=ReplayFinding.MISMATCH, problem=str(error))
+        return ReplaySummary(name=name, finding=ReplayFinding.MISMATCH, problem=str(error))
     except ConfigError as error:
-        return ReplaySummary(name=path, finding=ReplayFinding.UNREADABLE, problem=str(error))
+        return ReplaySummary(name=name, finding=ReplayFinding.UNREADABLE, problem=str(error))
     return ReplaySummary(
-        name=path,
+        name=name,
         finding=ReplayFinding.SAME if replayed.verified else ReplayFinding.COMPARED,
         raw=trace.raw,
         ended=trace.ended,

@@ -15,6 +15,7 @@ import pytest
 from tests.support.package_source import ROOT
 from tests.support.web_server import Address, heard
 from turnkit.testing import FakePhone
+from turnkit.trace import read
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
@@ -82,6 +83,39 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     assert [line for line in err.splitlines() if "call_refused" not in line] == []
 
 
+def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
+    """Those of a bot that says nothing of it, whichever process holds them: a file a call."""
+    arguments = ("--simulate", "--port", "0", "--workers", "2", "--drain", "2", "--max-lag", "30")
+    where = ("--record", str(tmp_path / "new" / "calls"))
+    process = turnkit("serve", BOT, *arguments, *where)
+    assert process.stdout is not None
+    found = re.search(r":(\d+)/", process.stdout.readline())
+    assert found
+
+    async def call() -> None:
+        address = Address(int(found[1]))
+        await address.until(calls=0)
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                phones = [FakePhone(parameters={"number": str(number)}) for number in range(2)]
+                for phone in phones:
+                    tasks.start_soon(address.dial, phone)
+                await heard(phones)
+                for phone in phones:
+                    phone.hang_up()
+
+    try:
+        anyio.run(call)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert err == ""
+    recorded = list((tmp_path / "new" / "calls").iterdir())
+    assert {read(path).ended for path in recorded} == {"closed"}
+    assert len({read(path).header.session for path in recorded}) == len(recorded) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -90,6 +124,7 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
         ((BOT[:-8], "--simulate"), "must be MODULE:FUNCTION, such as mybot:session"),
         ((f"{BOT}s", "--simulate"), "tests.support.web_bot has no function sessions"),
         ((BOT, "--simulate", "--host", "256.0.0.1"), "host='256.0.0.1', port=8000: cannot listen there"),
+        ((BOT, "--simulate", "--record", "README.md"), "record='README.md': must be a directory, and cannot be made"),
         ((BOT, "--simulate", "--public-url", "bot"), "public_url='bot': must be https://host"),
     ],
 )

@@ -32,7 +32,9 @@ class ScriptedEar:
         spans: Sequence[tuple[float, float]],
         words: Mapping[float, Sequence[SpokenWord]] | None = None,
         final: Mapping[float, Sequence[SpokenWord]] | None = None,
+        start: float = 0.56,
     ) -> None:
+        self.start = start
         self._spans, self._words, self._final = spans, words or {}, final or {}
 
     def open_stream(self) -> ScriptedStream:
@@ -95,6 +97,14 @@ def test_words_make_a_turn_from_their_start_to_the_silence_after_speech() -> Non
     assert (started, ended) == ("StartOfTurn", "EndOfTurn")
     assert start == pytest.approx(1.6, abs=FRAME)
     assert confidence_in_silence(end - 2.0) >= 0.7 > confidence_in_silence(end - 2.0 - 3 * FRAME)
+
+
+@pytest.mark.parametrize(("start", "at"), [(0.0, 1.3), (0.4, 1.4), (0.56, 1.6), (1.0, 2.0)])
+def test_an_ear_may_begin_a_turn_sooner_or_later_than_flux(start: float, at: float) -> None:
+    """Not before there is a word; its end does not move."""
+    (_, started), (_, ended) = turns(told_of(ScriptedEar([(1.0, 2.4)], {1.3: HELLO}, start=start), 4.0))
+    assert started == pytest.approx(at, abs=FRAME)
+    assert ended == turns(told_of(ScriptedEar([(1.0, 2.4)], {1.3: HELLO}), 4.0))[1][1]
 
 
 def test_speech_without_words_is_no_turn() -> None:
@@ -235,7 +245,7 @@ def test_what_cannot_be_decoded_is_said_plainly_and_is_silence(query: str) -> No
 
 def test_no_ear_goes_by_another_name() -> None:
     """The error says which there are."""
-    with pytest.raises(ConfigError, match="ear='whisper': must be one of voice, sphinx"):
+    with pytest.raises(ConfigError, match="ear='whisper': must be one of voice, quick, sphinx"):
         make_ear("whisper")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -14,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.play_server import serving
 from tests.support.web_server import Address
+from turnkit.trace import read
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
@@ -163,6 +165,24 @@ def test_a_call_in_the_viewer() -> None:
             assert (await address.get("/calls/..%2f..%2fetc%2fpasswd"))[0] == 404
 
     run(test)
+
+
+def test_calls_may_be_kept(tmp_path: Path) -> None:
+    """Each in a file of its own, for its owner alone; it is whole, and there when the server is gone."""
+
+    async def test() -> None:
+        async with serving(record=f"{tmp_path}/") as address:
+            for _ in range(2):
+                async with page(address) as websocket:
+                    name = (await until(websocket, "began"))["recording"]
+                    await websocket.send('{"type":"hang_up"}')
+                    await closed(websocket)
+                assert (await address.get(f"/calls/{name}"))[0] == 200
+
+    run(test)
+    calls = list(tmp_path.iterdir())
+    assert [call.stat().st_mode & 0o777 for call in calls] == [0o600, 0o600]
+    assert {read(call).ended for call in calls} == {"closed"}
 
 
 def test_the_server_ends_in_the_middle_of_a_call() -> None:

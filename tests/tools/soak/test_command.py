@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.abc import TaskStatus
 from typer.testing import CliRunner, Result
 
 import turnkit.cli.soak as command
@@ -32,7 +33,8 @@ def virtual(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(anyio, "run", on_virtual_time)
 
-    async def undisturbed(_stop: anyio.Event) -> None:
+    async def undisturbed(_stop: anyio.Event, *, task_status: TaskStatus[None]) -> None:
+        task_status.started()
         await anyio.sleep_forever()
 
     monkeypatch.setattr(command, "_heed_interrupts", undisturbed)  # signals live on the real clock
@@ -56,7 +58,7 @@ def test_the_command_for_people(backend: str, tmp_path: Path) -> None:
     assert lines[1].split()[:3] == ["seconds", "calls", "MB"]
     assert [line.split()[0] for line in lines[2:4]] == ["0–20", "20–40"]
     assert "0 lost, 0 withheld by Flux" in result.stdout
-    assert "holds   no turn is lost: 0 of" in result.stdout
+    assert "holds       no turn is lost: 0 of" in result.stdout
     assert "Traceback" not in result.output
     text = to.read_text()
     assert f"soak --sessions 2 --seconds 40 --faults 0 --seed 0`, {backend}" in text
@@ -73,7 +75,7 @@ def test_the_command_fails_if_a_turn_is_lost(monkeypatch: pytest.MonkeyPatch) ->
     result = invoke(*arguments)
     assert result.exit_code == 1
     assert "which Flux never said, near stall" in result.stdout
-    assert "broken  no turn is lost" in result.stdout
+    assert "broken      no turn is lost" in result.stdout
     result = invoke(*arguments, "--json")
     assert result.exit_code == 1
     *slices, last = [json.loads(line) for line in result.stdout.splitlines()]

@@ -213,3 +213,4 @@ def test_a_picture_is_a_png(tmp_path: Path, preamble: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "p.png").stat().st_mode & 0o777 == 0o600

@@ -10,7 +10,7 @@ import socket
 import sys
 from functools import partial
 from importlib import import_module
-from inspect import signature
+from inspect import isawaitable, signature
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from threading import Thread
@@ -22,6 +22,8 @@ from uvicorn.supervisors import Multiprocess
 
 from ...checks import shown
 from ...errors import ConfigError
+from ...session import Session
+from ...session.default_record import recorded_in
 from .asgi import application
 from .calls import MakeSession
 
@@ -67,17 +69,18 @@ def listening_at(host: str, port: int) -> socket.socket:
         raise ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}") from None
 
 
-def serve(bot: str, listening: socket.socket, *, workers: int = 1, **settings: Any) -> None:
+def serve(bot: str, listening: socket.socket, *, workers: int = 1, record: str | None = None, **settings: Any) -> None:
     """Serve a bot until SIGTERM or Ctrl-C; the key is that of DEEPGRAM_API_KEY, where no `url` says otherwise.
 
     Args:
         bot: its name, as `bot_named` takes it: each process imports it for itself.
         listening: the socket; with several processes the system deals out who comes.
         workers: how many processes; one that dies is started anew, and only its calls are lost. Default 1.
+        record: the directory in which calls are recorded whose session does not say where. Default None: they are not.
         settings: those of `application`, which must be such as can be pickled.
     """
     config = uvicorn.Config(
-        partial(_in_this_process, bot, settings),
+        partial(_in_this_process, bot, record, settings),
         factory=True,
         workers=workers,
         log_level="warning",
@@ -95,17 +98,29 @@ def serve(bot: str, listening: socket.socket, *, workers: int = 1, **settings: A
         uvicorn.Server(config).run(sockets=[listening])
 
 
-def _in_this_process(bot: str, settings: dict[str, Any]) -> Starlette:
+def _in_this_process(bot: str, record: str | None, settings: dict[str, Any]) -> Starlette:
     supervisor = parent_process()
     if supervisor is not None:
         Thread(target=_end_after, args=(supervisor.sentinel,), daemon=True).start()
     flux: dict[str, Any] = {} if "url" in settings else {"api_key": os.environ.get("DEEPGRAM_API_KEY") or None}
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    app = application(bot_named(bot), **settings, **flux)
+    make_session = bot_named(bot) if record is None else _recorded(bot_named(bot), record)
+    app = application(make_session, **settings, **flux)
     gc.collect()
     gc.freeze()  # what was imported is never looked at again
     gc.set_threshold(10_000, 10, 10)
     return app
+
+
+def _recorded(make_session: MakeSession, record: str) -> MakeSession:
+    """The same, with sessions that are recorded."""
+
+    async def make(call: Any) -> Session:
+        with recorded_in(record):
+            made = make_session(call)
+            return await made if isawaitable(made) else made
+
+    return make
 
 
 def _end_after(supervisor: int) -> None:

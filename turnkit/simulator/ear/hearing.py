@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import exp, log
 from typing import Any
 
-from ..detector import Detector
+from ..detector import START_SECONDS, Detector
 from ..parameters import Settings
 from ..population import EOT_BENCH_LIKE
 from ..script import Script, SpokenWord
@@ -31,12 +31,16 @@ class HearingDetector(Detector):
     Args:
         settings: the thresholds in force.
         step: seconds of sound for each probability of speech.
+        start: seconds from the first sound of a turn to its StartOfTurn, at the least. Default 0.56, as Flux.
         seed: of what the detector leaves to chance. Default 0.
         language: that is detected by the multilingual model. Default "en".
     """
 
-    def __init__(self, settings: Settings, *, step: float, seed: int = 0, language: str = "en") -> None:
+    def __init__(
+        self, settings: Settings, *, step: float, start: float = START_SECONDS, seed: int = 0, language: str = "en"
+    ) -> None:
         super().__init__(Script((), seed=seed, language=language), settings)
+        self._start_seconds = start
         self._gate = SpeechGate(step)
         self._open_words: list[SpokenWord] = []  # final ones of turns that are not over
         self._over = 0.0  # the second at which the last turn was over

@@ -43,10 +43,12 @@ class Ear(Protocol):
     Attributes:
         rate: of the sound it takes, in samples a second.
         step: seconds of sound for each probability of speech.
+        start: seconds from the first sound of a turn to its StartOfTurn, at the least; Flux takes 0.56.
     """
 
     rate: int
     step: float
+    start: float
 
     def open_stream(self) -> EarStream:
         """Begin to hear a connection, whose sound begins at second 0."""

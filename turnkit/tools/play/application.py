@@ -47,6 +47,7 @@ def application(
     speech: Speech | None = None,
     hosts: Collection[str] = (),
     max_calls: int = 20,
+    record: str | None = None,
 ) -> Starlette:
     """The page on which a newcomer talks to a bot, and sees what turnkit makes of it.
 
@@ -60,11 +61,12 @@ def application(
         speech: how the bot of the microphone speaks, and who it is. Default None: the small bot, in writing.
         hosts: further names of this server. Default none.
         max_calls: at most so many calls at once. Default 20.
+        record: the directory in which every call is recorded. Default None: recordings end with the server.
 
     Returns:
         The application, which must be run with its lifespan, as all servers do.
     """
-    play = _Play(flux, ear, speech, max_calls)
+    play = _Play(flux, ear, speech, max_calls, record)
     app = Starlette(
         routes=[
             *(Route("/" if name == "page.html" else f"/{name}", play.file) for name in _TYPES),
@@ -83,20 +85,28 @@ def application(
 class _Play:
     """What is behind the addresses."""
 
-    def __init__(self, flux: Mapping[str, Any] | None, ear: Ear | None, speech: Speech | None, max_calls: int) -> None:
+    def __init__(
+        self,
+        flux: Mapping[str, Any] | None,
+        ear: Ear | None,
+        speech: Speech | None,
+        max_calls: int,
+        record: str | None,
+    ) -> None:
         self._flux = flux
         self._ear = ear
         self._speech = speech
         self._max_calls = max_calls
+        self._record = record
         self._going: set[anyio.CancelScope] = set()
         self._recordings: Recordings | None = None
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """While the server runs there is a place for recordings; with it they are gone."""
+        """While the server runs there is a place for recordings; with it they are gone, unless they are to be kept."""
         async with AsyncExitStack() as stack:
-            folder = stack.enter_context(TemporaryDirectory(prefix="turnkit-play-"))
-            self._recordings = Recordings(Path(folder))
+            folder = self._record or stack.enter_context(TemporaryDirectory(prefix="turnkit-play-"))
+            self._recordings = Recordings(Path(folder), kept=self._record is not None)
             if self._ear is not None:
                 self._flux = {"url": (await stack.enter_async_context(serve(self._ear))).url}
             yield

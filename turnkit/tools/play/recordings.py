@@ -1,4 +1,4 @@
-"""Recordings of the calls on the page, in a directory that ends with the server; the last of them can be viewed."""
+"""Recordings of the calls on the page, in a directory that as a rule ends with the server; they can be viewed."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ class Recordings:
 
     Args:
         folder: where they are; only its owner may look into it.
+        kept: whether all of them stay. Default False: just the last ones.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, kept: bool = False) -> None:
         self._folder = folder
+        self._kept = kept
         self._names: list[str] = []
 
     def new(self) -> tuple[str, Path]:
         """A name that nobody guesses, and the file of that call; the oldest is dropped when there are too many."""
         name = token_hex(8)
         self._names.append(name)
-        while len(self._names) > _KEPT:
+        while len(self._names) > _KEPT and not self._kept:
             self.file(self._names.pop(0), missing=True).unlink(missing_ok=True)
         return name, self.file(name, missing=True)
 
