@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from math import inf
 
+import numpy as np
 import pytest
 
 from tests.support.cut_offs import HAD, hesitant, set_of
 from tests.support.heard import heard_call
 from turnkit.tools.tuner import CallSilences, Knowledge, Setting, call_silences, tune
+from turnkit.tools.tuner.doubts import Doubts
 
 
 def lengths(call: CallSilences) -> list[list[float]]:
@@ -75,3 +77,17 @@ def test_none_of_many_is_none_with_an_interval() -> None:
     forecast = tune(set_of([[4.0] * 5] * 40, answered=True), settings=[Setting(HAD)]).current
     assert forecast.cut_offs.value == 0
     assert 0.005 < forecast.cut_offs.high < 0.2
+
+
+@pytest.mark.parametrize("total", [0.4, 3.5, 40.25, 700.0, 5000.0])
+@pytest.mark.parametrize("levels", [2, 7, 10**6])
+def test_weight_on_the_largest_is_that_of_all_put_in_order(total: float, levels: int) -> None:
+    """However few are looked at, and however many are equal."""
+    values = np.random.default_rng(levels).integers(-levels // 2, levels, 3000) / levels
+    doubts = Doubts(np.zeros(3000), np.full(3000, total / 3000), np.arange(3000), None)
+    places, weights = doubts.on_largest(values)
+    room = min(total, float((values > 0).sum()))
+    assert weights.sum() == pytest.approx(room)
+    best = np.sort(values)[::-1]
+    whole = int(room)
+    assert (weights * values[places]).sum() == pytest.approx(best[:whole].sum() + (room - whole) * max(best[whole], 0))

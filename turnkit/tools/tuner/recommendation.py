@@ -95,6 +95,8 @@ def tune(
     made = forecaster(reading, worth, reply_seconds)
     current = reading.usual()
     asked = list(dict.fromkeys([current, *(grid(current) if settings is None else settings)]))
+    pauses = made.pauses()
+    made = made.only(asked)  # what is known of each moment of silence is let go
     forecasts = made.forecasts(asked, spread)
     forecasts[0] = running = msgspec.structs.replace(forecasts[0], running=True)
     recorded = {call.recorded for call in reading.calls}
@@ -116,7 +118,7 @@ def tune(
         caveats=tuple(_caveats(reading, made.gate, running)),
         segments=parts,
         weeks=drift,
-        pauses=made.pauses(),
+        pauses=pauses,
     )
 
 
