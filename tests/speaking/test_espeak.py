@@ -167,7 +167,7 @@ async def test_breaking_off() -> None:
     long = "and another thing, " * 2000
     async with aclosing(_generator(voice, long)) as sounds:
         first = await anext(sounds)
-        assert 0 < len(first.audio) < 20_000_000 * 2  # of some 50 million samples; a busy loop takes more at a time
+        assert 0 < len(first.audio) < 44100 * 60  # of half an hour, however quick the library is
     assert is_like(await said(voice, "Yes, please."), whole)
     with anyio.move_on_after(0):
         await said(voice, long)

