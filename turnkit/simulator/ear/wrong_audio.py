@@ -24,6 +24,7 @@ _TRIED = 2.4  # seconds of it, as each way would have it
 _SPEAKS = 0.5  # probability
 _SURE = 0.5  # share of speech in it; in a wrong way it comes to 0.2 at most, unless the two are nearly the same
 _USUAL = (("linear16", 16000), ("mulaw", 8000), ("alaw", 8000), ("linear16", 8000))
+_ALIKE = {"mulaw": "alaw", "alaw": "mulaw"}  # speech in one may pass for speech in the other
 _RATES = (24000, 48000, 44100)
 
 
@@ -87,7 +88,11 @@ class SpeechWatch:
         for encoding, rate in dict.fromkeys(ways):
             if (encoding, rate) == self._stated or not sent:
                 continue
-            if self._share_of_speech(sent, encoding, rate) >= _SURE:
+            share = self._share_of_speech(sent, encoding, rate)
+            if share >= _SURE:
+                alike = _ALIKE.get(encoding)
+                if alike is not None and alike != self._stated[0]:
+                    encoding = alike if self._share_of_speech(sent, alike, rate) > share else encoding
                 yield encoding, rate
                 return
             yield None
