@@ -81,9 +81,9 @@ class PageAdapter(Adapter):
     @property
     def _left(self) -> float:
         """Seconds that came and were not played yet."""
-        if self._paused:
-            return len(self._waiting) / self.session.sample_rate
-        return max(0.0, self._ends - self.session.clock.now())
+        rate: int = self.session.sample_rate
+        now: float = self.session.clock.now()
+        return len(self._waiting) / rate if self._paused else max(0.0, self._ends - now)
 
     def _hear(self, samples: audio.FloatArray) -> None:
         seconds = len(samples) / self.session.sample_rate
