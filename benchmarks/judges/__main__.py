@@ -49,8 +49,8 @@ class Bot:
 
 
 TURNKIT = {
+    "quick": ("listening", "quick"),
     "immediate": ("immediate", "voice"),
-    "quick": ("immediate", "quick"),
     "patient": ("patient", "voice"),
     "words": ("listening", "sphinx"),
 }
@@ -170,9 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judges", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="of a call: a question, an interruption, a noise each")
     parser.add_argument("--calls", type=int, default=4, help="at once")
-    parser.add_argument(
-        "--turnkit", nargs="*", default=["immediate", "quick", "patient"], choices=TURNKIT, help="its bots"
-    )
+    parser.add_argument("--turnkit", nargs="*", default=["quick", "patient"], choices=TURNKIT, help="turnkit's bots")
     parser.add_argument("--pipecat", metavar="PYTHON")
     parser.add_argument("--livekit", metavar="PYTHON")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")
