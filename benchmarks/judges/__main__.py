@@ -105,13 +105,16 @@ def main() -> None:
     parser.add_argument("--turnkit", nargs="*", default=["quick", "patient"], choices=TURNKIT, help="turnkit's bots")
     parser.add_argument("--pipecat", metavar="PYTHON")
     parser.add_argument("--livekit", metavar="PYTHON")
+    parser.add_argument(
+        "--speech", type=Path, metavar="DIR", help="recorded sentences (WAV) for questions and interruptions"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     judgement = {}
     with TemporaryDirectory() as temporary:
         room = arguments.keep or Path(temporary)
-        sounds = made(room / "sounds")
+        sounds = made(room / "sounds", speech=arguments.speech)
         scripts = [
             written(scenario(sounds, arguments.rounds, seed), room / f"call{seed}.yaml")
             for seed in range(1, arguments.calls + 1)
