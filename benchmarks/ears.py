@@ -160,6 +160,7 @@ def main() -> None:
     turns = [turn_of(given.seed * 1000 + number) for number in range(given.turns)]
     print("ear     CPU a second  ears on a core  memory of each")
     tell_cost("voice", turns[:6], 10)
+    tell_cost("quick", turns[:6], 4)
     tell_cost("sphinx", turns[:3], 2)
     tell_ends(turns)
 

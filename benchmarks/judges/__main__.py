@@ -11,12 +11,9 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from socket import create_connection, socket
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -24,83 +21,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from .bots import ROOT, TURNKIT, Bot, running, turnkit_bot
 from .conversation import scenario, written
 from .sounds import made
-
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120.0
-
-
-class Bot:
-    """A bot that can be called.
-
-    Attributes:
-        name: For the table.
-        python: The interpreter that has what it needs, and voicebench.
-        command: What starts it; `{port}` is where.
-        adapter: How voicebench calls it, and at which path.
-    """
-
-    def __init__(self, name: str, python: str, command: list[str], adapter: tuple[str, str]) -> None:
-        self.name = name
-        self.python = python
-        self.command = command
-        self.adapter = adapter
-
-
-TURNKIT = {
-    "immediate": ("immediate", "voice"),
-    "quick": ("immediate", "quick"),
-    "patient": ("patient", "voice"),
-    "words": ("listening", "sphinx"),
-}
-"""By name, the session of `turnkit_bot` and the ear that it is judged with."""
 
 
 def bots(arguments: argparse.Namespace) -> Iterator[Bot]:
     """Those that were asked for."""
-    for name in arguments.turnkit:
-        session, ear = TURNKIT[name]
-        serve = f"-m turnkit serve benchmarks.judges.turnkit_bot:{session} --simulate --ear {ear} --port {{port}}"
-        page = "benchmarks.judges.page_adapter:PageAdapter", "/call"
-        yield Bot(f"turnkit, {name}", sys.executable, serve.split(), page)
+    yield from map(turnkit_bot, arguments.turnkit)
     if arguments.pipecat:
         yield Bot("Pipecat", arguments.pipecat, ["-m", "benchmarks.judges.pipecat_bot", "{port}"], ("pipecat", "/"))
     if arguments.livekit:
         yield Bot("LiveKit", arguments.livekit, ["-m", "benchmarks.judges.livekit_bot", "{port}"], ("websocket", "/"))
-
-
-@contextmanager
-def running(bot: Bot, log: Path) -> Iterator[int]:
-    """The bot, and its port once it listens there."""
-    with socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    command = [bot.python, *(part.format(port=port) for part in bot.command)]
-    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as process:
-        try:
-            _listens(process, port, log)
-            yield port
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until:
-        if process.poll() is not None:
-            break
-        try:
-            create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.2)  # a process of its own tells nobody when it listens
-        else:
-            return
-    raise SystemExit(f"the bot does not listen:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def judged(bot: Bot, scripts: list[Path], room: Path) -> list[dict[str, Any]]:
@@ -170,18 +102,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.judges", description=__doc__)
     parser.add_argument("--rounds", type=int, default=50, help="of a call: a question, an interruption, a noise each")
     parser.add_argument("--calls", type=int, default=4, help="at once")
-    parser.add_argument(
-        "--turnkit", nargs="*", default=["immediate", "quick", "patient"], choices=TURNKIT, help="its bots"
-    )
+    parser.add_argument("--turnkit", nargs="*", default=["quick", "patient"], choices=TURNKIT, help="turnkit's bots")
     parser.add_argument("--pipecat", metavar="PYTHON")
     parser.add_argument("--livekit", metavar="PYTHON")
+    parser.add_argument(
+        "--speech", type=Path, metavar="DIR", help="recorded sentences (WAV) for questions and interruptions"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where voicebench's own reports stay")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     judgement = {}
     with TemporaryDirectory() as temporary:
         room = arguments.keep or Path(temporary)
-        sounds = made(room / "sounds")
+        sounds = made(room / "sounds", speech=arguments.speech)
         scripts = [
             written(scenario(sounds, arguments.rounds, seed), room / f"call{seed}.yaml")
             for seed in range(1, arguments.calls + 1)

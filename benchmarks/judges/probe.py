@@ -1,12 +1,20 @@
-"""What voice-evals' probe is given: a script of questions and interruptions, and the sounds of its caller."""
+"""`python -m benchmarks.judges.probe`: turnkit's bot called by voice-evals' probe, unmodified, through the gateway.
+
+It wants `pip install -e '.[web,ear]' voice-evals`, and ends as the probe does: with 0 if all of its limits hold.
+"""
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from .bots import ROOT, Bot, running, turnkit_bot
 from .sounds import INTERRUPTIONS, QUESTIONS, RATE, VOICES, save, spoken
 
 
@@ -54,3 +62,35 @@ def caller(room: Path) -> Path:
     form = {"sample_rate": RATE, "channels": 1, "sample_width": 2, "encoding": "pcm_s16le"}
     manifest.write_text(json.dumps({"format": form, "note": "spoken by espeak-ng", "clips": clips}))
     return manifest
+
+
+MAX_STOP_MS = 500
+"""From the first sound of an interruption to the last of the bot: the probe fails beyond it."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.judges.probe", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10, help="of a question and an interruption")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="where the probe's recording and report stay")
+    rounds, keep = (parsed := parser.parse_args()).rounds, parsed.keep
+    with TemporaryDirectory() as temporary:
+        room = keep or Path(temporary)
+        room.mkdir(parents=True, exist_ok=True)
+        wanted = room / "script.json"
+        wanted.write_text(json.dumps(script(rounds)), encoding="utf-8")
+        clips = caller(room)
+        with running(turnkit_bot("quick"), room / "bot.log") as port:
+            command = ["-m", "benchmarks.judges.gateway", "{port}", f"ws://127.0.0.1:{port}/call"]
+            with running(Bot("gateway", sys.executable, command, ("", "")), room / "gateway.log") as gateway:
+                probe = [str(Path(sys.executable).with_name("voice-eval")), "probe", str(wanted)]
+                probe += ["--transport", f"ws://127.0.0.1:{gateway}", "--caller", "fixture"]
+                probe += ["--fixture-manifest", str(clips), "--output-dir", str(room / "sessions")]
+                probe += ["--max-barge-in-stop-ms", str(MAX_STOP_MS), "--call-timeout-ms", str(60_000 * rounds)]
+                code = subprocess.run(probe, cwd=ROOT, check=False).returncode
+        told = json.loads((room / "sessions" / "result.json").read_text("utf-8"))["probe"]["interruptions"]
+        print(f"stopped within {told['median_stop_ms']:.0f} ms in the median, {told['max_stop_ms']:.0f} at most")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,4 +1,4 @@
-"""What the callers of these benchmarks sound like: sentences by espeak-ng, hums, and coughs made of noise."""
+"""What callers sound like: sentences by espeak-ng or recorded, hums by espeak-ng, and coughs made of noise."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import wave
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,13 @@ def spoken(text: str, voice: str = "en-us", speed: int = 165) -> Samples:
     done = subprocess.run(
         ["espeak-ng", "-v", voice, "-s", str(speed), "--stdout", text], check=True, capture_output=True
     )
-    with wave.open(io.BytesIO(done.stdout)) as sound:
+    return _read(io.BytesIO(done.stdout))
+
+
+def _read(file: BinaryIO) -> Samples:
+    with wave.open(file) as sound:
+        if (sound.getsampwidth(), sound.getnchannels()) != (2, 1):
+            return np.zeros(0)
         rate = sound.getframerate()
         samples = np.frombuffer(sound.readframes(sound.getnframes()), dtype="<i2").astype(float) / 32768
     times = np.arange(0, len(samples) / rate, 1 / RATE)
@@ -119,11 +126,24 @@ class Sounds:
     coughs: tuple[Path, ...]
 
 
-def made(room: Path, coughs: int = 24) -> Sounds:
-    """Speak and cough everything once, into this directory."""
+def recorded(directory: Path) -> list[Samples]:
+    """The sentences of 1.5 to 4 s in the 16-bit mono WAV files of a directory, in the order of their names."""
+    read = []
+    for path in sorted(directory.rglob("*.wav")):
+        with path.open("rb") as file:
+            read.append(_read(file))
+    return [samples for samples in read if 1.5 * RATE <= len(samples) <= 4 * RATE]
+
+
+def made(room: Path, coughs: int = 24, speech: Path | None = None) -> Sounds:
+    """Speak and cough everything once, into this directory; with `speech`, what is spoken is taken from there."""
     room.mkdir(parents=True, exist_ok=True)
+    sentences = [] if speech is None else recorded(speech)
 
     def all_of(name: str, texts: Iterable[str], speed: int = 165) -> tuple[Path, ...]:
+        if sentences and name != "hum":
+            own = sentences[name == "question" :: 2]
+            return tuple(save(samples, room / f"{name}{at}.wav") for at, samples in enumerate(own))
         pairs = [(text, voice) for text in texts for voice in VOICES]
         return tuple(
             save(spoken(text, voice, speed), room / f"{name}{at}.wav") for at, (text, voice) in enumerate(pairs)

@@ -35,5 +35,5 @@ def patient(call: browser.Call) -> Session:
 
 
 def listening(call: browser.Call) -> Session:
-    """A bot that gives way to words that are no backchannel: for an ear that has words."""
+    """A bot that gives way to words that are no backchannel: for an ear that knows at least those."""
     return Session(respond=respond, speak=call.speaker(voice), barge_in=IgnoreBackchannels())

@@ -48,7 +48,7 @@ def serve(
     ear: Annotated[
         str | None,
         typer.Option(
-            help="With --simulate: hear who calls instead; voice finds speech, quick sooner than Flux, sphinx words."
+            help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words."
         ),
     ] = None,
     record: RecordCallsOption = None,

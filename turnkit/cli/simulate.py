@@ -63,7 +63,8 @@ def simulate(
         1.0   I'd like a table (0.7) for two, please.
 
     With --ear it hears what is said into it: --ear voice finds out when somebody speaks, and tells each syllable or
-    so as "bla"; --ear sphinx understands some English.
+    so as "bla"; --ear quick does so sooner than Flux, and tells "mm-hm" from speech; --ear sphinx understands some
+    English.
 
     Flux goes wrong where you say so, each connection anew. --fault stall falls silent in the first turn,
     --fault drop@12.5s cuts TCP then, --fault close:1011@eager1/1 closes a call's first connection after its first

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EarOption = Annotated[
     str | None,
     typer.Option(
-        help="What listens to the microphone here: voice finds speech, sphinx English words. No key, no network."
+        help="What listens to the microphone here: voice finds speech, quick sooner and 'mm-hm', sphinx English words."
     ),
 ]
 VoiceOption = Annotated[
@@ -79,8 +79,8 @@ def chosen_bot(bot: str, llm: str | None, model: str, ear: str | None) -> Choice
         guard(lambda: check(choice))
     except ImportError as error:
         fail(str(error))
-    if llm is not None and ear == "voice":
-        warn("--llm: the ear 'voice' knows no words, and the LLM gets none; --ear sphinx knows English ones")
+    if llm is not None and ear in ("voice", "quick"):
+        warn(f"--llm: the ear '{ear}' knows no words, and the LLM gets none; --ear sphinx knows English ones")
     return choice
 
 

@@ -3,10 +3,9 @@
     async with serve(VoiceEar()) as flux:
         ...  # any Flux client that sends real sound, pointed at flux.url
 
-`VoiceEar` finds speech, and tells its words as `UNKNOWN_WORD`; `sphinx_ear` knows English ones, `quick_ear` begins a
-turn sooner than Flux does. Any `Ear` can be in
-its place, and any `Recogniser` inside of it. Their libraries are loaded when an ear is made:
-`pip install 'turnkit[ear]'` brings them.
+`VoiceEar` finds speech, and tells its words as `UNKNOWN_WORD`; `sphinx_ear` knows English ones; `quick_ear` begins a
+turn sooner than Flux does, and knows "mm-hm". Any `Ear` can be in its place, and any `Recogniser` inside of it. Their
+libraries are loaded when an ear is made: `pip install 'turnkit[ear]'` brings them.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +14,13 @@ from ...checks import shown
 from ...errors import ConfigError
 from .hearing import confidence_in_silence
 from .interface import UNKNOWN_WORD, Ear, EarStream, Heard, Recogniser
+from .quick import HUM, quick_ear
 from .sphinx import sphinx_ear
-from .voice import VoiceEar, quick_ear
+from .voice import VoiceEar
 
 __all__ = [
     "EARS",
+    "HUM",
     "UNKNOWN_WORD",
     "Ear",
     "EarStream",

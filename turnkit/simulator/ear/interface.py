@@ -12,6 +12,19 @@ UNKNOWN_WORD = "bla"
 """What stands for a word that was heard and not understood: one for each stretch of speech as long as a syllable."""
 
 
+_SYLLABLE = 0.2  # seconds; spoken English has four or five a second
+_SMALLEST_REST = 0.1  # of the last stretch: less is its neighbour's end
+
+
+def syllables(start: float, end: float) -> tuple[SpokenWord, ...]:
+    """Speech from one second to another as unknown words, about one a syllable; none if it is empty."""
+    words = []
+    while end - start >= _SYLLABLE + _SMALLEST_REST:
+        words.append(SpokenWord(UNKNOWN_WORD, start, start + _SYLLABLE))
+        start += _SYLLABLE
+    return (*words, SpokenWord(UNKNOWN_WORD, start, end)) if end > start else ()
+
+
 class Heard(msgspec.Struct, frozen=True):
     """What an ear made of some more sound.
 

