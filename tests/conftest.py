@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """What the option says is known before a test is imported, in every process."""
     if config.getoption("--all"):
         os.environ[VARIABLE] = "all"
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in what a script began with &; tests send it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     hypothesis.settings.load_profile("night" if everything() else "day")
 
 

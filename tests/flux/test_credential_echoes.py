@@ -15,6 +15,7 @@ import anyio.abc
 import pytest
 from structlog.testing import capture_logs
 
+from tests.support import variables_shown
 from tests.support.flux_peer import tcp_peer
 from turnkit import Note, Session
 from turnkit.errors import TurnkitError
@@ -183,7 +184,7 @@ def serving(answer: Answer, echo: str) -> Callable[[anyio.abc.SocketStream], Any
 def everything_of(error: BaseException) -> Iterator[str]:
     """What may be printed of an error: its words, those of what led to it, and a traceback with variables."""
     yield from (str(error), repr(error), repr(vars(error)))
-    yield from TracebackException.from_exception(error, capture_locals=True).format()
+    yield from TracebackException.from_exception(error, capture_locals=variables_shown.SAFE).format()
     led = (error.__cause__, error.__context__, *getattr(error, "attempts", ()), *getattr(error, "exceptions", ()))
     for other in led:
         if other is not None:

@@ -11,13 +11,14 @@ import anyio.abc
 import pytest
 from rich.traceback import Traceback
 
+from tests.support import variables_shown
 from tests.support.flux_peer import DOWN, flux_peer, hanging_up_at_once, polite, tcp_peer
 from tests.support.streams import TWO_SECONDS, everything
 from turnkit.errors import ConfigError
 from turnkit.flux import connect
 from turnkit.flux.credential import Credential
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.skipif(not variables_shown.SAFE, reason=variables_shown.WHY)]
 
 KEY = "eyJhbGciOiJIUzI1NiJ9." + "q7Rk" * 60 + ".s1gnature"  # as long as a token, of which rich shows the beginning
 

@@ -28,9 +28,13 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries behind it,
 def cluster() -> Iterator[Any]:
     import dask
 
-    quickly = {"distributed.scheduler.allowed-failures": 1}  # workers that a task may end, 3 as a rule
+    settings = {
+        "distributed.scheduler.allowed-failures": 1,  # workers that a task may end, 3 as a rule
+        # As a rule a worker that is not there 15 s after a death is given up, be it just begun again after another one.
+        "distributed.deploy.lost-worker-timeout": "1h",
+    }
     size: dict[str, Any] = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
-    with dask.config.set(quickly):
+    with dask.config.set(settings):
         cluster = distributed.LocalCluster(dashboard_address=None, **size)
         yield cluster
         with suppress(TimeoutError):  # older versions wait for ever for a worker that was killed

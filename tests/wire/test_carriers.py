@@ -27,7 +27,8 @@ TURN: dict[str, Any] = {
 )
 def test_deep_nesting_is_unknown(frame: str) -> None:
     """An object that is nested too deeply to be read is Unknown, wherever the nesting is."""
-    data = frame % ("[" * 100_000 + "]" * 100_000)
+    depth = 1_000_000  # from Python 3.14 on as much is read as the stack has room for
+    data = frame % ("[" * depth + "]" * depth)
     for carrier in (data, data.encode()):
         message = decode(carrier)
         assert isinstance(message, Unknown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -55,11 +56,7 @@ def parts(
     Yields:
         What `work` makes of each part, in order.
     """
-    console = Screen(stderr=True)
-    hidden = quiet or len(paths) < ALONE or not console.is_terminal
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task("", total=len(paths))
+    with _progress(doing, len(paths), quiet) as advance:
         if dask is not None:
             results = on_cluster(work, paths, dask, LARGEST, lost)
         elif jobs == 1 or len(paths) < ALONE:
@@ -67,8 +64,20 @@ def parts(
         else:
             results = on_processes(work, paths, jobs, LARGEST, lost)
         for count, result in results:
-            progress.advance(task, count)
+            advance(count)
             yield result
+
+
+@contextmanager
+def _progress(doing: str, total: int, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show progress while files are worked on, if there are many and a terminal is there; what tells it of some."""
+    console = Screen(stderr=True)
+    if quiet or total < ALONE or not console.is_terminal:
+        yield lambda count: None  # rich before 14.3 writes an empty line at the end of a progress that is disabled
+        return
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield partial(progress.advance, progress.add_task("", total=total))
 
 
 def each(

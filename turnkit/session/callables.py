@@ -114,6 +114,9 @@ def _returns_nothing(function: object) -> bool:
     return _annotated(function) in (*_TEXT, *_NOTHING) or _has_no_return(function.__code__)
 
 
+_LOADS = ("LOAD_CONST", "LOAD_COMMON_CONSTANT")  # the second for None too, from Python 3.15 on
+
+
 def _has_no_return(code: CodeType) -> bool:
     """Whether no way through the code ends with a value."""
     import dis  # for those who gave a plain function
@@ -124,7 +127,7 @@ def _has_no_return(code: CodeType) -> bool:
             if step.argval is not None:
                 return False
         elif step.opname == "RETURN_VALUE" and (
-            before is None or step.is_jump_target or before.opname != "LOAD_CONST" or before.argval is not None
+            before is None or step.is_jump_target or before.opname not in _LOADS or before.argval is not None
         ):
             return False
         before = step

@@ -49,6 +49,15 @@ def test_audio_that_is_not_what_the_connection_says_is_named(sent: tuple[str, in
     assert 0.45 <= int(guessed[2]) / sent[1] <= 2.1
 
 
+@pytest.mark.parametrize("level", [0.02, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("sent", ["mulaw", "alaw"])
+def test_the_two_laws_of_telephones_are_told_apart(sent: str, level: float) -> None:
+    """However loud the speech is, which in the wrong one of them is still speech to an ear."""
+    talk = np.resize(spoken(TALK, level), 60 * 16000)
+    (warning,) = _warnings(coded(talk, sent, 8000), ("linear16", 16000))
+    assert f"but it sounds like {sent}, at 8000 Hz or so" in warning
+
+
 @pytest.mark.parametrize(("name", "sound"), [("noise", noise(13.0)), ("music", music(13.0))])
 def test_what_is_speech_in_no_encoding_is_said_to_be_so(name: str, sound: np.ndarray) -> None:
     """No guess is made."""

@@ -119,6 +119,11 @@ def loudness(pcm: bytes) -> float:
     return float(10 * np.log10(np.mean(np.square(samples / 32768)) + 1e-12)) if len(samples) else -120.0
 
 
+def leaps(audio: bytes, encoding: str) -> float:
+    """How far it is from each sample to the next, all together, with full scale as 1; `encoding` is one of Flux."""
+    return float(np.sum(np.abs(np.diff(CODINGS[encoding][0](audio)))))
+
+
 def to_pcm(samples: np.ndarray) -> bytes:
     """Samples from -1 to 1 as 16-bit little-endian."""
     pcm: bytes = np.clip(np.rint(samples * _FULL_SCALE), -32768, 32767).astype("<i2").tobytes()

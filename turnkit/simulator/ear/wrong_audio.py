@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from ..detector import FRAME
 from ..parameters import Settings
-from .decoding import CODINGS, decode, loudness
+from .decoding import CODINGS, decode, leaps, loudness
 from .gate import SpeechGate
 from .interface import Closable, Ear
 
@@ -24,7 +24,7 @@ _TRIED = 2.4  # seconds of it, as each way would have it
 _SPEAKS = 0.5  # probability
 _SURE = 0.5  # share of speech in it; in a wrong way it comes to 0.2 at most, unless the two are nearly the same
 _USUAL = (("linear16", 16000), ("mulaw", 8000), ("alaw", 8000), ("linear16", 8000))
-_ALIKE = {"mulaw": "alaw", "alaw": "mulaw"}  # speech in one may pass for speech in the other
+_LAWS = ("mulaw", "alaw")  # speech in one passes for speech in the other
 _RATES = (24000, 48000, 44100)
 
 
@@ -88,14 +88,14 @@ class SpeechWatch:
         for encoding, rate in dict.fromkeys(ways):
             if (encoding, rate) == self._stated or not sent:
                 continue
-            share = self._share_of_speech(sent, encoding, rate)
-            if share >= _SURE:
-                alike = _ALIKE.get(encoding)
-                if alike is not None and alike != self._stated[0]:
-                    encoding = alike if self._share_of_speech(sent, alike, rate) > share else encoding
-                yield encoding, rate
+            if self._share_of_speech(sent, encoding, rate) >= _SURE:
+                yield (self._law(sent, rate) if encoding in _LAWS else encoding), rate
                 return
             yield None
+
+    def _law(self, sent: bytes, rate: int) -> str:
+        """Which of the two laws it is, but not what is stated: in the wrong one speech leaps about."""
+        return min((law for law in _LAWS if (law, rate) != self._stated), key=lambda law: leaps(sent, law))
 
     def _share_of_speech(self, sent: bytes, encoding: str, rate: int) -> float:
         width = CODINGS[encoding][1]
