@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, KeysView, Set
 from math import inf
@@ -27,6 +28,34 @@ def shown(value: object) -> str:
     if isinstance(value, int) and not -LATEST <= value <= LATEST:
         return f"<a whole number of {value.bit_length()} bits>"
     return repr(value)
+
+
+# Texts, and compiled when they are needed: whoever imports the engine shows no path.
+_STORE = r"(?s)([A-Za-z][A-Za-z0-9+.-]+:/{1,2})(.*)"  # pathlib takes one of two slashes away
+_LINKS = r"::(?=[A-Za-z][A-Za-z0-9+.-]+:/)"  # of a chain, such as simplecache::s3://bucket
+_HOST = r"([^:]*|\[[^]]*\])(:[0-9]{0,5})?"
+
+
+def shown_path(path: str | Path) -> str:
+    """A path or a URL as it may be told: without the user, the password and the signature that a URL may carry.
+
+    A password may hold what ends one elsewhere, such as a slash: where what stands before that is no host, all up to
+    the `@` is left out. Of other names nothing is.
+    """
+    return "::".join(map(_shown_link, re.split(_LINKS, str(path))))
+
+
+def _shown_link(name: str) -> str:
+    found = re.fullmatch(_STORE, name)
+    if found is None:
+        return name
+    scheme, rest = found.groups()
+    while "@" in rest:
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        if "@" not in authority and re.fullmatch(_HOST, authority):
+            break  # it is further on, in the name of an object
+        rest = rest.partition("@")[2]
+    return scheme + re.split("[?#]", rest, maxsplit=1)[0]
 
 
 def check_seconds(setting: str, value: object, *, zero: bool = True, most: float = inf) -> float:
@@ -95,4 +124,6 @@ def check_regular_file(setting: str, path: str | Path) -> None:
     except (OSError, ValueError):
         return
     if not S_ISREG(mode) and not S_ISDIR(mode):
-        raise ConfigError(f"{setting} {str(path)!r}: must be a regular file, and is a pipe, a device or a socket")
+        raise ConfigError(
+            f"{setting} {shown_path(path)!r}: must be a regular file, and is a pipe, a device or a socket"
+        )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..checks import shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, shown_url
+from ..trace.opening import is_url
 from .commands import app
 from .many_files import DaskOption, JobsOption, found, parts
 from .metrics import tell_problems
@@ -55,7 +56,7 @@ def export(
     try:
         say(f"{guard(lambda: _exported(out, paths, words, jobs, dask))} calls are new")
     except OSError as error:
-        fail(f"--out {shown_url(out)}: cannot be written: {error.strerror or type(error).__name__}")
+        fail(f"--out {shown_path(out)}: cannot be written: {error.strerror or type(error).__name__}")
 
 
 def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: str | None) -> int:
@@ -63,7 +64,7 @@ def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: s
     from ..tables import Dataset, Folder, OneFile, place_of
 
     if out.endswith(".parquet") and is_url(out):
-        raise ConfigError(f"--out {shown_url(out)}: tables in a store are a directory, as nothing locks a file there")
+        raise ConfigError(f"--out {shown_path(out)}: tables in a store are a directory, as nothing locks a file there")
     if out.endswith(".parquet") and not Path(out).is_dir():
         files = OneFile(Path(out), words=words)
         with files.reserved(), TemporaryDirectory(dir=Path(out).parent, prefix=f".{Path(out).stem}-") as scratch:
@@ -97,4 +98,4 @@ def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, das
 def _lost(path: str, problem: str) -> Part:
     from ..tables import Part
 
-    return Part(problems={path: f"trace {shown_url(path)!r}: {problem}"})
+    return Part(problems={shown_path(path): f"trace {shown_path(path)!r}: {problem}"})

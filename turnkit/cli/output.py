@@ -15,6 +15,7 @@ import msgspec
 import typer
 from rich.markup import escape
 
+from ..checks import shown_path
 from ..errors import TurnkitError
 from ..printable import printable_json
 from ..turns.events import ReplyEnded, Signal
@@ -140,7 +141,7 @@ def write_file(path: Path, data: bytes, option: str = "") -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+        fail(f"{option} {shown_path(path)}: cannot be written: {error.strerror}".lstrip())
 
 
 def warn(message: str) -> None:

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from ..checks import shown_path
 from .output import fail
 
 _PRIVATE = 0o600
@@ -24,7 +25,7 @@ def write_private(path: Path, data: bytes, option: str = "") -> None:
     try:
         keep_private(path, data)
     except OSError as error:
-        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+        fail(f"{option} {shown_path(path)}: cannot be written: {error.strerror}".lstrip())
 
 
 def keep_private(path: Path, data: bytes) -> None:

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from ..checks import shown_path
 from ..trace import Comparison, TurnHistory
-from ..trace.opening import shown_url
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .commands import app
 from .layout import Column, room, tell, tell_table
@@ -71,7 +71,7 @@ def replay(
 
 def _lost(path: str, problem: str) -> ReplaySummary:
     return ReplaySummary(
-        name=shown_url(path), finding=ReplayFinding.UNREADABLE, problem=f"trace {shown_url(path)!r}: {problem}"
+        name=shown_path(path), finding=ReplayFinding.UNREADABLE, problem=f"trace {shown_path(path)!r}: {problem}"
     )
 
 

@@ -14,10 +14,11 @@ from typing import Annotated, Literal, cast
 import typer
 from rich.markup import escape
 
+from ..checks import shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, shown_url
+from ..trace.opening import is_url
 from .commands import app
-from .found_files import SUFFIXES
+from .found_files import SUFFIXES, last_name
 from .output import fail, guard
 from .private_file import write_private
 from .screen import Screen
@@ -70,14 +71,14 @@ def view(
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
     if Path(trace).is_dir() or (is_url(trace) and not trace.endswith(SUFFIXES)):
         if audio is not None or perfetto is not None:
-            fail(f"{shown_url(trace)}: is a directory, and --audio and --perfetto are for one call")
+            fail(f"{shown_path(trace)}: is a directory, and --audio and --perfetto are for one call")
         from .view_directory import view_directory
 
-        page_path = out or (Path(f"{_last(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
+        page_path = out or (Path(f"{last_name(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
         count, left_out = view_directory(trace, page_path, chosen, jobs)
         about = f" and {count} page{'' if count == 1 else 's'}" + (f"; {left_out} left out" if left_out else "")
     else:
-        name = Path(_last(trace)) if is_url(trace) else Path(trace)
+        name = Path(last_name(trace)) if is_url(trace) else Path(trace)
         page_path = out or name.with_name(name.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
         _view_call(trace, page_path, audio, perfetto, chosen)
         about = ""
@@ -91,11 +92,6 @@ def view(
         console.print("No browser was found here; open the file yourself.")
 
 
-def _last(url: str) -> str:
-    """The last name of a URL, which is that of the page made of it."""
-    return shown_url(url).rstrip("/").rpartition("/")[2] or "calls"
-
-
 def _view_call(
     trace: str, page_path: Path, audio: Path | None, perfetto: Path | None, theme: Literal["light", "dark"] | None
 ) -> None:
@@ -107,7 +103,7 @@ def _view_call(
     seen = guard(lambda: scene(read(trace)))
     for path, option in ((page_path, "--out"), (perfetto, "--perfetto")):
         if path is not None and path.resolve() == Path(trace).resolve():
-            fail(f"{option} {path}: is the trace itself")
+            fail(f"{option} {shown_path(path)}: is the trace itself")
     seen.sound = guard(lambda: sound_of(Path(trace), page_path, audio))
     write_private(page_path, page(seen, theme).encode())
     if perfetto is not None:
