@@ -80,7 +80,9 @@ def files_of(command: str) -> set[str]:
     """The parameters of a command that are files, by their types and their names."""
     module = import_module(f"turnkit.cli.{command}")
     function = next(
-        one for name, one in inspect.getmembers(module, inspect.isfunction) if name.split("_")[0] == command
+        one
+        for name, one in inspect.getmembers(module, inspect.isfunction)
+        if name.split("_")[0] == command and one.__module__ == module.__name__
     )
     hints = get_type_hints(function)
     found = {name for name, hint in hints.items() if hint is Path or Path in get_args(hint)}

@@ -137,7 +137,7 @@ def calls_directory(record: str | None) -> str | None:
 
 
 def write_file(path: Path, data: bytes, option: str = "") -> None:
-    """Write a file that an option names; if it cannot be written, that is said, and the command is over."""
+    """Write a file without anybody's words; if it cannot be, that is said with its option, and the command is over."""
     try:
         path.write_bytes(data)
     except OSError as error:

@@ -1,4 +1,7 @@
-"""Files that hold what was said: only their owner may read them, as with recordings."""
+"""Files that hold what was said: only their owner may read them, as with recordings.
+
+Every command writes such files with `write_private`, and none with `output.write_file`, which is for reports without.
+"""
 
 from __future__ import annotations
 

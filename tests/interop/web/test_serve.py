@@ -113,6 +113,7 @@ def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
     assert err == ""
     recorded = list((tmp_path / "new" / "calls").iterdir())
     assert {read(path).ended for path in recorded} == {"closed"}
+    assert {path.stat().st_mode & 0o777 for path in recorded} == {0o600}
     assert len({read(path).header.session for path in recorded}) == len(recorded) == 2
 
 
