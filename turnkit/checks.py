@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 from collections.abc import Iterable, KeysView, Set
@@ -103,6 +104,42 @@ def check_strings(setting: str, value: object) -> tuple[str, ...]:
             raise ConfigError(f"{setting}: must be a string, or an iterable of strings, and holds {string!r}")
         strings.append(str.__str__(string))
     return tuple(sorted(strings) if isinstance(value, Set) and not isinstance(value, KeysView) else strings)
+
+
+def check_host(host: object) -> None:
+    """Check the host on which to listen; an empty one would be every network. Raises ConfigError if it is none."""
+    if not isinstance(host, str) or not host.strip():
+        rule = "must be an address; 127.0.0.1 is for this machine alone, 0.0.0.0 for all that reach it"
+        raise ConfigError(f"host={host!r}: {rule}")
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
+    """The error for a place where nothing can listen, with the way out.
+
+    Args:
+        host: the host, as it was given.
+        port: the port, likewise.
+        error: what the system raised.
+    """
+    code = error.errno if isinstance(error, OSError) else None
+    if type(error).__name__ == "gaierror":  # by its name, as the engine needs no socket
+        why = "no machine of that name is known here; 127.0.0.1 is this one"
+    elif code == errno.EADDRINUSE:
+        why = "somebody else does already; end that, or take another port: 0 is any that is free"
+    elif code in (errno.EACCES, errno.EPERM):
+        why = "this user may not; take a port from 1024 on, or 0, any that is free"
+    elif code == errno.EADDRNOTAVAIL:
+        why = "this machine has no such address; 127.0.0.1 is for itself alone, 0.0.0.0 for all that reach it"
+    elif code is None:
+        why = "a port is a number from 0 to 65535"
+    else:
+        why = os_problem(error)
+    return ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {why}")
+
+
+def os_problem(error: Exception) -> str:
+    """What the system says is wrong, without the number and the names that Python puts beside it."""
+    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def check_regular_file(setting: str, path: str | Path) -> None:

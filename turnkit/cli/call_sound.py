@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..tools.viewer.drawn import Sound
 from .wav_header import ALAW, FLOAT, MULAW, NotReadable, WavFormat, read_header
@@ -44,7 +44,7 @@ def sound_of(trace: Path, page: Path, given: Path | None = None) -> Sound | None
     except NotReadable as error:
         problem = f"{shown_path(path)}: {error}"
     except OSError as error:
-        problem = f"{shown_path(path)}: cannot be read: {error.strerror}"
+        problem = f"{shown_path(path)}: cannot be read: {os_problem(error)}"
     if not problem and not peaks:
         problem = f"{shown_path(path)}: holds no audio"
     if problem and given is not None:

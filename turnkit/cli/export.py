@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..trace.opening import is_url
 from .commands import app
@@ -56,7 +56,7 @@ def export(
     try:
         say(f"{guard(lambda: _exported(out, paths, words, jobs, dask))} calls are new")
     except OSError as error:
-        fail(f"--out {shown_path(out)}: cannot be written: {error.strerror or type(error).__name__}")
+        fail(f"--out {shown_path(out)}: cannot be written: {os_problem(error)}")
 
 
 def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: str | None) -> int:
@@ -88,11 +88,11 @@ def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, das
         calls, raw = calls + len(part.calls), raw + part.raw
         problems |= part.problems
     dataset.flush()
+    if problems and not calls:
+        fail(next(iter(problems.values())))
     left = f"; {raw} recordings of raw frames hold no decisions, and have no rows" if raw else ""
     say(f"{calls} calls read{left}")
     tell_problems(Screen(stderr=True), list(problems.values()))
-    if problems and not calls:
-        raise typer.Exit(1)
 
 
 def _lost(path: str, problem: str) -> Part:

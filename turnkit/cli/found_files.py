@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from ..trace.opening import is_url, store_of, store_problem
 from .output import fail, guard, warn
 
@@ -40,10 +40,9 @@ def last_name(url: str) -> str:
 
 def _found_here(argument: str) -> Iterator[tuple[str, str]]:
     """Where each file is, and how it is named."""
-    path = Path(argument)
-    if path.is_dir():
+    if os.path.isdir(argument):
         yield from _tree(argument)
-    elif path.exists() or not glob.has_magic(argument):
+    elif os.path.exists(argument) or not glob.has_magic(argument):
         yield os.path.realpath(argument), argument
     else:
         for file in sorted(glob.glob(argument, recursive=True)):
@@ -55,7 +54,7 @@ def _tree(root: str) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
 
     def refuse(error: OSError) -> None:
-        warn(f"{shown_path(error.filename)}: cannot be listed: {error.strerror}")
+        warn(f"{shown_path(error.filename)}: cannot be listed: {os_problem(error)}")
 
     for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         place = os.path.realpath(folder)

@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from .output import fail
 
 _PRIVATE = 0o600
@@ -28,7 +28,7 @@ def write_private(path: Path, data: bytes, option: str = "") -> None:
     try:
         keep_private(path, data)
     except OSError as error:
-        fail(f"{option} {shown_path(path)}: cannot be written: {error.strerror}".lstrip())
+        fail(f"{option} {shown_path(path)}: cannot be written: {os_problem(error)}".lstrip())
 
 
 def keep_private(path: Path, data: bytes) -> None:

@@ -17,7 +17,7 @@ from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .commands import app
 from .layout import Column, room, tell, tell_table
 from .many_files import DaskOption, JobsOption, each, found
-from .output import JsonFlag, guard, say_json
+from .output import JsonFlag, fail, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
 from .screen import Screen
 
@@ -117,6 +117,8 @@ class _ReplayReport:
         for turn in summary.differing:
             if not turn.beyond:
                 self._changes.update(_kind(change) for change in turn.changes)
+        if self._alone and summary.finding is ReplayFinding.UNREADABLE:
+            fail(summary.problem)
         if summary.problem:
             self._problems_told += 1
             if self._problems_told <= _SHOWN:

@@ -69,7 +69,7 @@ def view(
     """
     console = Screen()
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
-    if Path(trace).is_dir() or (is_url(trace) and not trace.endswith(SUFFIXES)):
+    if os.path.isdir(trace) or (is_url(trace) and not trace.endswith(SUFFIXES)):
         if audio is not None or perfetto is not None:
             fail(f"{shown_path(trace)}: is a directory, and --audio and --perfetto are for one call")
         from .view_directory import view_directory
@@ -105,9 +105,9 @@ def _view_call(
         if path is not None and path.resolve() == Path(trace).resolve():
             fail(f"{option} {shown_path(path)}: is the trace itself")
     seen.sound = guard(lambda: sound_of(Path(trace), page_path, audio))
-    write_private(page_path, page(seen, theme).encode())
+    write_private(page_path, page(seen, theme).encode(), "--out")
     if perfetto is not None:
-        write_private(perfetto, for_perfetto(seen))
+        write_private(perfetto, for_perfetto(seen), "--perfetto")
 
 
 def _opened(path: Path) -> bool:

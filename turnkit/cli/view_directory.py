@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..tools.viewer import page, scene
 from ..tools.viewer.index import IndexedCall, index_page, indexed
@@ -53,7 +53,7 @@ def view_directory(directory: str, index: Path, theme: Theme | None, jobs: int |
     if not calls:
         fail(problems[0])
     title = last_name(directory) if is_url(directory) else Path(directory).resolve().name
-    write_private(index, index_page(title or "calls", calls, problems, theme).encode())
+    write_private(index, index_page(title or "calls", calls, problems, theme).encode(), "--out")
     return len(calls), len(problems)
 
 
@@ -80,7 +80,7 @@ def _page_of(path: str, *, directory: str, index: Path, pages: Path, theme: Them
     except ConfigError as error:
         return _Finding(problem=str(error))
     except OSError as error:
-        return _Finding(problem=f"{shown_path(target)}: cannot be written: {error.strerror}")
+        return _Finding(problem=f"{shown_path(target)}: cannot be written: {os_problem(error)}")
     shown = name
     for suffix in _SUFFIXES:
         shown = shown.removesuffix(suffix)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import anyio
 
-from ..checks import check_regular_file, shown_path
+from ..checks import check_regular_file, os_problem, shown_path
 from ..errors import ConfigError
 from .wav_header import NotReadable, Soundless, read_header
 from .wav_samples import Samples
@@ -153,7 +153,7 @@ class WavSource:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> ConfigError:
-        return ConfigError(f"{self._name}: cannot be read: {getattr(error, 'strerror', None) or error}")
+        return ConfigError(f"{self._name}: cannot be read: {os_problem(error)}")
 
     def _read_exactly(self, size: int) -> bytes:
         data = b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..checks import check_regular_file, shown_path
+from ..checks import check_regular_file, os_problem, shown_path
 from ..errors import ConfigError
 
 
@@ -24,7 +24,7 @@ def text_of(what: str, path: str | Path) -> str:
     except UnicodeDecodeError as error:
         problem = f"must be text in UTF-8, and byte {error.start} is none of it"
     except OSError as error:
-        problem = f"cannot be read: {error.strerror or type(error).__name__}"
+        problem = f"cannot be read: {os_problem(error)}"
     except ValueError:
         problem = "cannot be read: no file has such a name"
     raise ConfigError(f"{what} {shown_path(path)!r}: {problem}")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from ..checks import shown_path
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError, LocalProtocolError
 from .contents import blocks_of
 from .lines import events_of, line_of, record_of, signal_of, times_of
@@ -56,7 +56,7 @@ def _opened(path: str | Path, *, timed: bool = False) -> Trace:
         with opened(str(path)) as file:
             return _read(file, name, timed=timed)
     except OSError as error:
-        raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
+        raise ConfigError(f"trace {name!r}: cannot be read: {os_problem(error)}") from error
 
 
 def read_timed(path: str | Path) -> Trace:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 
 from .. import wire
-from ..checks import is_number, shown, shown_path
+from ..checks import is_number, os_problem, shown, shown_path
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
@@ -100,8 +100,12 @@ class Recorder:
         self.path = Path(path)
         if str(path).endswith(("/", "\\")):
             self._make_directory()
+        try:
+            there = self.path.exists()
+        except OSError as error:  # such as a name that is too long
+            raise ConfigError(f"record={shown_path(path)!r}: cannot be made: {os_problem(error)}") from None
         if not self.path.is_dir():
-            if self.path.exists():
+            if there:
                 raise ConfigError(f"record={shown_path(path)!r}: exists already, and a recording is never overwritten")
             if not self.path.parent.is_dir():
                 raise ConfigError(f"record={shown_path(path)!r}: {shown_path(self.path.parent)!r} must be a directory")
@@ -148,7 +152,7 @@ class Recorder:
                     directory.mkdir(0o700, exist_ok=True)  # as private as the recordings
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            why = error.strerror or type(error).__name__
+            why = os_problem(error)
             rule = "must be a directory, and cannot be made"
             raise ConfigError(f"record={shown_path(self.path)!r}: {rule}: {why}") from None
 
