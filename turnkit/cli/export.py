@@ -14,6 +14,7 @@ from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..trace.opening import is_url
 from .commands import app
+from .layout import tell
 from .many_files import DaskOption, JobsOption, found, parts
 from .metrics import tell_problems
 from .output import fail, guard
@@ -91,7 +92,7 @@ def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, das
     if problems and not calls:
         fail(next(iter(problems.values())))
     left = f"; {raw} recordings of raw frames hold no decisions, and have no rows" if raw else ""
-    say(f"{calls} calls read{left}")
+    tell(Screen(), f"{calls} calls read{left}")
     tell_problems(Screen(stderr=True), list(problems.values()))
 
 

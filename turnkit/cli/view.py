@@ -19,6 +19,7 @@ from ..errors import ConfigError
 from ..trace.opening import is_url
 from .commands import app
 from .found_files import SUFFIXES, last_name
+from .layout import tell
 from .output import fail, guard
 from .private_file import write_private
 from .screen import Screen
@@ -89,7 +90,7 @@ def view(
         guard(lambda: picture(page_path, png))
         console.print(f"wrote [bold]{escape(str(png))}[/bold]", highlight=False, soft_wrap=True)
     if show and not _opened(page_path):
-        console.print("No browser was found here; open the file yourself.")
+        tell(console, "No browser was found here; open the file yourself.")
 
 
 def _view_call(

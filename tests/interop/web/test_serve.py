@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from typer.testing import CliRunner
 
 from tests.support.package_source import ROOT
 from tests.support.web_server import Address, heard
+from turnkit.cli import app
 from turnkit.testing import FakePhone
 from turnkit.trace import read
 
@@ -128,6 +131,18 @@ def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
     assert sorted(path.name for path in own.rglob("*.jsonl")) == ["0.jsonl", "1.jsonl"]
     assert {read(path).ended for path in own.rglob("*.jsonl")} == {"closed"}
     assert list(told.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["play --no-open", f"serve {BOT} --simulate"])
+def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop is cancelled by it; that is the end of the command as any Ctrl-C is, and no traceback."""
+
+    async def interrupted(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("uvicorn.Server.serve", interrupted)
+    done = CliRunner().invoke(app, [*command.split(), "--port", "0"])
+    assert (done.exit_code, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -97,7 +98,15 @@ def serve(bot: str, listening: socket.socket, *, workers: int = 1, record: str |
         target = {"target": uvicorn.Server(config).run} if older else {}
         Multiprocess(config, sockets=[listening], **target).run()
     else:
+        run_alone(config, listening)
+
+
+def run_alone(config: uvicorn.Config, listening: socket.socket) -> None:
+    """Run a server in this process until SIGTERM, or until Ctrl-C, which raises KeyboardInterrupt however early."""
+    try:
         uvicorn.Server(config).run(sockets=[listening])
+    except asyncio.CancelledError:  # so early that the loop was there, and uvicorn did not heed it yet
+        raise KeyboardInterrupt from None
 
 
 def _in_this_process(bot: str, record: str | None, settings: dict[str, Any]) -> Starlette:
