@@ -86,10 +86,11 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     assert [line for line in err.splitlines() if "call_refused" not in line] == []
 
 
-def two_calls(*arguments: str, **environment: str) -> None:
-    """Serve two calls, by two processes, until they are heard and hung up."""
+def two_calls(*arguments: str, own: str = "") -> None:
+    """Serve two calls, by two processes, until they are heard and hung up; `own`: where the bot records them."""
     settings = ("--simulate", "--port", "0", "--workers", "2", "--drain", "2", "--max-lag", "30")
-    process = turnkit("serve", BOT, *settings, *arguments, **environment)
+    line = ("serve", BOT, *settings, *arguments)
+    process = turnkit(*line, TURNKIT_TEST_RECORDINGS=own) if own else turnkit(*line)
     assert process.stdout is not None
     found = re.search(r":(\d+)/", process.stdout.readline())
     assert found
@@ -127,7 +128,7 @@ def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
 def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
     """Whatever the command line says: --record is for those that say nothing."""
     own, told = tmp_path / "own", tmp_path / "told"
-    two_calls("--record", str(told), TURNKIT_TEST_RECORDINGS=str(own))
+    two_calls("--record", str(told), own=str(own))
     assert sorted(path.name for path in own.rglob("*.jsonl")) == ["0.jsonl", "1.jsonl"]
     assert {read(path).ended for path in own.rglob("*.jsonl")} == {"closed"}
     assert list(told.iterdir()) == []
