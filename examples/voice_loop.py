@@ -263,6 +263,7 @@ class WavFile(ClockSink):
     """A loudspeaker that nobody hears: a file of all that would have been heard, reply after reply."""
 
     def __init__(self, path: Path) -> None:
+        path.touch(mode=0o600)  # as it is what was said
         self._file = path.open("wb")  # now, so that a path that cannot be is told before the call
         self._audio = bytearray()
         super().__init__(sample_rate=VOICE_RATE)

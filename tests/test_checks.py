@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from math import inf, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from turnkit.checks import check_seconds, check_strings
+from turnkit.checks import check_seconds, check_strings, shown_path
 from turnkit.errors import ConfigError
 
 
@@ -73,3 +76,42 @@ def test_one_that_is_no_string_is_named() -> None:
     """Not the others, of which there may be many."""
     with pytest.raises(ConfigError, match=r"^terms: must be a string, or an iterable of strings, and holds 7$"):
         check_strings("terms", ["tea", 7, "milk"])
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("s3://bucket/calls/a.jsonl", "s3://bucket/calls/a.jsonl"),
+        ("s3://me:secret@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        ("s3://me@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        ("s3://me:sec/ret@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        ("s3://me:sec?r#et@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        ("s3://me@example.com:sec/r@et@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        ("s3://bucket/me@example.com/a.jsonl", "s3://bucket/me@example.com/a.jsonl"),
+        ("http://minio:9000/bucket/me@example.com/a.jsonl", "http://minio:9000/bucket/me@example.com/a.jsonl"),
+        ("http://me:secret@[::1]:9000/a.jsonl?sig=secret#secret", "http://[::1]:9000/a.jsonl"),
+        ("HTTPS://host/a.jsonl?token=secret", "HTTPS://host/a.jsonl"),
+        ("simplecache::s3://me:secret@bucket/a.jsonl", "simplecache::s3://bucket/a.jsonl"),
+        ("zip://a.jsonl::https://me:secret@host/calls.zip?secret", "zip://a.jsonl::https://host/calls.zip"),
+        ("https://me:sec::ret@host/a.jsonl", "https://host/a.jsonl"),
+        ("calls/me@example.com/a?b#c.jsonl", "calls/me@example.com/a?b#c.jsonl"),
+        (r"C:\calls\me@example.com\a.jsonl", r"C:\calls\me@example.com\a.jsonl"),
+        ("C:/calls/me@example.com/a.jsonl", "C:/calls/me@example.com/a.jsonl"),
+        ("-", "-"),
+        ("", ""),
+    ],
+)
+def test_a_path_is_told_without_what_is_secret(path: str, told: str) -> None:
+    """Of a URL, and of each in a chain; as a path that has lost a slash, too. What names no URL is told as it is."""
+    assert shown_path(path) == told
+    assert shown_path(told) == told
+    assert shown_path(Path(path)) in (str(Path(told)), told)
+
+
+@given(st.text(max_size=12), st.text("abc/?#:", min_size=1, max_size=8), st.text("host/@.", max_size=8))
+def test_no_password_is_told(user: str, password: str, rest: str) -> None:
+    """Whatever is in it, and in front of it; all that stands there is a user, unless it begins as a host does."""
+    secret = f"x{password}SECRET"
+    told = shown_path(f"s3://{''.join(filter(str.isalnum, user))}:{secret}@{rest}")
+    assert "SECRET" not in told
+    assert shown_path(told) == told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import sys
 from collections.abc import Iterable, KeysView, Set
 from math import inf
@@ -27,6 +29,34 @@ def shown(value: object) -> str:
     if isinstance(value, int) and not -LATEST <= value <= LATEST:
         return f"<a whole number of {value.bit_length()} bits>"
     return repr(value)
+
+
+# Texts, and compiled when they are needed: whoever imports the engine shows no path.
+_STORE = r"(?s)([A-Za-z][A-Za-z0-9+.-]+:/{1,2})(.*)"  # pathlib takes one of two slashes away
+_LINKS = r"::(?=[A-Za-z][A-Za-z0-9+.-]+:/)"  # of a chain, such as simplecache::s3://bucket
+_HOST = r"([^:]*|\[[^]]*\])(:[0-9]{0,5})?"
+
+
+def shown_path(path: str | Path) -> str:
+    """A path or a URL as it may be told: without the user, the password and the signature that a URL may carry.
+
+    A password may hold what ends one elsewhere, such as a slash: where what stands before that is no host, all up to
+    the `@` is left out. Of other names nothing is.
+    """
+    return "::".join(map(_shown_link, re.split(_LINKS, str(path))))
+
+
+def _shown_link(name: str) -> str:
+    found = re.fullmatch(_STORE, name)
+    if found is None:
+        return name
+    scheme, rest = found.groups()
+    while "@" in rest:
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        if "@" not in authority and re.fullmatch(_HOST, authority):
+            break  # it is further on, in the name of an object
+        rest = rest.partition("@")[2]
+    return scheme + re.split("[?#]", rest, maxsplit=1)[0]
 
 
 def check_seconds(setting: str, value: object, *, zero: bool = True, most: float = inf) -> float:
@@ -76,6 +106,42 @@ def check_strings(setting: str, value: object) -> tuple[str, ...]:
     return tuple(sorted(strings) if isinstance(value, Set) and not isinstance(value, KeysView) else strings)
 
 
+def check_host(host: object) -> None:
+    """Check the host on which to listen; an empty one would be every network. Raises ConfigError if it is none."""
+    if not isinstance(host, str) or not host.strip():
+        rule = "must be an address; 127.0.0.1 is for this machine alone, 0.0.0.0 for all that reach it"
+        raise ConfigError(f"host={host!r}: {rule}")
+
+
+def cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
+    """The error for a place where nothing can listen, with the way out.
+
+    Args:
+        host: the host, as it was given.
+        port: the port, likewise.
+        error: what the system raised.
+    """
+    code = error.errno if isinstance(error, OSError) else None
+    if type(error).__name__ == "gaierror":  # by its name, as the engine needs no socket
+        why = "no machine of that name is known here; 127.0.0.1 is this one"
+    elif code == errno.EADDRINUSE:
+        why = "somebody else does already; end that, or take another port: 0 is any that is free"
+    elif code in (errno.EACCES, errno.EPERM):
+        why = "this user may not; take a port from 1024 on, or 0, any that is free"
+    elif code == errno.EADDRNOTAVAIL:
+        why = "this machine has no such address; 127.0.0.1 is for itself alone, 0.0.0.0 for all that reach it"
+    elif code is None:
+        why = "a port is a number from 0 to 65535"
+    else:
+        why = os_problem(error)
+    return ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {why}")
+
+
+def os_problem(error: Exception) -> str:
+    """What the system says is wrong, without the number and the names that Python puts beside it."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
 def check_regular_file(setting: str, path: str | Path) -> None:
     """Check that a file that is to be read has an end: a pipe or a device may have none, and opening one may hang.
 
@@ -95,4 +161,6 @@ def check_regular_file(setting: str, path: str | Path) -> None:
     except (OSError, ValueError):
         return
     if not S_ISREG(mode) and not S_ISDIR(mode):
-        raise ConfigError(f"{setting} {str(path)!r}: must be a regular file, and is a pipe, a device or a socket")
+        raise ConfigError(
+            f"{setting} {shown_path(path)!r}: must be a regular file, and is a pipe, a device or a socket"
+        )

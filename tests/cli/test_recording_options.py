@@ -70,7 +70,7 @@ def test_a_policy_that_only_its_author_has_is_asked_for(tmp_path: Path) -> None:
     path.write_text(text.replace('"MinWords(count=2)"', f'"{name}"', 1))
     result = turnkit("replay", path)
     assert result.exit_code == 1
-    assert "(turnkit replay --barge-in does)" in result.stdout
+    assert "(turnkit replay --barge-in does)" in result.stderr
     assert turnkit("replay", path, "--barge-in", "min-words:2").exit_code == 0
 
 

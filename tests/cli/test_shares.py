@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.many_calls import call
-from turnkit.cli.shares import Shares
+from turnkit.cli.shares import Shares, one_thread_each
 from turnkit.tools.tuner import CallSilences, FluxThresholds, Setting, call_silences, tune
 from turnkit.trace import parse
 
@@ -84,3 +86,27 @@ def test_a_tuning_in_shares_is_the_same_to_the_last_bit(calls: list[CallSilences
     assert tune(iter(calls), settings=settings, by="hour", spread=Shares(jobs)) == alone
     one = [alone.current.setting]
     assert tune(calls[:1], settings=one, spread=Shares(jobs)) == tune(calls[:1], settings=one)
+
+
+def threads(number: int) -> tuple[str | None, str | None]:
+    return os.environ.get("OPENBLAS_NUM_THREADS"), os.environ.get("MKL_NUM_THREADS")
+
+
+def test_each_process_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This one, and those that it begins; whoever has said another number has it."""
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "4")
+    one_thread_each()
+    assert Shares(None)(threads) == [("1", "4")] * 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not say how many threads there are")
+def test_the_linear_algebra_heeds_it() -> None:
+    """Where it is loaded after it was said, as the commands do: no more threads than the one that asks."""
+    program = (
+        "from turnkit.cli.shares import one_thread_each\none_thread_each()\n"
+        "import numpy\nnumpy.ones((600, 600)) @ numpy.ones((600, 600))\n"
+        "import os\nprint(len(os.listdir('/proc/self/task')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..tools.viewer.drawn import Sound
 from .wav_header import ALAW, FLOAT, MULAW, NotReadable, WavFormat, read_header
@@ -41,11 +42,11 @@ def sound_of(trace: Path, page: Path, given: Path | None = None) -> Sound | None
             form = read_header(file.read)
             peaks, seconds = _peaks(file, form, os.fstat(file.fileno()).st_size - file.tell())
     except NotReadable as error:
-        problem = f"{path}: {error}"
+        problem = f"{shown_path(path)}: {error}"
     except OSError as error:
-        problem = f"{path}: cannot be read: {error.strerror}"
+        problem = f"{shown_path(path)}: cannot be read: {os_problem(error)}"
     if not problem and not peaks:
-        problem = f"{path}: holds no audio"
+        problem = f"{shown_path(path)}: holds no audio"
     if problem and given is not None:
         raise ConfigError(f"--audio {problem}")
     if problem:

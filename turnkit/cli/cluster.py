@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ..checks import shown_path
 from .output import fail
 from .processes import DIED
 
@@ -44,12 +45,12 @@ def _connected(address: str) -> Any:
     try:
         client = Client(address, timeout=_WAIT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        fail(f"--dask {address}: no scheduler answers there: {type(error).__name__}")
+        fail(f"--dask {shown_path(address)}: no scheduler answers there: {type(error).__name__}")
     try:
         client.wait_for_workers(1, timeout=_WAIT_SECONDS)
     except TimeoutError:
         client.close()
-        fail(f"--dask {address}: the scheduler has no worker")
+        fail(f"--dask {shown_path(address)}: the scheduler has no worker")
     return client
 
 

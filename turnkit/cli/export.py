@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, shown_url
+from ..trace.opening import is_url
 from .commands import app
+from .layout import tell
 from .many_files import DaskOption, JobsOption, found, parts
 from .metrics import tell_problems
 from .output import fail, guard
@@ -55,7 +57,7 @@ def export(
     try:
         say(f"{guard(lambda: _exported(out, paths, words, jobs, dask))} calls are new")
     except OSError as error:
-        fail(f"--out {shown_url(out)}: cannot be written: {error.strerror or type(error).__name__}")
+        fail(f"--out {shown_path(out)}: cannot be written: {os_problem(error)}")
 
 
 def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: str | None) -> int:
@@ -63,7 +65,7 @@ def _exported(out: str, paths: list[str], words: bool, jobs: int | None, dask: s
     from ..tables import Dataset, Folder, OneFile, place_of
 
     if out.endswith(".parquet") and is_url(out):
-        raise ConfigError(f"--out {shown_url(out)}: tables in a store are a directory, as nothing locks a file there")
+        raise ConfigError(f"--out {shown_path(out)}: tables in a store are a directory, as nothing locks a file there")
     if out.endswith(".parquet") and not Path(out).is_dir():
         files = OneFile(Path(out), words=words)
         with files.reserved(), TemporaryDirectory(dir=Path(out).parent, prefix=f".{Path(out).stem}-") as scratch:
@@ -87,14 +89,14 @@ def _fill(dataset: Dataset, paths: list[str], words: bool, jobs: int | None, das
         calls, raw = calls + len(part.calls), raw + part.raw
         problems |= part.problems
     dataset.flush()
-    left = f"; {raw} recordings of raw frames hold no decisions, and have no rows" if raw else ""
-    say(f"{calls} calls read{left}")
-    tell_problems(Screen(stderr=True), list(problems.values()))
     if problems and not calls:
-        raise typer.Exit(1)
+        fail(next(iter(problems.values())))
+    left = f"; {raw} recordings of raw frames hold no decisions, and have no rows" if raw else ""
+    tell(Screen(), f"{calls} calls read{left}")
+    tell_problems(Screen(stderr=True), list(problems.values()))
 
 
 def _lost(path: str, problem: str) -> Part:
     from ..tables import Part
 
-    return Part(problems={path: f"trace {shown_url(path)!r}: {problem}"})
+    return Part(problems={shown_path(path): f"trace {shown_path(path)!r}: {problem}"})

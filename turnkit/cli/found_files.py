@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..trace.opening import is_url, shown_url, store_of, store_problem
+from ..checks import os_problem, shown_path
+from ..trace.opening import is_url, store_of, store_problem
 from .output import fail, guard, warn
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
@@ -27,16 +28,21 @@ def found(arguments: Iterable[str]) -> list[str]:
             any_found = True
             paths.setdefault(place, path)
         if not any_found and len(paths) == before:
-            fail(f"{shown_url(argument)}: no file there is called {' or '.join('*' + s for s in SUFFIXES)}, or matches")
+            called = " or ".join(f"*{suffix}" for suffix in SUFFIXES)
+            fail(f"{shown_path(argument)}: no file there is called {called}, or matches")
     return list(paths.values())
+
+
+def last_name(url: str) -> str:
+    """The last name of a URL, which is that of the page made of it; `calls` if it has none."""
+    return shown_path(url).rstrip("/").rpartition("/")[2] or "calls"
 
 
 def _found_here(argument: str) -> Iterator[tuple[str, str]]:
     """Where each file is, and how it is named."""
-    path = Path(argument)
-    if path.is_dir():
+    if os.path.isdir(argument):
         yield from _tree(argument)
-    elif path.exists() or not glob.has_magic(argument):
+    elif os.path.exists(argument) or not glob.has_magic(argument):
         yield os.path.realpath(argument), argument
     else:
         for file in sorted(glob.glob(argument, recursive=True)):
@@ -48,7 +54,7 @@ def _tree(root: str) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
 
     def refuse(error: OSError) -> None:
-        warn(f"{error.filename}: cannot be listed: {error.strerror}")
+        warn(f"{shown_path(error.filename)}: cannot be listed: {os_problem(error)}")
 
     for folder, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         place = os.path.realpath(folder)
@@ -80,7 +86,7 @@ def _found_in_store(url: str) -> Iterator[tuple[str, str]]:
         else:
             raise FileNotFoundError
     except Exception as error:  # of whatever library stands behind the scheme
-        fail(f"{shown_url(url)}: cannot be listed: {store_problem(error)}")
+        fail(f"{shown_path(url)}: cannot be listed: {store_problem(error)}")
     for name in names:
         full = store.unstrip_protocol(name)
         yield full, full

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from ..checks import shown_path
 from ..evidence import Evidence, InferredThresholds, gather_all
 from ..evidence.inferred import together
 from ..metrics.texts import counted
 from ..tools.tuner import CallSilences, FluxThresholds, Verdicts
-from ..trace.opening import shown_url
 from .many_files import parts
 
 
@@ -34,7 +34,7 @@ def gathered(
 
 def _lost(path: str, problem: str) -> Evidence:
     evidence = Evidence()
-    evidence.add_problem(path, f"trace {shown_url(path)!r}: {problem}")
+    evidence.add_problem(path, f"trace {shown_path(path)!r}: {problem}")
     return evidence
 
 

@@ -15,6 +15,7 @@ import msgspec
 import typer
 from rich.markup import escape
 
+from ..checks import os_problem, shown_path
 from ..errors import TurnkitError
 from ..printable import printable_json
 from ..turns.events import ReplyEnded, Signal
@@ -135,12 +136,24 @@ def calls_directory(record: str | None) -> str | None:
     return f"{Path(named).resolve()}/"
 
 
+def check_place(path: Path, option: str) -> None:
+    """Check where a file is to be written that takes long to come; what is known not to work ends the command now."""
+    try:
+        problem = "is a directory" if path.is_dir() else ""
+        if not path.exists() and not path.parent.is_dir():
+            problem = f"{shown_path(path.parent)} is no directory"
+    except OSError as error:
+        problem = os_problem(error)
+    if problem:
+        fail(f"{option} {shown_path(path)}: cannot be written: {problem}")
+
+
 def write_file(path: Path, data: bytes, option: str = "") -> None:
-    """Write a file that an option names; if it cannot be written, that is said, and the command is over."""
+    """Write a file without anybody's words; if it cannot be, that is said with its option, and the command is over."""
     try:
         path.write_bytes(data)
     except OSError as error:
-        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+        fail(f"{option} {shown_path(path)}: cannot be written: {os_problem(error)}".lstrip())
 
 
 def warn(message: str) -> None:

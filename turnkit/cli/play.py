@@ -10,11 +10,13 @@ from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from .commands import app
 from .flux_url import UnencryptedOption, check_url
+from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
-from .saying import say
+from .screen import Screen
 from .talking import (
     BotOption,
     EarOption,
@@ -77,8 +79,9 @@ def play(
     listening = guard(lambda: listening_at(host, port))
     with listening:
         address = _address(host, listening.getsockname()[1])
-        say(f"Talk to it at {address} (Ctrl-C ends it)")
-        say(_told(hears, flux is not None, spoken is not None))
+        console = Screen()
+        tell(console, Text(f"Talk to it at {address} (Ctrl-C ends it)"))
+        tell(console, Text(_told(hears, flux is not None, spoken is not None)))
         if show and _has_windows():
             _open(address)
         try:

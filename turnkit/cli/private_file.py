@@ -1,4 +1,7 @@
-"""Files that hold what was said: only their owner may read them, as with recordings."""
+"""Files that hold what was said: only their owner may read them, as with recordings.
+
+Every command writes such files with `write_private`, and none with `output.write_file`, which is for reports without.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import stat
 from pathlib import Path
 
+from ..checks import os_problem, shown_path
 from .output import fail
 
 _PRIVATE = 0o600
@@ -24,7 +28,7 @@ def write_private(path: Path, data: bytes, option: str = "") -> None:
     try:
         keep_private(path, data)
     except OSError as error:
-        fail(f"{option} {path}: cannot be written: {error.strerror}".lstrip())
+        fail(f"{option} {shown_path(path)}: cannot be written: {os_problem(error)}".lstrip())
 
 
 def keep_private(path: Path, data: bytes) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 
+from ..checks import os_problem
+
 if TYPE_CHECKING:
     from ..trace import Recorder
 
@@ -17,7 +19,7 @@ def hint_at(console: Console, recorder: Recorder) -> None:
     path = quote(str(recorder.path))
     console.print()
     if recorder.failure is not None:
-        reason = recorder.failure.strerror or type(recorder.failure).__name__
+        reason = os_problem(recorder.failure)
         console.print(f"  not recorded: {escape(f'{path}: {reason}')}", highlight=False, soft_wrap=True)
         return
     for what, command in (("see the call", "view"), ("decide it again", "replay")):

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from ..checks import shown_path
 from ..trace import Comparison, TurnHistory
-from ..trace.opening import shown_url
 from ..trace.summary import ReplayFinding, ReplaySummary, summarize
 from .commands import app
 from .layout import Column, room, tell, tell_table
 from .many_files import DaskOption, JobsOption, each, found
-from .output import JsonFlag, guard, say_json
+from .output import JsonFlag, fail, guard, say_json
 from .policy_options import BARGE_IN_HELP, SPECULATION_HELP, barge_in_policy, speculation_policy
 from .screen import Screen
 
@@ -71,7 +71,7 @@ def replay(
 
 def _lost(path: str, problem: str) -> ReplaySummary:
     return ReplaySummary(
-        name=shown_url(path), finding=ReplayFinding.UNREADABLE, problem=f"trace {shown_url(path)!r}: {problem}"
+        name=shown_path(path), finding=ReplayFinding.UNREADABLE, problem=f"trace {shown_path(path)!r}: {problem}"
     )
 
 
@@ -117,6 +117,8 @@ class _ReplayReport:
         for turn in summary.differing:
             if not turn.beyond:
                 self._changes.update(_kind(change) for change in turn.changes)
+        if self._alone and summary.finding is ReplayFinding.UNREADABLE:
+            fail(summary.problem)
         if summary.problem:
             self._problems_told += 1
             if self._problems_told <= _SHOWN:

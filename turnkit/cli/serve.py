@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from anyio.from_thread import start_blocking_portal
+from rich.text import Text
 
 from ..simulator import Script
 from ..simulator import serve as simulated
 from .commands import app
+from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
-from .saying import say
+from .screen import Screen
 from .talking import found_ear
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ def serve(
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
     listening = guard(partial(serving.listening_at, host, port))
     with listening, _simulator(simulate, None if hears is None else hears.ear) as flux:
-        say(f"Talk to it at {_address(listening)} (Ctrl-C ends it)")
+        tell(Screen(), Text(f"Talk to it at {_address(listening)} (Ctrl-C ends it)"))
         try:
             guard(partial(serving.serve, bot, listening, workers=workers, **settings, **flux))
         except KeyboardInterrupt:

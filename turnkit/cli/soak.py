@@ -26,7 +26,7 @@ from ..tools.soak.report import HEADINGS, Verdict, cells, fault_rows, lost_rows,
 from ..tools.soak.run import Soak
 from .commands import app
 from .layout import Column, flowing, on_terminal, room, table_lines, tell, tell_table
-from .output import JsonFlag, guard, run_async, say_json, write_file
+from .output import JsonFlag, check_place, guard, run_async, say_json, write_file
 from .saying import say
 from .screen import Screen
 
@@ -80,6 +80,8 @@ def soak_command(
     minutes can tell: a shorter one says “not judged”. If something is broken, the exit code is 1. Ctrl-C ends it early,
     with the report of what was seen; again, at once.
     """
+    if report is not None:
+        check_place(report, "--report")
     assert context.parent is not None
     if context.parent.params.get("log_level") == "warning":
         log_to_stderr("error")  # lost connections are what this is about: they are counted, not told one by one

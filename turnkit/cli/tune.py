@@ -26,7 +26,7 @@ from ..wire import FluxOptions
 from .commands import app
 from .gathering import Told, gathered, notes
 from .many_files import ALONE, DaskOption, JobsOption, found
-from .output import JsonFlag, fail, guard, say_json, warn
+from .output import JsonFlag, check_place, fail, guard, say_json, warn
 from .screen import Screen
 from .shares import Shares, one_thread_each
 from .spread_option import SpreadOption
@@ -99,6 +99,8 @@ def tune_calls(
     """
     given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
     zone = guard(lambda: zone_of(time_zone))
+    if html is not None:
+        check_place(html, "--html")
     paths = found(traces)
     try:
         worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)

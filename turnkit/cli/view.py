@@ -14,10 +14,12 @@ from typing import Annotated, Literal, cast
 import typer
 from rich.markup import escape
 
+from ..checks import shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, shown_url
+from ..trace.opening import is_url
 from .commands import app
-from .found_files import SUFFIXES
+from .found_files import SUFFIXES, last_name
+from .layout import tell
 from .output import fail, guard
 from .private_file import write_private
 from .screen import Screen
@@ -68,16 +70,16 @@ def view(
     """
     console = Screen()
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
-    if Path(trace).is_dir() or (is_url(trace) and not trace.endswith(SUFFIXES)):
+    if os.path.isdir(trace) or (is_url(trace) and not trace.endswith(SUFFIXES)):
         if audio is not None or perfetto is not None:
-            fail(f"{shown_url(trace)}: is a directory, and --audio and --perfetto are for one call")
+            fail(f"{shown_path(trace)}: is a directory, and --audio and --perfetto are for one call")
         from .view_directory import view_directory
 
-        page_path = out or (Path(f"{_last(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
+        page_path = out or (Path(f"{last_name(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
         count, left_out = view_directory(trace, page_path, chosen, jobs)
         about = f" and {count} page{'' if count == 1 else 's'}" + (f"; {left_out} left out" if left_out else "")
     else:
-        name = Path(_last(trace)) if is_url(trace) else Path(trace)
+        name = Path(last_name(trace)) if is_url(trace) else Path(trace)
         page_path = out or name.with_name(name.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
         _view_call(trace, page_path, audio, perfetto, chosen)
         about = ""
@@ -88,12 +90,7 @@ def view(
         guard(lambda: picture(page_path, png))
         console.print(f"wrote [bold]{escape(str(png))}[/bold]", highlight=False, soft_wrap=True)
     if show and not _opened(page_path):
-        console.print("No browser was found here; open the file yourself.")
-
-
-def _last(url: str) -> str:
-    """The last name of a URL, which is that of the page made of it."""
-    return shown_url(url).rstrip("/").rpartition("/")[2] or "calls"
+        tell(console, "No browser was found here; open the file yourself.")
 
 
 def _view_call(
@@ -107,11 +104,11 @@ def _view_call(
     seen = guard(lambda: scene(read(trace)))
     for path, option in ((page_path, "--out"), (perfetto, "--perfetto")):
         if path is not None and path.resolve() == Path(trace).resolve():
-            fail(f"{option} {path}: is the trace itself")
+            fail(f"{option} {shown_path(path)}: is the trace itself")
     seen.sound = guard(lambda: sound_of(Path(trace), page_path, audio))
-    write_private(page_path, page(seen, theme).encode())
+    write_private(page_path, page(seen, theme).encode(), "--out")
     if perfetto is not None:
-        write_private(perfetto, for_perfetto(seen))
+        write_private(perfetto, for_perfetto(seen), "--perfetto")
 
 
 def _opened(path: Path) -> bool:

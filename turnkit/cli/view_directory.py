@@ -9,13 +9,15 @@ from urllib.parse import quote
 
 import msgspec
 
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError
 from ..tools.viewer import page, scene
 from ..tools.viewer.index import IndexedCall, index_page, indexed
 from ..tools.viewer.page import Theme
 from ..trace import read
-from ..trace.opening import is_url, shown_url
+from ..trace.opening import is_url
 from .call_sound import sound_of
+from .found_files import last_name
 from .many_files import each, found
 from .output import fail
 from .private_file import keep_private, write_private
@@ -50,8 +52,8 @@ def view_directory(directory: str, index: Path, theme: Theme | None, jobs: int |
     problems = [finding.problem for finding in findings if finding.problem]
     if not calls:
         fail(problems[0])
-    title = shown_url(directory).rstrip("/").rpartition("/")[2] if is_url(directory) else Path(directory).resolve().name
-    write_private(index, index_page(title or "calls", calls, problems, theme).encode())
+    title = last_name(directory) if is_url(directory) else Path(directory).resolve().name
+    write_private(index, index_page(title or "calls", calls, problems, theme).encode(), "--out")
     return len(calls), len(problems)
 
 
@@ -59,7 +61,7 @@ def within(path: str, directory: str) -> str:
     """The name of a recording within its directory, or behind the part of a URL that is no pattern."""
     if not is_url(path):
         return Path(path).relative_to(directory).as_posix()
-    names, above = (shown_url(one).partition("://")[2].strip("/").split("/") for one in (path, directory))
+    names, above = (shown_path(one).partition("://")[2].strip("/").split("/") for one in (path, directory))
     known = next((place for place, name in enumerate(above) if "*" in name), len(above))
     # A key may be called anything; the page of it stays with the others.
     return "/".join(name for name in names[known:] if name not in ("", ".", "..")) or names[-1]
@@ -78,7 +80,7 @@ def _page_of(path: str, *, directory: str, index: Path, pages: Path, theme: Them
     except ConfigError as error:
         return _Finding(problem=str(error))
     except OSError as error:
-        return _Finding(problem=f"{target}: cannot be written: {error.strerror}")
+        return _Finding(problem=f"{shown_path(target)}: cannot be written: {os_problem(error)}")
     shown = name
     for suffix in _SUFFIXES:
         shown = shown.removesuffix(suffix)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import anyio
 
-from ..checks import check_regular_file
+from ..checks import check_regular_file, os_problem, shown_path
 from ..errors import ConfigError
 from .wav_header import NotReadable, Soundless, read_header
 from .wav_samples import Samples
@@ -57,7 +57,7 @@ class WavSource:
     """
 
     def __init__(self, path: Path, channel: int | None = None) -> None:
-        self._name = "standard input" if path == STDIN else str(path)
+        self._name = "standard input" if path == STDIN else shown_path(path)
         self._path = path
         self._file = self._open()
         try:
@@ -153,7 +153,7 @@ class WavSource:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> ConfigError:
-        return ConfigError(f"{self._name}: cannot be read: {getattr(error, 'strerror', None) or error}")
+        return ConfigError(f"{self._name}: cannot be read: {os_problem(error)}")
 
     def _read_exactly(self, size: int) -> bytes:
         data = b""
@@ -186,8 +186,8 @@ def read_wav(path: Path) -> Wav:
     """Read a whole WAV file as linear16. Raises ConfigError naming the file, what it holds and what is needed."""
     with WavSource(path) as source:
         if source.encoding != "linear16":
-            raise ConfigError(f"{path}: holds {source.encoding}; must be PCM of 8 to 32 bits")
+            raise ConfigError(f"{shown_path(path)}: holds {source.encoding}; must be PCM of 8 to 32 bits")
         audio = source.read_rest()
     if not audio:
-        raise ConfigError(f"{path}: holds no audio")
+        raise ConfigError(f"{shown_path(path)}: holds no audio")
     return Wav(source.sample_rate, audio)

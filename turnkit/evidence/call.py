@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from ..checks import shown_path
 from ..metrics import CallMetrics, measure
 from ..tools.tuner import CallSilences, FluxThresholds, Verdicts, call_silences, judge, overlaps
 from ..trace import Fed, Trace
@@ -53,7 +54,7 @@ class CallEvidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         call: Id of the call, by which the same one is known from another file.
-        name: Path of the file.
+        name: Path of the file; of a URL, without what is secret.
         began: Wall clock at its beginning, in ISO 8601; empty if it is not known.
         seconds: Seconds that it lasted.
         records: Number of records that were read.
@@ -125,7 +126,7 @@ def evidence_of(
         )
     return CallEvidence(
         call=call_id(trace),
-        name=trace.name,
+        name=shown_path(trace.name),
         began=trace.header.began,
         seconds=trace.seconds,
         records=len(trace.records),

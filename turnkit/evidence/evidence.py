@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from ..checks import shown
+from ..checks import shown, shown_path
 from ..errors import ConfigError
 from ..metrics import CallMetrics, summary
 from ..tools.tuner import CallSilences, Verdicts
@@ -44,7 +44,7 @@ class Evidence:
     Attributes:
         most: As given; of two that are put together, the lesser counts.
         calls: The evidence of each call, by its id.
-        problems: What was wrong with files that could not be read, by their names.
+        problems: What was wrong with files that could not be read, by their names; of URLs, without what is secret.
     """
 
     __slots__ = ("_first", "_last_chance", "calls", "most", "problems")
@@ -107,8 +107,10 @@ class Evidence:
                 self._let_go()
 
     def add_problem(self, name: str, problem: str) -> None:
-        """Add what is wrong with a file that could not be read."""
-        self.problems[name] = max(problem, self.problems.get(name, ""))
+        """Add what is wrong with a file that could not be read; of a URL, no password or signature is kept."""
+        told = shown_path(name)
+        problem = problem.replace(name, told) if told != name else problem
+        self.problems[told] = max(problem, self.problems.get(told, ""))
 
     @property
     def unfinished(self) -> int:
@@ -158,7 +160,8 @@ class Evidence:
         evidence = cls(most=packed.most)
         for call in packed.calls:
             evidence.add(call)
-        evidence.problems = packed.problems
+        for name, problem in packed.problems.items():
+            evidence.add_problem(name, problem)
         return evidence
 
     def __reduce__(self) -> tuple[object, tuple[bytes]]:

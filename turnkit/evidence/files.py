@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..checks import shown_path
 from ..errors import TurnkitError
 from ..tools.tuner import FluxThresholds
 from ..trace import read
-from ..trace.opening import shown_url
 from ..trace.reader import read_timed
 from .call import evidence_of
 from .evidence import Evidence
@@ -35,7 +35,7 @@ def gather(
         evidence.add_problem(path, str(error))
     except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
         # One file of a million that nobody has thought of is named, and costs the others nothing.
-        evidence.add_problem(path, f"trace {shown_url(path)!r}: cannot be measured: {type(error).__name__}")
+        evidence.add_problem(path, f"trace {shown_path(path)!r}: cannot be measured: {type(error).__name__}")
     return evidence
 
 

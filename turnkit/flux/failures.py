@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 from typing import Any
@@ -62,10 +64,17 @@ def translate(error: Exception, host: str, credential: Credential) -> TurnkitErr
     elif isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
         what = f"TLS with {host} failed ({error.__cause__ or error}); check the url's scheme and the certificate"
     elif isinstance(error, OSError):
-        what = f"{host} could not be reached ({str(error) or type(error).__name__}); check host, port and network"
+        what = f"{host} could not be reached ({_reason(error)}); check host, port and network"
     else:
         what = f"the connection to {host} failed ({type(error).__name__})"
     return ConnectionFailed(what, (error,))
+
+
+def _reason(error: OSError) -> str:
+    """What the system says, in its own words: Python's have a number and an address beside them."""
+    if error.errno and os.name != "nt":
+        return os.strerror(error.errno)
+    return re.sub(r"\[Errno -?\d+\] ", "", error.strerror or str(error)) or type(error).__name__
 
 
 def close_code(error: Exception) -> int | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from .. import wire
-from ..checks import check_regular_file
+from ..checks import shown_path
 from ..errors import ConfigError, RemoteProtocolError
+from .text_file import text_of
 
 
 class RecordedFrame(msgspec.Struct, frozen=True):
@@ -48,24 +49,21 @@ class Recording(msgspec.Struct, frozen=True):
         before it. Raises ConfigError, naming file and line, if a line is no message of Flux, and if there is no
         TurnInfo at all.
         """
-        check_regular_file("recording", path)
-        try:
-            # Not splitlines: JSON may hold line separators that are no line's end here.
-            lines = Path(path).read_text(encoding="utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"recording {str(path)!r}: cannot be read: {error}") from error
+        named = f"recording {shown_path(path)!r}"
+        # Not splitlines: JSON may hold line separators that are no line's end here.
+        lines = text_of("recording", path).split("\n")
         frames: list[RecordedFrame] = []
         for number, line in enumerate(lines, start=1):
             text = line.strip("\r")
             if not text.strip():
                 continue
-            message = _message(text, f"recording {str(path)!r}, line {number}")
+            message = _message(text, f"{named}, line {number}")
             due = frames[-1].due if frames else 0.0
             if isinstance(message, wire.TurnInfo):
                 due = max(due, message.audio_window_end)
             frames.append(RecordedFrame(text, message, due))
         if not any(isinstance(frame.message, wire.TurnInfo) for frame in frames):
-            raise ConfigError(f"recording {str(path)!r}: holds no TurnInfo; it must have the frames of a Flux session")
+            raise ConfigError(f"{named}: holds no TurnInfo; it must have the frames of a Flux session")
         ids = (frame.message.request_id for frame in frames if not isinstance(frame.message, wire.Unknown))
         return cls(tuple(frames), next(filter(None, ids), ""))
 

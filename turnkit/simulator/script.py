@@ -20,8 +20,9 @@ from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
-from ..checks import check_regular_file, is_number, shown
+from ..checks import is_number, shown, shown_path
 from ..errors import ConfigError
+from .text_file import text_of
 
 Pace: TypeAlias = Literal["talk", "read", "task"]
 """How something is said: in conversation, read aloud, or on an errand, as one speaks to an agent on the phone.
@@ -133,12 +134,7 @@ class Script(msgspec.Struct, frozen=True):
     @classmethod
     def read(cls, path: str | Path, *, seed: int = 0) -> Script:
         """Read the text form from a file. Raises ConfigError if there is none, or naming the bad line."""
-        check_regular_file("script", path)
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"script {str(path)!r}: cannot be read: {error}") from error
-        return cls.parse(text, seed=seed, source=str(path))
+        return cls.parse(text_of("script", path), seed=seed, source=shown_path(path))
 
 
 def say(text: str, *, at: float, pace: Pace = "talk") -> Utterance:

@@ -22,7 +22,7 @@ import msgspec
 from anyio.lowlevel import checkpoint
 from websockets.exceptions import ConnectionClosed
 
-from ..checks import shown
+from ..checks import cannot_listen, check_host, shown
 from ..errors import ConfigError
 from ..timers import on_trio
 from .auth import Credentials, choose_subprotocol
@@ -330,6 +330,7 @@ async def serve(
         raise ConfigError(f"play={type(play).__name__}: must be a Script, a Recording, a LiveCaller or an Ear")
     if continues and not isinstance(play, Script):
         raise ConfigError("continues=True: play must be a Script; all else is heard from its start")
+    check_host(host)
     fields = frozenset((configurable,) if isinstance(configurable, str) else configurable)
     for field in sorted(fields - set(UNSETTLED)):
         raise ConfigError(f"configurable={shown(field)}: must be one of {', '.join(UNSETTLED)}")
@@ -410,7 +411,7 @@ async def _listen_on_asyncio(simulator: Simulator, port: int) -> AsyncIterator[N
     try:
         server = await serve_asyncio(simulator.serve_connection, simulator.host, port, **options)
     except (OSError, OverflowError) as error:
-        raise _cannot_listen(simulator.host, port, error) from error
+        raise cannot_listen(simulator.host, port, error) from error
     simulator.port = server.sockets[0].getsockname()[1]
     try:
         yield
@@ -439,7 +440,7 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
     try:
         listeners = await trio.open_tcp_listeners(port, host=simulator.host)
     except (OSError, OverflowError) as error:
-        raise _cannot_listen(simulator.host, port, error) from error
+        raise cannot_listen(simulator.host, port, error) from error
     simulator.port = listeners[0].socket.getsockname()[1]
     failure: BaseException | None = None
     async with anyio.create_task_group() as group:
@@ -462,7 +463,3 @@ async def _listen_on_trio(simulator: Simulator, port: int) -> AsyncIterator[None
             group.cancel_scope.cancel()
     if failure is not None:
         raise failure
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> ConfigError:
-    return ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}")

@@ -10,9 +10,11 @@ from typing import Any, BinaryIO
 from ..errors import ConfigError
 from ..trace.opening import store_problem
 from .arrow import arrow, compute, parquet
+from .columns import COLUMNS
 from .part import Reach
 
 _CALLS = b"turnkit.calls"
+_WORDS = {column.name for columns in COLUMNS.values() for column in columns if column.words}
 
 
 def calls_in(source: BinaryIO | Path, name: str, wanted: Any) -> dict[str, Reach]:
@@ -50,7 +52,10 @@ def only(rows: Any, calls: Iterable[str]) -> Any:
 
 
 def write(path: Path, pieces: Iterable[Any], wanted: Any, calls: Mapping[str, Reach]) -> None:
-    """Write a file of these rows and calls."""
+    """Write a file of these rows and calls; one with what was said is its owner's only, as recordings are."""
+    if not _WORDS.isdisjoint(wanted.names):
+        path.unlink(missing_ok=True)  # what an export that was killed has left may be for others to read
+        path.touch(mode=0o600, exist_ok=False)
     with parquet.ParquetWriter(path, wanted, compression="zstd") as writer:
         for piece in pieces:
             if piece.num_rows:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from ..checks import shown_path
 from ..errors import TurnkitError
 from ..evidence.call import call_id
 from ..trace import read
-from ..trace.opening import shown_url
 from .arrow import arrow
 from .columns import COLUMNS
 from .rows import Row, rows_of
@@ -29,7 +29,7 @@ class Part(msgspec.Struct):
         calls: How far each call was read.
         dates: The day each call began, as in 2026-11-20, by UTC; `unknown` if that is not known.
         tables: Their rows, by table.
-        problems: What was wrong with files that could not be read.
+        problems: What was wrong with files that could not be read, by their names; of URLs, without what is secret.
         raw: Number of recordings of raw frames, which have no rows.
     """
 
@@ -55,9 +55,9 @@ def part_of(paths: Iterable[str], *, words: bool = False) -> Part:
                 rows[call] = rows_of(trace, words=words)
                 part.calls[call], part.dates[call] = reach, _date(rows[call])
         except TurnkitError as error:
-            part.problems[path] = str(error)
+            part.problems[shown_path(path)] = str(error)
         except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError, MemoryError) as error:
-            part.problems[path] = f"trace {shown_url(path)!r}: has no rows: {type(error).__name__}"
+            part.problems[shown_path(path)] = f"trace {shown_path(path)!r}: has no rows: {type(error).__name__}"
     for table in COLUMNS:
         found = [row for call in rows.values() for row in call[table]]
         part.tables[table] = arrow.Table.from_pylist(found, schema=schema(table, words=words))

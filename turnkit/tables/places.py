@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
+from ..checks import shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, shown_url, store_of, store_problem
+from ..trace.opening import is_url, store_of, store_problem
 from .lock import held
 
 _SUFFIX = ".parquet"
@@ -93,7 +94,7 @@ class Store(Place):
     """
 
     def __init__(self, url: str, store: Any, path: str) -> None:
-        self._url = shown_url(url).rstrip("/")
+        self._url = shown_path(url).rstrip("/")
         self._store = store
         self._path = path.rstrip("/")
 
@@ -116,7 +117,7 @@ class Store(Place):
         except FileNotFoundError:
             raise
         except Exception as error:
-            raise self._problem(name, error) from error
+            raise self._problem(name, error) from None
 
     def put(self, name: str, write: Callable[[Path], None]) -> None:
         """See `Place`."""
@@ -143,7 +144,7 @@ class Store(Place):
         try:
             yield
         except Exception as error:  # of whatever library stands behind the scheme
-            raise self._problem(name, error) from error
+            raise self._problem(name, error) from None
 
     def _problem(self, name: str, error: Exception) -> ConfigError:
         return ConfigError(f"{self.shown(name)}: {store_problem(error)}")

@@ -6,24 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
-from ..checks import check_regular_file
+from ..checks import check_regular_file, shown_path
 from ..errors import ConfigError
 
 
 def is_url(name: str) -> bool:
     """Whether it names something in a store, such as `s3://bucket/calls`, and no file of this machine."""
-    scheme, colon, _ = name.partition("://")
-    return bool(colon) and scheme.replace("+", "").isalnum()
-
-
-def shown_url(name: str) -> str:
-    """A name that may be told: a URL without the user, the password and the signature that it may carry."""
-    if not is_url(name):
-        return name
-    parts = urlsplit(name)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    schemes, colon, _ = name.partition("://")  # several in a chain, such as simplecache::s3://bucket
+    return bool(colon) and all(scheme.replace("+", "").isalnum() for scheme in schemes.split("::"))
 
 
 def store_of(url: str) -> tuple[Any, str]:
@@ -31,13 +22,13 @@ def store_of(url: str) -> tuple[Any, str]:
     try:
         import fsspec
     except ImportError:
-        raise ConfigError(f"{shown_url(url)}: to read from there, pip install 'turnkit[remote]'") from None
+        raise ConfigError(f"{shown_path(url)}: to read from there, pip install 'turnkit[remote]'") from None
     try:
         store, path = fsspec.core.url_to_fs(url)
     except ImportError as error:  # fsspec names the package
-        raise ConfigError(f"{shown_url(url)}: {error}") from None
+        raise ConfigError(f"{shown_path(url)}: {error}") from None
     except Exception as error:  # of whatever library stands behind the scheme
-        raise ConfigError(f"{shown_url(url)}: cannot be reached: {store_problem(error)}") from None
+        raise ConfigError(f"{shown_path(url)}: cannot be reached: {store_problem(error)}") from None
     return store, path
 
 
@@ -101,4 +92,5 @@ def _told(url: str) -> Iterator[None]:
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"trace {shown_url(url)!r}: cannot be read: {store_problem(error)}") from error
+        # From None: in a traceback, what the library said would stand above it.
+        raise ConfigError(f"trace {shown_path(url)!r}: cannot be read: {store_problem(error)}") from None

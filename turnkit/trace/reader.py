@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from ..checks import os_problem, shown_path
 from ..errors import ConfigError, LocalProtocolError
 from .contents import blocks_of
 from .lines import events_of, line_of, record_of, signal_of, times_of
-from .opening import opened, shown_url
+from .opening import opened
 from .raw_frames import RawReader
 from .records import VERSION, Closed, Fed, Header, Input, Record, Trace, Woken
 from .timed import timed_events_of
@@ -50,12 +51,12 @@ def read(path: str | Path) -> Trace:
 
 
 def _opened(path: str | Path, *, timed: bool = False) -> Trace:
-    name = shown_url(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
+    name = shown_path(str(path))  # in errors and in the trace: without a password, or a signature, that it may carry
     try:
         with opened(str(path)) as file:
             return _read(file, name, timed=timed)
     except OSError as error:
-        raise ConfigError(f"trace {name!r}: cannot be read: {error.strerror or type(error).__name__}") from error
+        raise ConfigError(f"trace {name!r}: cannot be read: {os_problem(error)}") from error
 
 
 def read_timed(path: str | Path) -> Trace:
@@ -65,7 +66,7 @@ def read_timed(path: str | Path) -> Trace:
 
 def parse(data: bytes, name: str = "") -> Trace:
     """Read a trace from the bytes of a file, as `read` does; errors call it by `name`."""
-    return _read(BytesIO(data), name)
+    return _read(BytesIO(data), shown_path(name))
 
 
 def _read(file: BinaryIO, name: str, *, timed: bool = False) -> Trace:

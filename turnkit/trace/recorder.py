@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 
 from .. import wire
-from ..checks import is_number, shown
+from ..checks import is_number, os_problem, shown, shown_path
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
 from .encoding import checked, encoded, fitting, one_line, plain_fields
+from .opening import is_url
 from .policy_text import phrases_of, policy_to_text
 from .records import MOST_BYTES, Header
 from .redaction import Pseudonyms
@@ -93,14 +94,21 @@ class Recorder:
         if not isinstance(path, (str, Path)) or not str(path):
             raise ConfigError(f"record={path!r}: must be the path of a file, or of a directory")
         _check_characters(path)
+        if is_url(str(path)):  # its parts would become folders here, the password one of them
+            rule = "must be a path of this machine, as a store takes whole files"
+            raise ConfigError(f"record={shown_path(path)!r}: {rule}")
         self.path = Path(path)
         if str(path).endswith(("/", "\\")):
             self._make_directory()
+        try:
+            there = self.path.exists()
+        except OSError as error:  # such as a name that is too long
+            raise ConfigError(f"record={shown_path(path)!r}: cannot be made: {os_problem(error)}") from None
         if not self.path.is_dir():
-            if self.path.exists():
-                raise ConfigError(f"record={str(path)!r}: exists already, and a recording is never overwritten")
+            if there:
+                raise ConfigError(f"record={shown_path(path)!r}: exists already, and a recording is never overwritten")
             if not self.path.parent.is_dir():
-                raise ConfigError(f"record={str(path)!r}: {str(self.path.parent)!r} must be a directory")
+                raise ConfigError(f"record={shown_path(path)!r}: {shown_path(self.path.parent)!r} must be a directory")
         if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or not 4096 <= max_bytes <= MOST_BYTES:
             rule = f"must be a whole number of bytes, from 4096 to {MOST_BYTES}"
             raise ConfigError(f"max_bytes={shown(max_bytes)}: {rule}")
@@ -144,8 +152,9 @@ class Recorder:
                     directory.mkdir(0o700, exist_ok=True)  # as private as the recordings
             self.path.mkdir(exist_ok=True)
         except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise ConfigError(f"record={str(self.path)!r}: must be a directory, and cannot be made: {why}") from None
+            why = os_problem(error)
+            rule = "must be a directory, and cannot be made"
+            raise ConfigError(f"record={shown_path(self.path)!r}: {rule}: {why}") from None
 
     # The call -----------------------------------------------------------------------------------------------------
 
@@ -427,7 +436,7 @@ def _check_characters(path: str | Path) -> None:
     except ValueError:
         refused = True
     if refused:
-        raise ConfigError(f"record={str(path)!r}: must be a path of characters that files can have")
+        raise ConfigError(f"record={shown_path(path)!r}: must be a path of characters that files can have")
 
 
 def _hidden(said: Any, words: Pseudonyms) -> Any:

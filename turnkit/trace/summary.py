@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from ..checks import shown_path
 from ..errors import ConfigError, TraceMismatch
 from .comparison import Comparison
-from .opening import shown_url
 from .reader import read
 from .replayer import replay
 from .turn_history import TurnHistory
@@ -59,7 +59,7 @@ class ReplaySummary(msgspec.Struct, frozen=True, kw_only=True):
 
 def summarize(path: str, settings: Mapping[str, Any]) -> ReplaySummary:
     """Read and replay the trace at `path`, with `settings` in place of the recorded ones where given."""
-    name = shown_url(path)
+    name = shown_path(path)
     try:
         trace = read(path)
         replayed = replay(trace, **settings)

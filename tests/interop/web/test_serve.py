@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from typer.testing import CliRunner
 
 from tests.support.package_source import ROOT
 from tests.support.web_server import Address, heard
+from turnkit.cli import app
 from turnkit.testing import FakePhone
 from turnkit.trace import read
 
@@ -83,11 +86,11 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     assert [line for line in err.splitlines() if "call_refused" not in line] == []
 
 
-def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
-    """Those of a bot that says nothing of it, whichever process holds them: a file a call."""
-    arguments = ("--simulate", "--port", "0", "--workers", "2", "--drain", "2", "--max-lag", "30")
-    where = ("--record", str(tmp_path / "new" / "calls"))
-    process = turnkit("serve", BOT, *arguments, *where)
+def two_calls(*arguments: str, own: str = "") -> None:
+    """Serve two calls, by two processes, until they are heard and hung up; `own`: where the bot records them."""
+    settings = ("--simulate", "--port", "0", "--workers", "2", "--drain", "2", "--max-lag", "30")
+    line = ("serve", BOT, *settings, *arguments)
+    process = turnkit(*line, TURNKIT_TEST_RECORDINGS=own) if own else turnkit(*line)
     assert process.stdout is not None
     found = re.search(r":(\d+)/", process.stdout.readline())
     assert found
@@ -111,9 +114,36 @@ def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert err == ""
+
+
+def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
+    """Those of a bot that says nothing of it, whichever process holds them: a file a call, for its owner only."""
+    two_calls("--record", str(tmp_path / "new" / "calls"))
     recorded = list((tmp_path / "new" / "calls").iterdir())
     assert {read(path).ended for path in recorded} == {"closed"}
+    assert {path.stat().st_mode & 0o777 for path in recorded} == {0o600}
     assert len({read(path).header.session for path in recorded}) == len(recorded) == 2
+
+
+def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
+    """Whatever the command line says: --record is for those that say nothing."""
+    own, told = tmp_path / "own", tmp_path / "told"
+    two_calls("--record", str(told), own=str(own))
+    assert sorted(path.name for path in own.rglob("*.jsonl")) == ["0.jsonl", "1.jsonl"]
+    assert {read(path).ended for path in own.rglob("*.jsonl")} == {"closed"}
+    assert list(told.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["play --no-open", f"serve {BOT} --simulate"])
+def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop is cancelled by it; that is the end of the command as any Ctrl-C is, and no traceback."""
+
+    async def interrupted(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr("uvicorn.Server.serve", interrupted)
+    done = CliRunner().invoke(app, [*command.split(), "--port", "0"])
+    assert (done.exit_code, done.stderr) == (130, "")
 
 
 @pytest.mark.parametrize(

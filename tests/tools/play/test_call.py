@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from turnkit import ConfigError, Immediate
+from turnkit.session.default_record import recorded_in
 from turnkit.testing import virtual_time
 from turnkit.tools.play.asked import Settings
 from turnkit.tools.play.call import hold_typing
@@ -144,6 +145,17 @@ async def test_a_sentence_is_answered(tmp_path: Path) -> None:
         assert confident[0] >= 0.7
         await anyio.sleep(1.0)  # until it is flushed
         assert "lighthouse" in recordings.view(page.told[0]["recording"])
+
+
+async def test_it_is_recorded_where_the_page_can_have_it_viewed(tmp_path: Path) -> None:
+    """Whatever else is said of sessions that say nothing of it."""
+    (tmp_path / "own").mkdir()
+    with recorded_in(f"{tmp_path}/default/"):
+        async with calling(tmp_path / "own") as (page, recordings):
+            name = page.told[0]["recording"]
+    assert recordings.file(name) == tmp_path / "own" / f"{name}.jsonl"
+    assert read(recordings.file(name)).ended == "closed"
+    assert not (tmp_path / "default").exists()
 
 
 async def test_barge_in_by_typing(tmp_path: Path) -> None:

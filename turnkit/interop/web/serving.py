@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -20,7 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from ...checks import shown
+from ...checks import cannot_listen, check_host
 from ...errors import ConfigError
 from ...session import Session
 from ...session.default_record import recorded_in
@@ -62,11 +63,13 @@ def listening_at(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: if nothing can listen there.
     """
+    check_host(host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.getaddrinfo(host, port, family)  # by itself, as what is wrong with the name is then told apart
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"host={host!r}, port={shown(port)}: cannot listen there: {error}") from None
+        raise cannot_listen(host, port, error) from None
 
 
 def serve(bot: str, listening: socket.socket, *, workers: int = 1, record: str | None = None, **settings: Any) -> None:
@@ -95,7 +98,15 @@ def serve(bot: str, listening: socket.socket, *, workers: int = 1, record: str |
         target = {"target": uvicorn.Server(config).run} if older else {}
         Multiprocess(config, sockets=[listening], **target).run()
     else:
+        run_alone(config, listening)
+
+
+def run_alone(config: uvicorn.Config, listening: socket.socket) -> None:
+    """Run a server in this process until SIGTERM, or until Ctrl-C, which raises KeyboardInterrupt however early."""
+    try:
         uvicorn.Server(config).run(sockets=[listening])
+    except asyncio.CancelledError:  # so early that the loop was there, and uvicorn did not heed it yet
+        raise KeyboardInterrupt from None
 
 
 def _in_this_process(bot: str, record: str | None, settings: dict[str, Any]) -> Starlette:

@@ -8,6 +8,7 @@ from typing import Any
 try:
     import uvicorn
 
+    from ...interop.web.serving import run_alone
     from .application import application
 except ImportError as missing:
     raise ImportError("turnkit play needs Starlette and uvicorn: pip install 'turnkit[web]'") from missing
@@ -33,4 +34,4 @@ def serve(listening: socket.socket, **settings: Any) -> None:
         ws_max_size=1 << 17,
         timeout_graceful_shutdown=_SHUTDOWN,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    run_alone(config, listening)

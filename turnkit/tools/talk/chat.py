@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
+from ...checks import shown_path
 from ...errors import ConfigError
 from ...session import Reply
 from .brain import Brain, BrainFailed
@@ -40,7 +41,8 @@ def completions_url(url: str) -> str:
     except ValueError:
         known = False
     if not known:
-        raise ConfigError(f"LLM: {url[:80]!r} must be an address such as http://localhost:8080/v1")
+        told = shown_path(url).rpartition("@")[2][:80]  # who forgets the scheme may have a password before the @
+        raise ConfigError(f"LLM: {told!r} must be an address such as http://localhost:8080/v1")
     if parts.username or parts.password:
         raise ConfigError("LLM: the address must have no user or password in it; a key is taken from LLM_API_KEY")
     path = parts.path.rstrip("/")
