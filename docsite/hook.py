@@ -3,6 +3,7 @@
 In the pages' Markdown, `<!-- include: ../benchmarks/RESULTS.md -->` is replaced by that file (with `| measured`, by
 what stands between `<!-- measured -->` and `<!-- /measured -->`), and `<!-- reference: turnkit.testing -->` by all
 that this module exports. A link to a file above `docs/` leads to its page, or fails the build.
+`<!-- searched as: deploy, docker -->` has the search lead to a page by words that it does not say of itself.
 """
 
 from __future__ import annotations
@@ -65,11 +66,19 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put in what is included, and lead links to the pages that stand for files."""
+    page.meta["search"] = {"boost": _weight(page.file.src_uri)}
+    if words := re.search(r"^<!-- searched as: (.*?) -->$", markdown, flags=re.MULTILINE):
+        page.meta["tags"] = words[1].split(", ")
     docs = Path(config.docs_dir)
     markdown = re.sub(r"<!-- include: (\S+?)(?: \| (\w+))? -->", lambda found: _included(docs, found), markdown)
     markdown = re.sub(r"<!-- reference: (\S+) -->", lambda found: _exported(found[1]), markdown)
     markdown = re.sub(r"^<!-- .*?-->\n", "", markdown, flags=re.DOTALL | re.MULTILINE)  # what is for the tests
     return re.sub(r"\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)", lambda found: _link(page, found), markdown)
+
+
+def _weight(page: str) -> float:
+    """What the search makes of a page: who types a word wants to be told of it, and then the reference or a source."""
+    return 0.01 if page.startswith(("reference/", "examples/")) or page in PAGES.values() else 1.0
 
 
 def _included(docs: Path, found: re.Match[str]) -> str:
@@ -127,12 +136,12 @@ def names_of(path: Path) -> list[str]:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make pictures a part of the page: they follow its colours, and their words can be found and copied."""
+    """Make pictures a part of the page: they follow its colours. Their words can be copied; the search has prose."""
     pictures = Path(config.docs_dir) / "pictures"
 
     def drawn(path: Path, more: str = "") -> str:
         svg = re.sub("<style>.*?</style>", "", path.read_text("utf-8"), flags=re.DOTALL)
-        return f'<div class="picture{more}">{svg}</div>'
+        return f'<div class="picture{more}" data-search-exclude>{svg}</div>'
 
     def inline(found: re.Match[str]) -> str:
         wide, narrow = pictures / f"{found[1]}.svg", pictures / f"{found[1]}-narrow.svg"
