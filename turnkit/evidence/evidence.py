@@ -107,7 +107,12 @@ class Evidence:
                 self._let_go()
 
     def add_problem(self, name: str, problem: str) -> None:
-        """Add what is wrong with a file that could not be read."""
+        """Add a file that could not be read.
+
+        Args:
+            name: the file, as it is to be called.
+            problem: what is wrong with it; of two for one file the same one is kept, in whatever order they come.
+        """
         self.problems[name] = max(problem, self.problems.get(name, ""))
 
     @property

@@ -13,7 +13,7 @@ from ..turns.events import ReplyEnded, Signal
 
 
 class SignalStream:
-    """The signals of a session in the order in which it tells them; made by `Session.signals`.
+    """The signals of a session in the order in which it tells them. Made by `Session.signals`.
 
     Iterating ends when the session has ended, or after `close`. What is told while nobody asks for it is kept, `limit`
     signals of it: of a reader that is slower than that the oldest are dropped, and the call does not wait.
