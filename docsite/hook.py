@@ -1,8 +1,9 @@
 """The hook that mkdocs runs: what stands elsewhere in the repository gets a page, and pictures become part of theirs.
 
 In the pages' Markdown, `<!-- include: ../benchmarks/RESULTS.md -->` is replaced by that file (with `| measured`, by
-what stands between `<!-- measured -->` and `<!-- /measured -->`), and `<!-- reference: turnkit.testing -->` by all
-that this module exports. A link to a file above `docs/` leads to its page, or fails the build.
+what stands between `<!-- measured -->` and `<!-- /measured -->`), `<!-- reference: turnkit.testing -->` by all that
+this module exports, and `<!-- members: turnkit.Session | on observe -->` by these members of a class. A link to a file
+above `docs/` leads to its page, or fails the build.
 `<!-- searched as: deploy, docker -->` has the search lead to a page by words that it does not say of itself.
 """
 
@@ -72,6 +73,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     docs = Path(config.docs_dir)
     markdown = re.sub(r"<!-- include: (\S+?)(?: \| (\w+))? -->", lambda found: _included(docs, found), markdown)
     markdown = re.sub(r"<!-- reference: (\S+) -->", lambda found: _exported(found[1]), markdown)
+    markdown = re.sub(r"<!-- members: (\S+) \| (.*?) -->", lambda found: _members(found[1], found[2].split()), markdown)
     markdown = re.sub(r"^<!-- .*?-->\n", "", markdown, flags=re.DOTALL | re.MULTILINE)  # what is for the tests
     return re.sub(r"\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)", lambda found: _link(page, found), markdown)
 
@@ -109,7 +111,7 @@ def _exported(module: str) -> str:
     path = ROOT / module.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     tree = ast.parse(path.read_text("utf-8"))
-    elsewhere = set(names_of(ROOT / "turnkit/__init__.py"))
+    elsewhere = front_names()
     names = names_of(path)
     lines = [f"::: {module}\n    options:\n      members: false\n      heading_level: 2"]
     if also := sorted(elsewhere & set(names)):
@@ -117,6 +119,21 @@ def _exported(module: str) -> str:
     assert ast.get_docstring(tree)
     lines += [f"::: {module}.{name}\n    options:\n      heading_level: 3" for name in names if name not in elsewhere]
     return "\n\n".join(lines)
+
+
+def front_names() -> set[str]:
+    """What `turnkit` itself gives: the pages of the reference name each, which a test holds them to."""
+    pages = sorted((ROOT / "docs/reference").glob("*.md"))
+    return {name for page in pages for name in re.findall(r"(?m)^::: turnkit\.(\w+)$", page.read_text("utf-8"))}
+
+
+def _members(owner: str, names: list[str]) -> str:
+    """A heading of mkdocstrings for each of these members, by the name of the class and its own."""
+    called = owner.rpartition(".")[2]
+    options = (
+        "    options:\n      heading_level: 3\n      heading: {0}.{1}\n      toc_label: '{1}'"  # `on` would be a truth
+    )
+    return "\n\n".join(f"::: {owner}.{name}\n{options.format(called, name)}" for name in names)
 
 
 def names_of(path: Path) -> list[str]:

@@ -80,6 +80,19 @@ def test_the_reference_has_every_public_name() -> None:
     assert {module_of(path) for path in front_doors()} == set(rooms)
 
 
+def test_the_reference_has_every_method_of_a_class_that_is_spread_over_pages() -> None:
+    """Once, and nothing that there is not."""
+    text = "\n".join(path.read_text("utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    spread = re.findall(r"^::: turnkit\.(\w+)\n    options:\n(?:      .*\n)*?      members: false$", text, re.MULTILINE)
+    assert spread == ["Session"]
+    told = [
+        name
+        for names in re.findall(r"^<!-- members: turnkit\.Session \| (.*?) -->$", text, re.M)
+        for name in names.split()
+    ]
+    assert sorted(told) == sorted(name for name in vars(turnkit.Session) if name[0] != "_")
+
+
 def front_doors() -> Iterable[Path]:
     """The files that say in `__all__` what their room gives to others, but what the front page of turnkit passes on."""
     for path in sorted((ROOT / "turnkit").rglob("*.py")):
@@ -126,9 +139,12 @@ def defaults_of(owner: ast.AST) -> Iterable[ast.expr]:
 def public_sources() -> Iterable[Source]:
     """Every function and class that the reference shows, once."""
     seen = set()
-    for door in [ROOT / "turnkit/__init__.py", *front_doors()]:
-        for name in names_of(door):
+    front = ROOT / "turnkit/__init__.py"
+    given = [(front, turnkit.__all__), *((door, names_of(door)) for door in front_doors())]
+    for door, names in given:
+        for name in names:
             source = source_of(door, name)
+            assert source is not None or door != front or name.isupper() or name.endswith(("Event", "Signal")), name
             if source is not None and source.node not in seen:
                 seen.add(source.node)
                 yield source

@@ -63,10 +63,11 @@ def source_of(path: Path, name: str) -> Source | None:
         return Source(path, here[-1])  # of overloads, what runs
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom):
+            if node.names[0].name == "*" and (there := _file_of(path, node)) and (found := source_of(there, name)):
+                return found
             for alias in node.names:
                 if (alias.asname or alias.name) == name and (there := _file_of(path, node)):
-                    inner = there.parent / f"{alias.name}.py"
-                    return None if there.name == "__init__.py" and inner.exists() else source_of(there, alias.name)
+                    return None if there == path else source_of(there, alias.name)
     return None
 
 
@@ -101,7 +102,7 @@ def told(source: Source) -> Iterator[Told]:
     yield Told(node.name, _fields(node), whole)
     methods = {one.name: one for one in node.body if isinstance(one, FUNCTIONS)}  # of overloads, what runs
     for method in methods.values():
-        made = method.name == "__init__" and not MADE_BY.search(doc)
+        made = method.name == "__init__" and not MADE_BY.search(doc) and source.path.name != "errors.py"  # are raised
         if made or (method.name[0] != "_" and not _is_drawn(method)):
             said = [ast.get_docstring(method) or "", whole if method.name == "__init__" else ""]
             said += [ast.get_docstring(one) or "" for base in bases if (one := _method(base, method.name))]

@@ -54,7 +54,7 @@ class SignalStream:
         return self._signals.popleft()
 
     def put(self, signal: Signal | ReplyEnded) -> None:
-        """The session's: it tells this signal."""
+        """The session's: it tells this `signal`."""
         if len(self._signals) >= self._limit:
             self._signals.popleft()
             if not self.missed:
