@@ -166,4 +166,19 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             return drawn(wide, " wide") + drawn(narrow, " narrow")
         return drawn(wide)
 
+    html = re.sub(r"(?<=<td>)(?:(?!</td>).)*", lambda cell: _breaking(cell[0]), html, flags=re.DOTALL)
     return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)
+
+
+def _breaking(cell: str) -> str:
+    """A cell of a table: where long code may be broken, and ranges may not; an address is told in short."""
+
+    def broken(found: re.Match[str]) -> str:
+        after = "(,=/_" if len(found[1]) > 40 else "(,=/"
+        code = re.sub(rf"(?<=\w)(?=[.]\w)|(?<=[{after}])(?=\w)|(?<=::)", "<wbr>", found[1])
+        return f"<code>{code if len(found[1]) > 20 else found[1]}</code>"
+
+    cell = re.sub(r">https://github\.com/[\w-]+/([\w.-]+)/(?:issues|pull)/(\d+)</a>", r">\1 \2</a>", cell)
+    cell = re.sub(r">https://([^<]*)</a>", lambda link: f">{re.sub('(?<=[/-])', '<wbr>', link[1])}</a>", cell)
+    cell = re.sub(r"(?<=\d)–(?=\d)", "&#8288;–&#8288;", cell)
+    return re.sub(r"<code>([^<]*)</code>", broken, cell)
