@@ -86,7 +86,7 @@ def test_what_a_failing_assertion_shows_is_what_it_shows() -> None:
     exec(first.code, names)
     with pytest.raises(AssertionError) as failed:
         names["call"].assert_heard("for three")
-    told = [line.rstrip() for line in str(failed.value).splitlines()]
+    told = [line.strip() for line in str(failed.value).splitlines()]
     lines = [line for line in shown.code.splitlines() if line != "..."]
     assert [line for line in told if line in lines] == lines
 
