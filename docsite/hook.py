@@ -176,7 +176,7 @@ def _breaking(cell: str) -> str:
     def broken(found: re.Match[str]) -> str:
         after = "(,=/_" if len(found[1]) > 40 else "(,=/"
         code = re.sub(rf"(?<=\w)(?=[.]\w)|(?<=[{after}])(?=\w)|(?<=::)", "<wbr>", found[1])
-        return f"<code>{code if len(found[1]) > 20 else found[1]}</code>"
+        return f"<code>{code if len(found[1]) > 19 else found[1]}</code>"
 
     cell = re.sub(r">https://github\.com/[\w-]+/([\w.-]+)/(?:issues|pull)/(\d+)</a>", r">\1 \2</a>", cell)
     cell = re.sub(r">https://([^<]*)</a>", lambda link: f">{re.sub('(?<=[/-])', '<wbr>', link[1])}</a>", cell)
