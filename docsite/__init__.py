@@ -1,5 +1,6 @@
 """What makes the documentation: its pictures, drawn by `python -m docsite`, and the hook that mkdocs runs (`hook.py`).
 
+- `searches.mjs`: what readers type into the search of the site, tried on it as built.
 - `svg`: a picture and its palette, in light and dark.
 - `timelines`: a turn, and an overlap, on the axis of time.
 - `bots`: the parts of a bot, and where turnkit stands among them.

@@ -1,8 +1,10 @@
 """The hook that mkdocs runs: what stands elsewhere in the repository gets a page, and pictures become part of theirs.
 
 In the pages' Markdown, `<!-- include: ../benchmarks/RESULTS.md -->` is replaced by that file (with `| measured`, by
-what stands between `<!-- measured -->` and `<!-- /measured -->`), and `<!-- reference: turnkit.testing -->` by all
-that this module exports. A link to a file above `docs/` leads to its page, or fails the build.
+what stands between `<!-- measured -->` and `<!-- /measured -->`), `<!-- reference: turnkit.testing -->` by all that
+this module exports, and `<!-- members: turnkit.Session | on observe -->` by these members of a class. A link to a file
+above `docs/` leads to its page, or fails the build.
+`<!-- searched as: deploy, docker -->` has the search lead to a page by words that it does not say of itself.
 """
 
 from __future__ import annotations
@@ -65,11 +67,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put in what is included, and lead links to the pages that stand for files."""
+    page.meta["search"] = {"boost": _weight(page.file.src_uri)}
+    if words := re.search(r"^<!-- searched as: (.*?) -->$", markdown, flags=re.MULTILINE):
+        page.meta["tags"] = words[1].split(", ")
     docs = Path(config.docs_dir)
     markdown = re.sub(r"<!-- include: (\S+?)(?: \| (\w+))? -->", lambda found: _included(docs, found), markdown)
     markdown = re.sub(r"<!-- reference: (\S+) -->", lambda found: _exported(found[1]), markdown)
+    markdown = re.sub(r"<!-- members: (\S+) \| (.*?) -->", lambda found: _members(found[1], found[2].split()), markdown)
     markdown = re.sub(r"^<!-- .*?-->\n", "", markdown, flags=re.DOTALL | re.MULTILINE)  # what is for the tests
     return re.sub(r"\]\(((?:\.\./)+)([^)#\s]+)(#[^)\s]*)?\)", lambda found: _link(page, found), markdown)
+
+
+def _weight(page: str) -> float:
+    """What the search makes of a page: who types a word wants to be told of it, and then the reference or a source."""
+    return 0.01 if page.startswith(("reference/", "examples/")) or page in PAGES.values() else 1.0
 
 
 def _included(docs: Path, found: re.Match[str]) -> str:
@@ -100,7 +111,7 @@ def _exported(module: str) -> str:
     path = ROOT / module.replace(".", "/")
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     tree = ast.parse(path.read_text("utf-8"))
-    elsewhere = set(names_of(ROOT / "turnkit/__init__.py"))
+    elsewhere = front_names()
     names = names_of(path)
     lines = [f"::: {module}\n    options:\n      members: false\n      heading_level: 2"]
     if also := sorted(elsewhere & set(names)):
@@ -108,6 +119,21 @@ def _exported(module: str) -> str:
     assert ast.get_docstring(tree)
     lines += [f"::: {module}.{name}\n    options:\n      heading_level: 3" for name in names if name not in elsewhere]
     return "\n\n".join(lines)
+
+
+def front_names() -> set[str]:
+    """What `turnkit` itself gives: the pages of the reference name each, which a test holds them to."""
+    pages = sorted((ROOT / "docs/reference").glob("*.md"))
+    return {name for page in pages for name in re.findall(r"(?m)^::: turnkit\.(\w+)$", page.read_text("utf-8"))}
+
+
+def _members(owner: str, names: list[str]) -> str:
+    """A heading of mkdocstrings for each of these members, by the name of the class and its own."""
+    called = owner.rpartition(".")[2]
+    options = (
+        "    options:\n      heading_level: 3\n      heading: {0}.{1}\n      toc_label: '{1}'"  # `on` would be a truth
+    )
+    return "\n\n".join(f"::: {owner}.{name}\n{options.format(called, name)}" for name in names)
 
 
 def names_of(path: Path) -> list[str]:
@@ -127,12 +153,12 @@ def names_of(path: Path) -> list[str]:
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Make pictures a part of the page: they follow its colours, and their words can be found and copied."""
+    """Make pictures a part of the page: they follow its colours. Their words can be copied; the search has prose."""
     pictures = Path(config.docs_dir) / "pictures"
 
     def drawn(path: Path, more: str = "") -> str:
         svg = re.sub("<style>.*?</style>", "", path.read_text("utf-8"), flags=re.DOTALL)
-        return f'<div class="picture{more}">{svg}</div>'
+        return f'<div class="picture{more}" data-search-exclude>{svg}</div>'
 
     def inline(found: re.Match[str]) -> str:
         wide, narrow = pictures / f"{found[1]}.svg", pictures / f"{found[1]}-narrow.svg"
@@ -140,4 +166,19 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
             return drawn(wide, " wide") + drawn(narrow, " narrow")
         return drawn(wide)
 
+    html = re.sub(r"(?<=<td>)(?:(?!</td>).)*", lambda cell: _breaking(cell[0]), html, flags=re.DOTALL)
     return re.sub(r'<img [^>]*src="(?:\.\./)*pictures/([\w-]+)\.svg"[^>]*/?>', inline, html)
+
+
+def _breaking(cell: str) -> str:
+    """A cell of a table: where long code may be broken, and ranges may not; an address is told in short."""
+
+    def broken(found: re.Match[str]) -> str:
+        after = "(,=/_" if len(found[1]) > 40 else "(,=/"
+        code = re.sub(rf"(?<=\w)(?=[.]\w)|(?<=[{after}])(?=\w)|(?<=::)", "<wbr>", found[1])
+        return f"<code>{code if len(found[1]) > 19 else found[1]}</code>"
+
+    cell = re.sub(r">https://github\.com/[\w-]+/([\w.-]+)/(?:issues|pull)/(\d+)</a>", r">\1 \2</a>", cell)
+    cell = re.sub(r">https://([^<]*)</a>", lambda link: f">{re.sub('(?<=[/-])', '<wbr>', link[1])}</a>", cell)
+    cell = re.sub(r"(?<=\d)–(?=\d)", "&#8288;–&#8288;", cell)
+    return re.sub(r"<code>([^<]*)</code>", broken, cell)

@@ -1,8 +1,8 @@
 """What mkdocstrings would not see: how a struct is made, and what the members of an enumeration mean.
 
 A `msgspec.Struct` gets its `__init__` from msgspec, so that the source has none to show; and enumerations say in a
-comment beside each member what it means. Run by griffe, which reads the
-source for mkdocstrings (`mkdocs.yml`, `extensions`).
+comment beside each member what it means. Of a class of which turnkit alone makes one, its docstring says "Made by ...",
+and how it is made is not shown. Run by griffe, which reads the source for mkdocstrings (`mkdocs.yml`, `extensions`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ class Reading(griffe.Extension):  # type: ignore[misc]  # griffe is not installe
     def on_package(self, *, pkg: griffe.Module, loader: griffe.GriffeLoader, **kwargs: Any) -> None:
         """Once all is read, so that what a class derives from is known."""
         for cls in list(_classes(pkg)):
-            if _derives(cls, {_STRUCT}) and "__init__" not in cls.members:
+            if cls.docstring and "Made by " in cls.docstring.value:
+                cls.members.pop("__init__", None)
+                cls.bases.clear()  # nor how what it derives from is made
+            elif _derives(cls, {_STRUCT}) and "__init__" not in cls.members:
                 _add_init(cls)
             elif _derives(cls, _ENUM):
                 _tell_members(cls)

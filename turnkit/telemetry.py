@@ -177,7 +177,7 @@ def instrument(
 
 
 class Telemetry(Watch):
-    """What `instrument` gives: an observer of one session that reports it to OpenTelemetry.
+    """An observer of one session that reports it to OpenTelemetry. Made by `instrument`.
 
     Attributes:
         metrics: the figures so far.
@@ -202,7 +202,7 @@ class Telemetry(Watch):
         return self._spans.context(reply)
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told."""
+        """Something that the machine is not told: see `Observer.fact`."""
         self._spans.fact(at, name, fields)
         super().fact(at, name, **fields)
 

@@ -20,7 +20,7 @@ from .turns.events import COUNTABLE, EagerEndOfTurn, EndOfTurn, StartOfTurn, Tim
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False, tag_field="type", kw_only=True):
-    """What all messages of Flux carry; `sequence_id` counts all of a connection from 0 without a gap (-1: absent)."""
+    """What all messages of Flux carry: a connection's `request_id`, and `sequence_id`, a count from 0 (-1: absent)."""
 
     request_id: str = ""
     sequence_id: int = -1
@@ -97,7 +97,15 @@ class Thresholds(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class ConfigureSuccess(_Message, frozen=True, gc=False, tag="ConfigureSuccess"):
-    """Flux took a Configure; the fields are the whole configuration now in force, None where it does not say."""
+    """Flux took a Configure; the fields are the whole configuration now in force, None where it does not say.
+
+    Attributes:
+        thresholds: of the ends of turns.
+        keyterms: words that Flux is to expect.
+        language_hints: codes such as "en" (multilingual model).
+        profanity_filter: whether profanity is masked.
+        numerals: whether numbers come as digits.
+    """
 
     thresholds: Thresholds = Thresholds()
     keyterms: tuple[str, ...] | str = ()
@@ -107,7 +115,13 @@ class ConfigureSuccess(_Message, frozen=True, gc=False, tag="ConfigureSuccess"):
 
 
 class ConfigureFailure(_Message, frozen=True, gc=False, tag="ConfigureFailure"):
-    """Flux refused a Configure: the old configuration stays in force and the stream goes on."""
+    """Flux refused a Configure: the old configuration stays in force and the stream goes on.
+
+    Attributes:
+        code: why, as one word, such as `INVALID_THRESHOLDS`.
+        error_code: the same, as some versions of Flux call it.
+        description: why, as a sentence.
+    """
 
     code: str = ""
     error_code: str = ""
@@ -115,14 +129,24 @@ class ConfigureFailure(_Message, frozen=True, gc=False, tag="ConfigureFailure"):
 
 
 class WarningMessage(_Message, frozen=True, gc=False, tag="Warning"):
-    """Flux ignored something, such as a ForceEndTurn without a turn; never fatal."""
+    """Flux ignored something, such as a ForceEndTurn without a turn; never fatal.
+
+    Attributes:
+        code: what, as one word.
+        description: what, as a sentence.
+    """
 
     code: str = ""
     description: str = ""
 
 
 class ErrorMessage(_Message, frozen=True, gc=False, tag="Error"):
-    """Flux gives up on the connection, which closes right after."""
+    """Flux gives up on the connection, which closes right after.
+
+    Attributes:
+        code: why, as one word, such as `UNPARSABLE_CLIENT_MESSAGE`.
+        description: why, as a sentence.
+    """
 
     code: str = ""
     description: str = ""
@@ -291,7 +315,7 @@ WORDLESS_EVENTS: dict[str, type[StartOfTurn | Update | TurnResumed]] = {
 
 
 def to_event(message: Message) -> TurnEvent | None:
-    """The turn event that a message reports; None for all else, also for an event that turnkit does not know.
+    """The turn event that a `message` reports; None for all else, also for an event that turnkit does not know.
 
     The words of an eager end and of an end are decoded, those of other events are not: they come again with the end.
     """
@@ -400,7 +424,7 @@ Command: TypeAlias = CloseStream | Configure | ForceEndTurn
 
 
 def encode(command: Command) -> str:
-    """The text frame that carries a command."""
+    """The text frame that carries a `command`."""
     return _encode(command).decode()
 
 

@@ -78,6 +78,19 @@ def test_what_nobody_runs_is_known() -> None:
     assert Counter(block.why for block in EVERY if block.how == "not run") == NOT_RUN
 
 
+def test_what_a_failing_assertion_shows_is_what_it_shows() -> None:
+    """The lines of testing.md, in their order, but for those left out where it says "..."."""
+    (shown,) = [block for block in blocks("docs/testing.md") if block.language == "text"]
+    first = next(block for block in blocks("docs/testing.md") if block.language == "python")
+    names: dict[str, Any] = {}
+    exec(first.code, names)
+    with pytest.raises(AssertionError) as failed:
+        names["call"].assert_heard("for three")
+    told = [line.strip() for line in str(failed.value).splitlines()]
+    lines = [line for line in shown.code.splitlines() if line != "..."]
+    assert [line for line in told if line in lines] == lines
+
+
 def test_fences_are_closed() -> None:
     """So that none is swallowed by the one before, and none missed."""
     for page in pages():

@@ -107,7 +107,12 @@ class Evidence:
                 self._let_go()
 
     def add_problem(self, name: str, problem: str) -> None:
-        """Add what is wrong with a file that could not be read; of a URL, no password or signature is kept."""
+        """Add a file that could not be read; of a URL, no password or signature is kept.
+
+        Args:
+            name: the file, as it is to be called.
+            problem: what is wrong with it; of two for one file the same one is kept, in whatever order they come.
+        """
         told = shown_path(name)
         problem = problem.replace(name, told) if told != name else problem
         self.problems[told] = max(problem, self.problems.get(told, ""))

@@ -26,7 +26,12 @@ _REPORTS = 0.24
 
 
 class Range(msgspec.Struct, frozen=True):
-    """What a value is not below, and not above."""
+    """Between what a value lies.
+
+    Attributes:
+        low: it is not below that.
+        high: it is not above that; the same as `low` if it is known.
+    """
 
     low: float
     high: float

@@ -55,15 +55,15 @@ class LiveEvidence:
         return evidence
 
     def fed(self, at: float, event: Event, signals: Iterable[Signal], message: TurnInfo | None = None) -> None:
-        """The machine was fed."""
+        """The machine was fed: see `Observer.fed`."""
         self._take(Fed(at, event), *signals)
 
     def woken(self, at: float, signals: Iterable[Signal]) -> None:
-        """Time passed for the machine."""
+        """Time passed for the machine: see `Observer.woken`."""
         self._take(Woken(at), *signals)
 
     def closed(self, at: float, signals: Iterable[Signal]) -> None:
-        """The machine was closed."""
+        """The machine was closed: see `Observer.closed`."""
         self._take(Closed(at), *signals)
         self._closed = True
 
@@ -72,7 +72,7 @@ class LiveEvidence:
         self._take(signal)
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told."""
+        """Something that the machine is not told: see `Observer.fact`."""
         self._take(Fact(at, name, fields))
 
     def end(self) -> None:

@@ -145,7 +145,7 @@ class NetworkSink(AudioSink):
         return self._playback.epoch
 
     def acknowledge(self, epoch: object, played: object) -> bool:
-        """Take what the peer says that it has played: of which epoch, and how many seconds from its beginning.
+        """Take what the peer says that it has played: of which `epoch`, and the seconds `played` from its beginning.
 
         Anything may be given, just as it came: what makes no sense is ignored.
 

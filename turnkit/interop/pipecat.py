@@ -334,7 +334,12 @@ class TurnkitSTTService(EagerEndOfTurnSTTServiceMixin, STTService):
     # From Pipecat to turnkit --------------------------------------------------------------------------------------
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
-        """Take what the pipeline tells of the bot, its tools and its errors."""
+        """Take what the pipeline tells of the bot, its tools and its errors.
+
+        Args:
+            frame: what comes along the pipeline.
+            direction: down, from the caller on, or up; what is told of the bot comes up.
+        """
         await super().process_frame(frame, direction)
         if direction is FrameDirection.UPSTREAM:
             self._hear(frame)

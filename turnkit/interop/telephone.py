@@ -60,7 +60,7 @@ Greeting: TypeAlias = str | Callable[[Session], object]
 
 
 class Call:
-    """One phone call that has begun, as the function that makes its session is given it.
+    """One phone call that has begun, as the function that makes its session is given it. Made by `hold`.
 
     Attributes:
         id: its name at the service.

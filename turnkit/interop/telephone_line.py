@@ -107,7 +107,12 @@ class MarkedLine(Line):
         return self.returned(message)
 
     def start(self, message: dict[str, Any], start: dict[str, Any]) -> Started:
-        """What the message with which a call begins tells; `start` is the part of it of that name."""
+        """What the message with which a call begins tells.
+
+        Args:
+            message: as it came.
+            start: the part of it of that name.
+        """
         raise NotImplementedError
 
     def returned(self, message: dict[str, Any]) -> LineEvent | None:

@@ -124,6 +124,11 @@ class Metrics:
 
         Other facts, and fields that do not fit, change nothing, because a host has facts of its own. It returns and
         raises what `take` does.
+
+        Args:
+            at: when, in seconds of the machine's clock.
+            name: what it is called.
+            fields: what there is to know of it, by name.
         """
         self._pass_time(name, at)
         number = fields.get("reply")

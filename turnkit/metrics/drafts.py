@@ -78,7 +78,7 @@ class DraftObserver:
         self._pending: EagerEndOfTurn | None = None
 
     def fed(self, at: float, event: Event, signals: Iterable[Signal] = (), message: TurnInfo | None = None) -> None:
-        """The machine was fed."""
+        """The machine was fed: see `Observer.fed`."""
         if isinstance(event, StreamLost):
             self._pending = None
         elif isinstance(event, TurnEvent):
@@ -106,16 +106,16 @@ class DraftObserver:
         self._tally.counts = self._tally.counts.counted(pending.confidence, confirmed=confirmed)
 
     def woken(self, at: float, signals: Iterable[Signal]) -> None:
-        """Time passed for the machine."""
+        """Time passed for the machine: see `Observer.woken`."""
 
     def closed(self, at: float, signals: Iterable[Signal]) -> None:
-        """The machine was closed."""
+        """The machine was closed: see `Observer.closed`."""
 
     def told(self, signal: Signal | ReplyEnded) -> None:
         """A signal of the session's own."""
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told."""
+        """Something that the machine is not told: see `Observer.fact`."""
 
     def end(self) -> None:
         """Nothing more will be told."""

@@ -38,21 +38,21 @@ class Watch:
         self._ready: list[TurnMetrics] = []  # measured, but not told of: all that happened is taken first
 
     def fed(self, at: float, event: Event, signals: Iterable[Signal], message: TurnInfo | None = None) -> None:
-        """The machine was fed."""
+        """The machine was fed: see `Observer.fed`."""
         self._take(event, at)
         for signal in signals:
             self._take(signal, signal.at)
         self._tell()
 
     def woken(self, at: float, signals: Iterable[Signal]) -> None:
-        """Time passed for the machine."""
+        """Time passed for the machine: see `Observer.woken`."""
         self._pass_time(at)
         for signal in signals:
             self._take(signal, signal.at)
         self._tell()
 
     def closed(self, at: float, signals: Iterable[Signal]) -> None:
-        """The machine was closed."""
+        """The machine was closed: see `Observer.closed`."""
         self.woken(at, signals)
 
     def told(self, signal: Signal | ReplyEnded) -> None:
@@ -61,7 +61,7 @@ class Watch:
         self._tell()
 
     def fact(self, at: float, name: str, /, **fields: Any) -> None:
-        """Something that the machine is not told."""
+        """Something that the machine is not told: see `Observer.fact`."""
         self._ready += self.metrics.fact(at, name, fields)
         self._tell()
 

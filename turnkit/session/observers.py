@@ -15,26 +15,53 @@ class Observer(Protocol):
     """An observer is told what happens in a session, in the order in which it is decided, and before any callback."""
 
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...], message: TurnInfo | None = None) -> object:
-        """The machine was fed `event`, which came with `message` if Flux sent it, and answered `signals`."""
+        """The machine was fed an event.
+
+        Args:
+            at: when, in seconds of the machine's clock.
+            event: what it was told.
+            signals: what it answered; often nothing.
+            message: the message of Flux that the event was read from; None for what Flux did not say.
+        """
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> object:
-        """Time passed for the machine, and it answered `signals`."""
+        """Time passed for the machine.
+
+        Args:
+            at: when, in seconds of the machine's clock.
+            signals: what it answered; often nothing.
+        """
 
     def closed(self, at: float, signals: tuple[Signal, ...]) -> object:
-        """The machine was closed, and answered `signals`."""
+        """The machine was closed: the conversation is over.
+
+        Args:
+            at: when, in seconds of the machine's clock.
+            signals: what it answered.
+        """
 
     def told(self, signal: Signal | ReplyEnded) -> object:
         """The session itself reported a signal: ReplyEnded, or a Note."""
 
     def fact(self, at: float, name: str, /, **fields: Any) -> object:
-        """Something happened that the machine is not told, such as `FirstChunk`."""
+        """Something happened that the machine is not told, such as the first words of an answer.
+
+        Args:
+            at: when, in seconds of the machine's clock.
+            name: what it is called, such as `FirstChunk`.
+            fields: what there is to know of it, such as `reply=3`.
+        """
 
     def end(self) -> object:
         """Nothing more will be told: the replies that the close cut off have ended too."""
 
 
 class Observable(Protocol):
-    """A session, as far as one who observes it needs to know it."""
+    """A session, as far as one who observes it needs to know it.
+
+    Attributes:
+        id: its name, as recordings and logs have it.
+    """
 
     id: str
 

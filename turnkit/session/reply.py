@@ -18,7 +18,7 @@ Respond: TypeAlias = Callable[["Reply"], Awaitable[object]]
 
 
 class Reply:
-    """What `respond` gets: what is to be answered, and the way to answer it.
+    """What `respond` gets: what is to be answered, and the way to answer it. Made by the session.
 
     Written once, run on speculation or not: until the turn is final nothing that is said is heard, and nothing should
     take effect that does not stand behind `await reply.committed()`. If the reply is cancelled or interrupted,

@@ -474,7 +474,7 @@ class Session:
         self._dispatcher.observers.add(observer)
 
     def intercept(self, interceptor: Interceptor) -> None:
-        """Put the interceptor between this session and its bot, before `run`; for kits that rehearse a bot."""
+        """Put an `interceptor` between this session and its bot, before `run`; for kits that rehearse a bot."""
         self._interceptor = interceptor
         self._replies.intercept(interceptor)
 
@@ -549,7 +549,7 @@ class Session:
         return self._dispatcher.began_at
 
     def elapsed(self, signal: Signal | ReplyEnded) -> float:
-        """The seconds from the beginning of the call to a signal of it.
+        """The seconds from the beginning of the call to a `signal` of it.
 
         Raises:
             LocalProtocolError: if it has not begun.

@@ -13,7 +13,7 @@ from ..turns.events import ReplyEnded, Signal
 
 
 class SignalStream:
-    """The signals of a session in the order in which it tells them; made by `Session.signals`.
+    """The signals of a session in the order in which it tells them. Made by `Session.signals`.
 
     Iterating ends when the session has ended, or after `close`. What is told while nobody asks for it is kept, `limit`
     signals of it: of a reader that is slower than that the oldest are dropped, and the call does not wait.
@@ -54,7 +54,7 @@ class SignalStream:
         return self._signals.popleft()
 
     def put(self, signal: Signal | ReplyEnded) -> None:
-        """The session's: it tells this signal."""
+        """The session's: it tells this `signal`."""
         if len(self._signals) >= self._limit:
             self._signals.popleft()
             if not self.missed:

@@ -62,6 +62,11 @@ class Detector:
     Messages are dictionaries in Flux's key order, without `request_id` and `sequence_id`, which belong to the
     connection.
 
+    Args:
+        script: what is heard.
+        settings: the thresholds to begin with.
+        seed: of what is drawn, such as confidences; None takes the script's.
+
     Attributes:
         settings: the thresholds in force; may be replaced at any time.
     """

@@ -412,7 +412,12 @@ class RandomFaults(msgspec.Struct, frozen=True):
         return f"random:{self.rate:g}{named}"
 
     def choose(self, random: Random, *, upgrade: bool) -> Fault | None:
-        """Draw once: a fault without a moment of its own, or none this time."""
+        """Draw once: a fault without a moment of its own, or none this time.
+
+        Args:
+            random: what is drawn from.
+            upgrade: whether it is to strike the upgrade, and not the connection.
+        """
         if random.random() >= self.rate:
             return None
         faults = [Fault.parse(kind) for kind in self.kinds]

@@ -46,7 +46,12 @@ class LiveCaller:
         return self._last
 
     def listen(self, settings: Settings, seed: int | None = None) -> Detector:
-        """What hears the caller from now on, on a connection of its own: for the server."""
+        """What hears the caller from now on, on a connection of its own: for the server.
+
+        Args:
+            settings: the thresholds to begin with.
+            seed: of what is drawn, such as confidences; None takes the script's.
+        """
         self._last = None
         self._detector = Detector(self._script, settings, seed=seed)
         return self._detector

@@ -62,7 +62,12 @@ class SpokenWord(msgspec.Struct, frozen=True, gc=False):
 
 
 class Utterance(msgspec.Struct, frozen=True):
-    """Words said in one go, pauses included, and the pace they are said at. Raises ConfigError if out of order."""
+    """Words said in one go. Raises ConfigError if they are out of order.
+
+    Attributes:
+        words: at least one, each with its times; there may be pauses between them.
+        pace: how they are said. Default "talk".
+    """
 
     words: tuple[SpokenWord, ...]
     pace: Pace = "talk"
@@ -117,7 +122,13 @@ class Script(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str, *, seed: int = 0, source: str = "script") -> Script:
-        """Read the text form; `source` names it in errors. Raises ConfigError with the number of a bad line."""
+        """Read the text form. Raises ConfigError with the number of a bad line.
+
+        Args:
+            text: a line for each utterance: its second, and its words.
+            seed: of everything random about how they are heard.
+            source: how errors call it.
+        """
         utterances: list[Utterance] = []
         for number, line in enumerate(text.splitlines(), start=1):
             said = line.partition("#")[0].strip()
@@ -133,7 +144,12 @@ class Script(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, path: str | Path, *, seed: int = 0) -> Script:
-        """Read the text form from a file. Raises ConfigError if there is none, or naming the bad line."""
+        """Read the text form from a file. Raises ConfigError if there is none, or naming the bad line.
+
+        Args:
+            path: the file.
+            seed: of everything random about how they are heard.
+        """
         return cls.parse(text_of("script", path), seed=seed, source=shown_path(path))
 
 

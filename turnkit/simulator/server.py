@@ -77,7 +77,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class Simulator:
-    """A local Flux that is running.
+    """A local Flux that is running. Made by `serve`.
 
     Attributes:
         host: where it listens.
@@ -123,7 +123,12 @@ class Simulator:
         self._ending.set()
 
     async def check_upgrade(self, socket: Socket, request: Request) -> Response | None:
-        """Refuse an upgrade as Flux would, or let it pass (None)."""
+        """Refuse an upgrade as Flux would, or let it pass (None).
+
+        Args:
+            socket: the connection that asks.
+            request: its request, of which path and headers are looked at.
+        """
         path, _, query = request.path.partition("?")
         try:
             if path in (PROJECTS, GRANT):

@@ -17,7 +17,7 @@ class Playback(Protocol):
         """Report that the first sound was heard."""
 
     def advance(self, text: str) -> None:
-        """Report all the text that has been heard so far; it replaces what was reported before."""
+        """Report all the `text` that has been heard so far; it replaces what was reported before."""
 
     async def wait_held(self) -> None:
         """Wait until the playback is to be paused; at once if it is."""

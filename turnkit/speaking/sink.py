@@ -27,7 +27,7 @@ class AudioSink(Protocol):
         """Begin a new `reply`: its clock is at 0, nothing is queued or paused. Called before any other method."""
 
     async def play(self, audio: bytes) -> None:
-        """Queue audio, of at most 0.1 s; may wait, but must queue nothing if `clear` is called meanwhile."""
+        """Queue `audio`, of at most 0.1 s; may wait, but must queue nothing if `clear` is called meanwhile."""
 
     def played(self) -> float:
         """Seconds of this reply that have been played; it stands still while paused, and when there is no audio."""
@@ -66,7 +66,7 @@ class ClockSink(AudioSink):
         self._paused = False
 
     async def play(self, audio: bytes) -> None:
-        """Queue the length of the audio."""
+        """Queue the length of the `audio`."""
         self._set_mark()
         self._queued += len(audio) / self._bytes_per_second
 

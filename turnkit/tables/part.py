@@ -41,7 +41,12 @@ class Part(msgspec.Struct):
 
 
 def part_of(paths: Iterable[str], *, words: bool = False) -> Part:
-    """Read recordings into rows; files that cannot be read are named, and nothing is raised."""
+    """Read recordings into rows; files that cannot be read are named, and nothing is raised.
+
+    Args:
+        paths: the files.
+        words: whether what was said is kept; without it, the tables lack the columns of words.
+    """
     part = Part()
     rows: dict[str, dict[str, list[Row]]] = {}
     for path in paths:

@@ -35,7 +35,12 @@ class Place(ABC):
 
     @abstractmethod
     def put(self, name: str, write: Callable[[Path], None]) -> None:
-        """Have a file written, and put it there at once, in place of one of that name."""
+        """Have a file written, and put it there at once, in place of one of that name.
+
+        Args:
+            name: of the file, in this place.
+            write: is given the path of a file to make; what it raises is raised, and nothing is put.
+        """
 
     @abstractmethod
     def remove(self, name: str) -> None:
@@ -68,7 +73,7 @@ class Folder(Place):
         return open(self.path / name, "rb")
 
     def put(self, name: str, write: Callable[[Path], None]) -> None:
-        """See `Place`."""
+        """See `Place.put`."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         unwritten = path.with_name(path.name + UNWRITTEN)
@@ -91,6 +96,7 @@ class Store(Place):
     """A place in a store that fsspec opens, to which several exports may write at once.
 
     A file is written on this machine, and then put there as one object: stores show that whole, or not at all.
+    Made by `place_of`.
     """
 
     def __init__(self, url: str, store: Any, path: str) -> None:
@@ -120,7 +126,7 @@ class Store(Place):
             raise self._problem(name, error) from None
 
     def put(self, name: str, write: Callable[[Path], None]) -> None:
-        """See `Place`."""
+        """See `Place.put`."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / name.rpartition("/")[2]
             write(path)

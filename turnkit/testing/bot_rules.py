@@ -65,7 +65,12 @@ class BotRules:
     examples: ClassVar[int] = 50
 
     def bot(self, llm: ScriptedLLM, voice: ScriptedVoice) -> Session:
-        """Make a fresh bot, for one conversation, on these stand-ins."""
+        """Make a fresh bot, for one conversation.
+
+        Args:
+            llm: the stand-in for your bot's LLM; slow or failing, as was drawn.
+            voice: the stand-in for its voice, which goes as `speak`.
+        """
         raise ConfigError(
             f"{type(self).__name__}.bot(llm, voice): must be there, and give the session of the bot to test"
         )

@@ -100,7 +100,12 @@ class MachineRules:
         self.index = 0
 
     def feed(self, event: Event, lapse: float) -> None:
-        """Let time pass, then feed the event; the twin, fed the same, and a copy cut off here answer the same."""
+        """Let time pass, then feed the event; the twin, fed the same, and a copy cut off here answer the same.
+
+        Args:
+            event: what the machine is told.
+            lapse: seconds since the event before it.
+        """
         self.pass_time(self.at + lapse)
         copy = TurnMachine.restore(self.machine.snapshot(), **self.drawn)
         signals = self.machine.feed(event, self.at)
@@ -116,7 +121,12 @@ class MachineRules:
         self.check(None, signals)
 
     def check(self, event: Event | None, signals: tuple[Signal, ...]) -> None:
-        """Assert that the step was by the rules; extend it by those of your own."""
+        """Assert that the step was by the rules; extend it by those of your own.
+
+        Args:
+            event: what the machine was told; None if only time passed.
+            signals: what it answered.
+        """
         # The referee first: it goes on to watch the close, also after a policy that failed.
         self.referee.check(event, signals, self.at)
         for signal in signals:

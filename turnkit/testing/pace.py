@@ -50,7 +50,12 @@ class Pace:
         return count in (self.fails_at, self.hangs_at)
 
     async def step(self, count: int, who: str) -> None:
-        """Let pass what comes before token `count`, or go wrong."""
+        """Let pass what comes before a token, or go wrong.
+
+        Args:
+            count: of the tokens before it.
+            who: has this pace, as the failure is to name it.
+        """
         await anyio.sleep(self.between if count else self.first)
         if count == self.fails_at:
             raise ScriptedFailure(f"the scripted {who} fails at {count}, as it was told to")

@@ -73,7 +73,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[*Arguments], T], *args: *Arguments
     ) -> asyncio.Future[T]:
-        """Run the function in a thread, or whatever the executor has; time stands still until it is done."""
+        """Run a function in a thread, or whatever the executor has; time stands still until it is done.
+
+        Args:
+            executor: what runs it; None for the loop's own threads.
+            func: the function.
+            args: what it is called with.
+        """
         job, bound = self._threads.job(executor, func, *args)
         future = super().run_in_executor(executor, bound)
         self._threads.begin(job, future)
@@ -82,11 +88,22 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def call_soon_threadsafe(
         self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
     ) -> asyncio.Handle:
-        """Call the callback soon, asked by any thread; while a task that it begins runs, the thread is not at work."""
+        """Call something soon, asked by any thread; while a task that it begins runs, the thread is not at work.
+
+        Args:
+            callback: what is called.
+            args: what it is called with.
+            context: the context variables that it sees; None for those of now.
+        """
         return super().call_soon_threadsafe(self._threads.asking(callback, *args), context=context)
 
     def create_task(self, *args: Any, **options: Any) -> asyncio.Task[Any]:
-        """Begin a task."""
+        """Begin a task.
+
+        Args:
+            args: those of the loop's own `create_task`: the coroutine.
+            options: likewise: a name, a context.
+        """
         task = super().create_task(*args, **options)
         self._threads.begun(task)
         return task

@@ -32,7 +32,12 @@ class Comparison(msgspec.Struct, frozen=True):
 
 
 def compare(before: Iterable[Signal], after: Iterable[Signal]) -> tuple[Comparison, ...]:
-    """Compare every turn of either version, in order."""
+    """Compare every turn of either version, in order.
+
+    Args:
+        before: the signals of one version, such as those recorded.
+        after: the signals of the other, such as those of a replay.
+    """
     first, second = turn_histories(before), turn_histories(after)
     compared = []
     diverged = False

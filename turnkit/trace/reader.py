@@ -65,7 +65,12 @@ def read_timed(path: str | Path) -> Trace:
 
 
 def parse(data: bytes, name: str = "") -> Trace:
-    """Read a trace from the bytes of a file, as `read` does; errors call it by `name`."""
+    """Read a trace from the bytes of a file, as `read` does.
+
+    Args:
+        data: what stands in the file.
+        name: how errors call it.
+    """
     return _read(BytesIO(data), shown_path(name))
 
 

@@ -244,15 +244,15 @@ class Recorder:
         self._file = self.path.open("ab", buffering=0)
 
     def fed(self, at: float, event: Event, signals: tuple[Signal, ...]) -> None:
-        """The machine was fed."""
+        """The machine was fed: see `Observer.fed`."""
         self._add((at, event, signals))
 
     def woken(self, at: float, signals: tuple[Signal, ...]) -> None:
-        """The machine was woken: worth a line the first time, and whenever it answered."""
+        """The machine was woken: worth a line the first time, and whenever it answered; see `Observer.woken`."""
         self._add((at, True, signals))
 
     def closed(self, at: float, signals: tuple[Signal, ...]) -> None:
-        """The machine was closed."""
+        """The machine was closed: see `Observer.closed`."""
         self._add((at, False, signals))
 
     def told(self, signal: Signal | ReplyEnded) -> None:
@@ -284,12 +284,22 @@ class Recorder:
         self._add((float(at), name, kept))
 
     def frame(self, at: float, message: wire.Message) -> None:
-        """A message of Flux; recorded only if frames were asked for."""
+        """A message of Flux; recorded only if frames were asked for.
+
+        Args:
+            at: when it came, in seconds of the machine's clock.
+            message: what Flux said.
+        """
         if self.frames:
             self._add((at, None, message))
 
     def sent(self, place: int, data: bytes) -> None:
-        """Audio was sent to Flux, from `place` on, in bytes since the stream began; kept only if audio is."""
+        """Audio was sent to Flux; kept only if audio is.
+
+        Args:
+            place: where it begins, in bytes since the stream began.
+            data: the audio, as it was sent.
+        """
         if self.audio is not None:
             self.audio.add(place, data)
 

@@ -82,7 +82,7 @@ class Fact(msgspec.Struct, frozen=True):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """A message of Flux as it came, at the monotonic second `at`."""
+    """A `message` of Flux as it came, at the monotonic second `at`."""
 
     at: float
     message: Message

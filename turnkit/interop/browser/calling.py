@@ -30,7 +30,7 @@ MakeSession: TypeAlias = "Callable[[Call], Session | Awaitable[Session]]"
 
 
 class Call:
-    """One call with a page, as the function that makes its session is given it.
+    """One call with a page, as the function that makes its session is given it. Made by `hold_call`.
 
     Attributes:
         sink: what is heard at the page: linear16, mono.

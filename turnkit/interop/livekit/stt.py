@@ -140,6 +140,10 @@ class STT(stt.STT[Any]):
         """Register a callback, as every speech-to-text of LiveKit does.
 
         An AgentSession registers its own as it starts, before it asks for a stream; by that it is known.
+
+        Args:
+            event: its name, as LiveKit has them.
+            callback: what is called at it; None gives a decorator, as LiveKit's does.
         """
         owner = getattr(getattr(callback, "__self__", None), "session", None)
         if isinstance(owner, AgentSession):
@@ -150,6 +154,10 @@ class STT(stt.STT[Any]):
         self, *, language: NotGivenOr[str] = NOT_GIVEN, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
     ) -> stt.RecognizeStream:
         """Open a stream, as LiveKit does; its retries come on top of turnkit's own reconnecting.
+
+        Args:
+            language: taken as LiveKit gives it, and not used: Flux is told by its options.
+            conn_options: how often LiveKit tries again when the stream has failed.
 
         Raises:
             LocalProtocolError: if no AgentSession is known.

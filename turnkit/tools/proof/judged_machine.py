@@ -106,7 +106,7 @@ class JudgedMachine:
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
-        """`TurnMachine.feed`, judged."""
+        """Feed the machine, judged: see `TurnMachine.feed`."""
         twin, mark = self._copy(), self.script.position
         signals = self.referee.feed(event, at)
         self.script.rewind(mark)
@@ -206,7 +206,7 @@ class JudgedMachine:
         self._need(6, idle, "a wake before the deadline did something")
 
     def feed_late(self, event: Event, at: float) -> None:
-        """Judge that an event at or after a deadline that nobody woke for comes to the same as wake, then event."""
+        """Judge that an `event` `at` or after a deadline that nobody woke for comes to the same as wake, then event."""
         machine, twin, script = self.machine, self._twin, self.script
         state, mark = self.state, self.script.position
         machine.state, twin.state = state.copy(), state.copy()

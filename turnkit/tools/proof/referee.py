@@ -103,7 +103,12 @@ class Referee:
     # Stepping the machine -------------------------------------------------------------------------------------------
 
     def feed(self, event: Event, at: float) -> tuple[Signal, ...]:
-        """`machine.feed`, judged. Raises Violation, or LocalProtocolError where the machine does."""
+        """Feed the machine, judged: see `TurnMachine.feed`.
+
+        Raises:
+            Violation: if it breaks a rule.
+            LocalProtocolError: where the machine does.
+        """
         return self._step("feed", event, at)
 
     def wake(self, at: float) -> tuple[Signal, ...]:

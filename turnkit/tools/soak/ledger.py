@@ -130,7 +130,7 @@ class Ledger:
     # What happens -------------------------------------------------------------------------------------------------
 
     def take_message(self, message: TurnInfo, shift: float = 0.0) -> None:
-        """Take a message from the client; its times are `shift` seconds before those of the speech."""
+        """Take a `message` from the client; its times are `shift` seconds before those of the speech."""
         self.covered = max(self.covered, message.audio_window_end + shift)
         index, event = message.turn_index, message.event
         if index <= self._ended_index or (event != "Update" and event not in _BEGINNINGS):
@@ -201,7 +201,13 @@ class Ledger:
         self._dropped.append((self.covered, inf))
 
     def add_fault(self, request_id: str, name: str, second: float) -> None:
-        """Add a fault that struck this second of a connection."""
+        """Add a fault that struck a connection.
+
+        Args:
+            request_id: of the connection.
+            name: of the fault.
+            second: of its audio at which it struck.
+        """
         self._faults.append((request_id, second, name))
 
     # The account --------------------------------------------------------------------------------------------------

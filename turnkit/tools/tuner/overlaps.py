@@ -169,7 +169,12 @@ def _with_time(record: Any) -> tuple[float, Event]:
 
 
 def intent_of(text: str, heard: str) -> Intent:
-    """What the user wanted with these final words, said while this was heard of the agent."""
+    """What the user wanted with words said over the agent.
+
+    Args:
+        text: the final words.
+        heard: what of the agent's reply was heard by then.
+    """
     if not has_words(text):
         return Intent.NOTHING
     whole = Overlap(text, 10.0, 10.0, heard, False, True)
@@ -196,7 +201,12 @@ def score_policies(
 
 
 def judge(call: Iterable[RecordedOverlap], policies: Mapping[str, BargeInPolicy] = POLICIES) -> list[Verdicts]:
-    """Have each policy decide about the overlaps of one call."""
+    """Have each policy decide about the overlaps of one call.
+
+    Args:
+        call: its overlaps.
+        policies: by name; by default those of `POLICIES`.
+    """
     shared = _sharing(policies)
     return [_verdicts(overlap, shared) for overlap in call]
 

@@ -16,7 +16,12 @@ Theme = Literal["light", "dark"]
 
 
 def page(scene: Scene, theme: Theme | None = None) -> str:
-    """The call as a page; `theme` None follows the reader's system."""
+    """The call as a page.
+
+    Args:
+        scene: the call, as there is to be seen of it.
+        theme: light or dark; None follows the reader's system.
+    """
     return fill("call", scene, f"{scene.title} · turnkit", theme, audio=scene.sound is not None)
 
 
