@@ -71,6 +71,14 @@ def test_what_is_no_voice_is_no_hum_either(name: str, sound: Samples) -> None:
     assert turns(told(EAR, coded(_alone(sound)))) == [], name
 
 
+def test_a_hum_among_sentences_is_heard_as_one_alone() -> None:
+    """What was said before it on the connection, by whom and how loud, changes nothing."""
+    said = [spoken(text, voice="en-us+f4") for text in (SENTENCES[1], SENTENCES[1], *HUMS)]
+    messages = told(EAR, coded(np.concatenate([_alone(sound) for sound in said])))
+    ends = [message["transcript"] for message in messages if message.get("event") == "EndOfTurn"]
+    assert ends[2:] == [HUM] * len(HUMS)
+
+
 def test_a_hum_that_becomes_a_sentence_is_speech() -> None:
     """From the first sound that no hum has; and what was said before that belongs to it."""
     sound = np.concatenate([spoken("[[m:]]"), spoken("I want to pay")])

@@ -47,6 +47,7 @@ class _SpeechOrHum(PocketSphinxRecogniser):
 
     def begin(self) -> None:
         self._is_speech = False
+        self._decoder.reinit_feat()  # a hum among sentences sounds like a hum alone
         super().begin()
 
     def understood(self, found: list[SpokenWord], heard: float | None) -> tuple[SpokenWord, ...]:
