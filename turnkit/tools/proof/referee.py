@@ -75,7 +75,10 @@ class Referee:
         judged: how many times each invariant was judged, by its number.
     """
 
-    __slots__ = ("_asked", "_due", "_event", "_heard", "_kinds", "_maybe", "_owed", "_signals", "judged", "machine", "memory")
+    __slots__ = (
+        *("_asked", "_due", "_event", "_heard", "_kinds", "_maybe", "_owed", "_signals"),
+        *("judged", "machine", "memory"),
+    )
 
     def __init__(
         self,
@@ -197,7 +200,7 @@ class Referee:
         self._asked = kind is Initiate
         if kind is Protect and not due:
             self._protect()
-        discarded = isinstance(event, DraftDiscarded) and event.reply == memory.draft
+        discarded = kind is DraftDiscarded and event.reply == memory.draft  # type: ignore[union-attr]
         judged[7] += len(signals)
         for signal, its in zip(signals, self._kinds, strict=True):
             if signal.at != at:
@@ -246,7 +249,8 @@ class Referee:
         elif isinstance(event, TurnResumed):
             need(4, machine.user is not UserState.ENDING, "TurnResumed, and the user is about to end")
         elif isinstance(event, Update):
-            need(4, TurnUpdated not in self._kinds or machine.user is UserState.SPEAKING, "new words, and the user does not speak")
+            quiet = TurnUpdated not in self._kinds
+            need(4, quiet or machine.user is UserState.SPEAKING, "new words, and the user does not speak")
         elif isinstance(event, EagerEndOfTurn) and has_words(event.transcript):
             need(4, machine.user is UserState.ENDING, "EagerEndOfTurn with words, and the user is not about to end")
 
@@ -539,10 +543,10 @@ class Referee:
         turn, waits, draft, floor = machine.turn, machine.suspended, machine.draft, machine.floor
         if (NONE if draft is None else draft) != memory.draft:
             raise Violation(1, "another draft than was announced")
-        if floor is None:
-            if memory.floor != NONE:
-                raise Violation(2, "a reply has lost the floor without a word")
-        elif floor[0] != memory.floor or floor[1] != memory.fate:  # both are strings
+        if memory.floor == NONE:
+            if floor is not None:
+                raise Violation(2, "a reply has the floor though none was committed, or it is over")
+        elif floor is None or floor[0] != memory.floor or floor[1] != memory.fate:  # both of these are strings
             raise Violation(2, "another reply or state than was announced has the floor")
         if turn is not None and waits is not None:
             raise Violation(5, "a turn is open while another one waits")
