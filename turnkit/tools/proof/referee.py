@@ -546,7 +546,7 @@ class Referee:
         if memory.floor == NONE:
             if floor is not None:
                 raise Violation(2, "a reply has the floor though none was committed, or it is over")
-        elif floor is None or floor[0] != memory.floor or floor[1] != memory.fate:  # both of these are strings
+        elif floor is None or floor[0] != memory.floor or floor[1].value != memory.fate.value:
             raise Violation(2, "another reply or state than was announced has the floor")
         if turn is not None and waits is not None:
             raise Violation(5, "a turn is open while another one waits")
