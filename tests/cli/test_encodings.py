@@ -36,7 +36,7 @@ COMMANDS = [
     "chart",
     "chart --mermaid",
     "simulate --list-faults",
-    "check --quick",
+    "check --quick --only idle",
     "soak --sessions 1 --seconds 1",
     "replay anruf-ä→.jsonl --barge-in min-words:3",
     "metrics anruf-ä→.jsonl",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -18,8 +20,9 @@ TESTS = ROOT / "tests"
 def marks(tree: ast.AST) -> Iterator[tuple[str, object]]:
     """The marks of a file that leave tests to the night, each with what it was given first, wherever it stands."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.mark.slow", "pytest.mark.sampled"):
-            yield node.func.attr, ast.literal_eval(node.args[0])  # type: ignore[attr-defined]
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="mark"), attr="slow" | "sampled" as name)):
+                yield name, ast.literal_eval(node.args[0])
 
 
 def functions(tree: ast.Module) -> int:
@@ -28,11 +31,18 @@ def functions(tree: ast.Module) -> int:
     return sum(isinstance(node, kinds) and node.name.startswith("test_") for node in ast.walk(tree))
 
 
+@cache
+def every_file() -> dict[Path, tuple[list[tuple[str, object]], int]]:
+    """Of each file of the tests its marks, and how many tests it has."""
+    trees = ((path, ast.parse(path.read_text("utf-8"))) for path in TESTS.rglob("*.py"))
+    return {path: (list(marks(tree)), functions(tree)) for path, tree in trees}
+
+
 def test_every_mark_has_a_reason_that_is_on_the_list() -> None:
     """Slow by a kind that is known; a sample is of two at least, and of not so many that it is none."""
-    found = {path: list(marks(ast.parse(path.read_text("utf-8")))) for path in TESTS.rglob("*.py")}
-    kinds = {given for those in found.values() for name, given in those if name == "slow"}
-    shares = {given for those in found.values() for name, given in those if name == "sampled"}
+    found = [mark for those, _ in every_file().values() for mark in those]
+    kinds = {given for name, given in found if name == "slow"}
+    shares = {given for name, given in found if name == "sampled"}
     assert kinds <= set(SLOW)
     assert set(SLOW) <= kinds, "a kind that nothing has any more"
     assert all(isinstance(share, int) and 2 <= share <= 10 for share in shares)
@@ -40,10 +50,9 @@ def test_every_mark_has_a_reason_that_is_on_the_list() -> None:
 
 def test_no_file_is_left_to_the_night_whole() -> None:
     """But for what draws pages: of all else the day knows at once when it is broken."""
-    for path in TESTS.rglob("test_*.py"):
-        tree = ast.parse(path.read_text("utf-8"))
-        slow = sum(name == "slow" for name, _ in marks(tree))
-        assert slow < functions(tree) or not slow, path
+    for path, (those, tests) in every_file().items():
+        slow = sum(name == "slow" for name, _ in those)
+        assert slow < tests or not slow or not path.name.startswith("test_"), path
 
 
 def item(name: str, *found: pytest.Mark) -> pytest.Item:

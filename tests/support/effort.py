@@ -19,7 +19,7 @@ import pytest
 SLOW = {
     "browser": "it starts a browser",
     "process": "it starts several processes of Python or installs something",
-    "proof": "it goes through states by the thousand; `turnkit check`, which .ci/run has, goes through more",
+    "proof": "it goes through states by the thousand; `turnkit check`, of which .ci/run has half, goes through more",
     "soak": "it is many calls at once, or the end of a long one",
 }
 VARIABLE = "TURNKIT_TESTS"  # `all` is what the option --all sets, for the workers and for modules that are imported

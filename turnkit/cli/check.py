@@ -33,6 +33,10 @@ _Done = Callable[[Configuration, Result, float], None]
 def check(
     quick: Annotated[bool, typer.Option("--quick", help="Two seconds: the states near the beginning only.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Minutes: more texts, longer timeouts, finer states.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="WORDS", help="The configurations with these words in their name; repeatable."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Explore the state space of the turn machine and judge nine invariants at every step.
@@ -41,7 +45,7 @@ def check(
     """
     if quick and deep:
         raise typer.BadParameter("give one of --quick and --deep", param_hint="--deep")
-    chosen = configurations("quick" if quick else "deep" if deep else "default")
+    chosen = _chosen("quick" if quick else "deep" if deep else "default", only or [])
     begun = time.monotonic()
     results: list[tuple[Configuration, Result, float]] = []
     with _shown_progress(len(chosen), as_json) as (report, done):
@@ -64,6 +68,16 @@ def check(
         _show(results, total, time.monotonic() - begun)
     if total.violation is not None:
         raise typer.Exit(1)
+
+
+def _chosen(level: str, only: Sequence[str]) -> tuple[Configuration, ...]:
+    """The configurations of a level, or those of them that are asked for."""
+    every = configurations(level)
+    for words in only:
+        if not any(words in one.name for one in every):
+            names = "; ".join(one.name for one in every)
+            raise typer.BadParameter(f"no configuration has {words!r} in its name: {names}", param_hint="--only")
+    return tuple(one for one in every if not only or any(words in one.name for words in only))
 
 
 def _explore(chosen: Sequence[Configuration], report: ProgressCallback, finished: _Done, *, side_by_side: bool) -> None:

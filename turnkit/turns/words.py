@@ -126,11 +126,13 @@ def last_letter(text: str) -> str:
 
     Two texts whose last letters are known and differ do not say the same words: a cheap answer to the common case.
     """
-    return LETTERS.get(text.rstrip(_TAIL)[-1:], "")
+    return LETTERS.get(text[-1:]) or LETTERS.get(text.rstrip(_TAIL)[-1:], "")
 
 
 def has_words(text: str) -> bool:
     """Whether there is more to a text than white space and punctuation."""
+    if not text or text[-1] in LETTERS:
+        return text != ""  # nearly all texts: told at once
     first = text[:1]
     return bool(last_letter(text) or (first.isalnum() and first != _LETTER_APOSTROPHE) or fold(text))
 

@@ -69,6 +69,21 @@ def test_the_command_shows_what_it_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("small")
+def test_only_what_is_asked_for_is_explored() -> None:
+    """By words of its name, of one or of several; words that no name has are a usage error, which tells the names."""
+    for words, found in (["all"], ["small"]), (["ai"], ["again"]), (["again", "small"], ["small", "again"]):
+        asked = [part for one in words for part in ("--only", one)]
+        result = CliRunner().invoke(app, ["check", "--quick", "--json", *asked])
+        assert result.exit_code == 0
+        *each, total = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [one["configuration"] for one in each] == found
+        assert total["configurations"] == len(found)
+    wrong = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["check", "--quick", "--only", "small", "--only", "large"])
+    assert wrong.exit_code == 2
+    assert "no configuration has 'large' in its name: small; again" in wrong.stderr
+
+
+@pytest.mark.usefixtures("small")
 @pytest.mark.slow("process")
 def test_the_command_side_by_side() -> None:
     """Without --quick a process a core explores: what it comes to is the same, in the same order."""

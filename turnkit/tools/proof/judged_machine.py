@@ -110,21 +110,21 @@ class JudgedMachine:
         twin, mark = self._copy(), self.script.position
         signals = self.referee.feed(event, at)
         self.script.rewind(mark)
-        return self._same(signals, lambda: twin.feed(event, at))
+        return self._same(signals, twin.feed, event, at)
 
     def wake(self, at: float) -> tuple[Signal, ...]:
         """`TurnMachine.wake`, judged."""
         twin, mark = self._copy(), self.script.position
         signals = self.referee.wake(at)
         self.script.rewind(mark)
-        return self._same(signals, lambda: twin.wake(at))
+        return self._same(signals, twin.wake, at)
 
     def close(self, at: float) -> tuple[Signal, ...]:
         """`TurnMachine.close`, judged; after it nothing moves the machine any more."""
         twin, mark = self._copy(), self.script.position
         signals = self.referee.close(at)
         self.script.rewind(mark)
-        self._same(signals, lambda: twin.close(at))
+        self._same(signals, twin.close, at)
         self._refuses_events(at)
         self._need(8, self.machine.close(at) == (), "a closed machine gave signals")
         return signals
@@ -135,13 +135,15 @@ class JudgedMachine:
             self._refused(f"{type(event).__name__} after close()", partial(self.machine.feed, event, at), before)
 
     def _copy(self) -> TurnMachine:
-        self._twin.state = self.cut().copy()
+        self._twin.state = (self._cut or self.cut()).copy()
         self._cut = None
         return self._twin
 
-    def _same(self, signals: tuple[Signal, ...], repeat: Callable[[], tuple[Signal, ...]]) -> tuple[Signal, ...]:
+    def _same(
+        self, signals: tuple[Signal, ...], repeat: Callable[..., tuple[Signal, ...]], *step: Any
+    ) -> tuple[Signal, ...]:
         try:
-            repeated = repeat()
+            repeated = repeat(*step)
         except Exception as error:
             raise Violation(7, f"a restored machine raised {type(error).__name__}") from error
         self._need(7, repeated == signals, "a restored machine gave other signals")

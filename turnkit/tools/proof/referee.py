@@ -75,7 +75,10 @@ class Referee:
         judged: how many times each invariant was judged, by its number.
     """
 
-    __slots__ = ("_asked", "_due", "_event", "_heard", "_maybe", "_owed", "_signals", "judged", "machine", "memory")
+    __slots__ = (
+        *("_asked", "_due", "_event", "_heard", "_kinds", "_maybe", "_owed", "_signals"),
+        *("judged", "machine", "memory"),
+    )
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class Referee:
         """Forget what is of use within one step only."""
         self._event: Event | None = None
         self._signals: tuple[Signal, ...] = ()
+        self._kinds: tuple[type[Signal], ...] = ()  # of which types they are
         self._due = False
         self._heard = True  # the event's own report has been taken
         self._asked = False  # an initiative has not been answered yet
@@ -190,26 +194,28 @@ class Referee:
         Raises:
             Violation: a rule was broken.
         """
-        memory = self.memory
+        memory, judged = self.memory, self.judged
         self._need(8, at >= memory.at, "the machine let time go back")
         self._need(8, not memory.closed or (event is None and not signals), "a closed machine took a step")
         kind = type(event)
         closing = event is None and self.machine.closed
         self._due = due = memory.due <= at
-        self._event, self._signals, self._maybe, self._owed = event, signals, None, False
+        self._event, self._signals, self._kinds = event, signals, tuple(map(type, signals))
         self._heard = kind not in PLAYBACK
         self._asked = kind is Initiate
         if kind is Protect and not due:
             self._protect()
-        discarded = isinstance(event, DraftDiscarded) and event.reply == memory.draft
-        for signal in signals:
-            self._need(7, signal.at == at, "a signal does not bear the time of the step that made it")
-            cause = CAUSES.get(type(signal))
+        discarded = kind is DraftDiscarded and event.reply == memory.draft  # type: ignore[union-attr]
+        judged[7] += len(signals)
+        for signal, its in zip(signals, self._kinds, strict=True):
+            if signal.at != at:
+                raise Violation(7, "a signal does not bear the time of the step that made it")
+            cause = CAUSES.get(its)
             if closing:
-                self._need(6, type(signal) in ON_CLOSING, f"{type(signal).__name__} at close()")
+                self._need(6, its in ON_CLOSING, f"{its.__name__} at close()")
             elif not due and cause is not None and kind not in cause[1]:
-                raise Violation(cause[0], f"{type(signal).__name__} after {kind.__name__ if event else 'mere silence'}")
-            _TAKE[type(signal)](self, signal)
+                raise Violation(cause[0], f"{its.__name__} after {kind.__name__ if event else 'mere silence'}")
+            _TAKE[its](self, signal)
         self._need(5, not self._owed, "what a turn of nothing kept from being answered is not answered")
         if not self._heard:
             self._report()
@@ -239,7 +245,7 @@ class Referee:
             need(4, machine.turn is None or not has_words(event.transcript), "a turn outlives what was typed after it")
         elif isinstance(event, StreamLost):
             need(5, machine.turn is None, "a turn outlives its stream")
-        elif type(event) not in TURN_EVENTS or self._noted(NoteKind.STALE_TURN) or self._stalls():
+        elif type(event) not in TURN_EVENTS or TurnStalled in self._kinds or self._noted(NoteKind.STALE_TURN):
             return
         elif isinstance(event, EndOfTurn):
             need(5, machine.turn is None, "a turn outlives its end")
@@ -248,13 +254,10 @@ class Referee:
         elif isinstance(event, TurnResumed):
             need(4, machine.user is not UserState.ENDING, "TurnResumed, and the user is about to end")
         elif isinstance(event, Update):
-            changed = any(isinstance(signal, TurnUpdated) for signal in self._signals)
-            need(4, not changed or machine.user is UserState.SPEAKING, "new words, and the user does not speak")
+            quiet = TurnUpdated not in self._kinds
+            need(4, quiet or machine.user is UserState.SPEAKING, "new words, and the user does not speak")
         elif isinstance(event, EagerEndOfTurn) and has_words(event.transcript):
             need(4, machine.user is UserState.ENDING, "EagerEndOfTurn with words, and the user is not about to end")
-
-    def _stalls(self) -> bool:
-        return any(isinstance(signal, TurnStalled) for signal in self._signals)
 
     def _protect(self) -> None:
         event, memory = self._event, self.memory
@@ -332,7 +335,9 @@ class Referee:
         if reason is DropReason.CLOSED:
             self._need(5, self.machine.closed, "TurnDropped closed before close()")
         else:
-            self._need(5, self._due or kind in DROPS[reason], f"TurnDropped {reason} after {kind.__name__}")
+            self.judged[5] += 1
+            if not self._due and kind not in DROPS[reason]:
+                raise Violation(5, f"TurnDropped {reason} after {kind.__name__}")
         if reason is DropReason.EMPTY and words:
             blank = isinstance(event, EndOfTurn) and not has_words(event.transcript)
             self._need(5, blank, "TurnDropped empty of a turn that had words")
@@ -366,6 +371,8 @@ class Referee:
         return words
 
     def _noted(self, *kinds: NoteKind) -> bool:
+        if Note not in self._kinds:
+            return False
         return any(isinstance(signal, Note) and signal.kind in kinds for signal in self._signals)
 
     # Replies --------------------------------------------------------------------------------------------------------
@@ -539,34 +546,42 @@ class Referee:
         """Judge that what the machine says of itself is what its signals have said."""
         memory, machine, need = self.memory, self.machine, self._need
         turn, waits, draft, floor = machine.turn, machine.suspended, machine.draft, machine.floor
-        need(1, draft is None if memory.draft == NONE else draft == memory.draft, "another draft than was announced")
+        if (NONE if draft is None else draft) != memory.draft:
+            raise Violation(1, "another draft than was announced")
         if memory.floor == NONE:
-            need(2, floor is None, "a reply has the floor though none was committed, or it is over")
-        else:
-            same = floor is not None and floor[0] == memory.floor and floor[1].value == memory.fate.value
-            need(2, same, "another reply or state than was announced has the floor")
-        need(5, turn is None or waits is None, "a turn is open while another one waits")
+            if floor is not None:
+                raise Violation(2, "a reply has the floor though none was committed, or it is over")
+        elif floor is None or floor[0] != memory.floor or floor[1].value != memory.fate.value:
+            raise Violation(2, "another reply or state than was announced has the floor")
+        if turn is not None and waits is not None:
+            raise Violation(5, "a turn is open while another one waits")
         alive = waits if turn is None else turn
-        need(5, memory.turn == (NONE if alive is None else alive), "a turn began or ended without a word")
-        need(4, (machine.user is UserState.LISTENING) == (turn is None), "the user's state is not that of the turn")
+        if memory.turn != (NONE if alive is None else alive):
+            raise Violation(5, "a turn began or ended without a word")
+        if (machine.user is UserState.LISTENING) != (turn is None):
+            raise Violation(4, "the user's state is not that of the turn")
         self._compare_words(waits is not None)
         if draft is not None:
-            need(
-                1,
-                machine.user is UserState.ENDING and turn == memory.draft_turn,
-                "a draft outlives the end it was made for",
-            )
+            here = machine.user is UserState.ENDING and turn == memory.draft_turn
+            need(1, here, "a draft outlives the end it was made for")
             need(3, same_words(memory.draft_text, memory.words), "a draft outlives the words it was made for")
-        free = turn is None and waits is None and floor is None
-        need(9, machine.waiting == len(memory.waiting), "another number of initiatives waits than was announced")
-        need(9, not (free and memory.waiting), "an initiative waits though nobody has the floor")
-        deadline = machine.deadline
-        need(6, deadline is None or deadline > memory.at, "a deadline lies in the past")
+        if machine.waiting != len(memory.waiting):
+            raise Violation(9, "another number of initiatives waits than was announced")
+        if memory.waiting and alive is None and floor is None:
+            raise Violation(9, "an initiative waits though nobody has the floor")
+        self._compare_deadline(turn, waits, floor)
+        for invariant in _COMPARED:
+            self.judged[invariant] += 1
+
+    def _compare_deadline(self, turn: int | None, waits: int | None, floor: tuple[int, ReplyState] | None) -> None:
+        memory, deadline = self.memory, self.machine.deadline
+        if deadline is not None and deadline <= memory.at:
+            raise Violation(6, "a deadline lies in the past")
         if not memory.closed:
             if floor is not None and floor[1] is ReplyState.HELD:
-                need(6, turn is not None and deadline is not None, "a hold without a turn, or without a deadline")
+                self._need(6, turn is not None and deadline is not None, "a hold without a turn, or without a deadline")
             if turn is not None or (waits is not None and floor is None):
-                need(6, deadline is not None, "a turn that no deadline ends")
+                self._need(6, deadline is not None, "a turn that no deadline ends")
         memory.due = inf if deadline is None else deadline
 
     def _compare_words(self, waits: bool) -> None:
@@ -580,8 +595,13 @@ class Referee:
         unanswered = self.machine.unanswered
         if self._maybe is not None and unanswered != memory.unanswered:
             memory.unanswered += (self._maybe,)
-        self._need(5, unanswered == memory.unanswered, "what is unanswered is not what was left unanswered")
+        if unanswered != memory.unanswered:
+            raise Violation(5, "what is unanswered is not what was left unanswered")
 
+
+# What `_compare` judges after each step, whatever the step was. It counts them together, and asks without a call each:
+# half of all judgements of an exploration are these.
+_COMPARED = (1, 2, 4, 5, 5, 5, 6, 9, 9)
 
 _TAKE: dict[type, Callable[[Referee, Any], None]] = {
     TurnStarted: Referee._started,
