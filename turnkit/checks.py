@@ -37,6 +37,12 @@ _LINKS = r"::(?=[A-Za-z][A-Za-z0-9+.-]+:/)"  # of a chain, such as simplecache::
 _HOST = r"([^:]*|\[[^]]*\])(:[0-9]{0,5})?"
 
 
+def is_url(name: str) -> bool:
+    """Whether it names something in a store, such as `s3://bucket/calls`, and no file of this machine."""
+    schemes, colon, _ = name.partition("://")  # several in a chain, such as simplecache::s3://bucket
+    return bool(colon) and all(scheme.replace("+", "").isalnum() for scheme in schemes.split("::"))
+
+
 def shown_path(path: str | Path) -> str:
     """A path or a URL as it may be told: without the user, the password and the signature that a URL may carry.
 

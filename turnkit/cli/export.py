@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..checks import os_problem, shown_path
+from ..checks import is_url, os_problem, shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url
 from .commands import app
 from .layout import tell
 from .many_files import DaskOption, JobsOption, found, parts

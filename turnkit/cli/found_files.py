@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..checks import os_problem, shown_path
-from ..trace.opening import is_url, store_of, store_problem
+from ..checks import is_url, os_problem, shown_path
+from ..trace.opening import store_of, store_problem
 from .output import fail, guard, warn
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")

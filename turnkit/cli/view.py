@@ -14,9 +14,8 @@ from typing import Annotated, Literal, cast
 import typer
 from rich.markup import escape
 
-from ..checks import shown_path
+from ..checks import is_url, shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url
 from .commands import app
 from .found_files import SUFFIXES, last_name
 from .layout import tell

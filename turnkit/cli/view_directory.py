@@ -9,13 +9,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from ..checks import os_problem, shown_path
+from ..checks import is_url, os_problem, shown_path
 from ..errors import ConfigError
 from ..tools.viewer import page, scene
 from ..tools.viewer.index import IndexedCall, index_page, indexed
 from ..tools.viewer.page import Theme
 from ..trace import read
-from ..trace.opening import is_url
 from .call_sound import sound_of
 from .found_files import last_name
 from .many_files import each, found

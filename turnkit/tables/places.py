@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, cast
 
-from ..checks import shown_path
+from ..checks import is_url, shown_path
 from ..errors import ConfigError
-from ..trace.opening import is_url, store_of, store_problem
+from ..trace.opening import store_of, store_problem
 from .lock import held
 
 _SUFFIX = ".parquet"

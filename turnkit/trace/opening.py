@@ -7,14 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-from ..checks import check_regular_file, shown_path
+from ..checks import check_regular_file, is_url, shown_path
 from ..errors import ConfigError
-
-
-def is_url(name: str) -> bool:
-    """Whether it names something in a store, such as `s3://bucket/calls`, and no file of this machine."""
-    schemes, colon, _ = name.partition("://")  # several in a chain, such as simplecache::s3://bucket
-    return bool(colon) and all(scheme.replace("+", "").isalnum() for scheme in schemes.split("::"))
 
 
 def store_of(url: str) -> tuple[Any, str]:

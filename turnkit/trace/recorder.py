@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import msgspec
 
 from .. import wire
-from ..checks import is_number, os_problem, shown, shown_path
+from ..checks import is_number, is_url, os_problem, shown, shown_path
 from ..errors import ConfigError, LocalProtocolError
 from ..turns.events import SPOKEN, Event, ReplyEnded, Signal, TimedWord
 from ..wire import FluxOptions
 from .encoding import checked, encoded, fitting, one_line, plain_fields
-from .opening import is_url
 from .policy_text import phrases_of, policy_to_text
 from .records import MOST_BYTES, Header
 from .redaction import Pseudonyms

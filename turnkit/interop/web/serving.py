@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import warnings
 from functools import partial
 from importlib import import_module
 from inspect import isawaitable, signature
@@ -105,6 +106,10 @@ def run_alone(config: uvicorn.Config, listening: socket.socket) -> None:
     """Run a server in this process until SIGTERM, or until Ctrl-C, which raises KeyboardInterrupt however early."""
     try:
         uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:
+        # So early, perhaps, that uvicorn had made its coroutine and not begun it.
+        warnings.filterwarnings("ignore", "coroutine 'Server.serve' was never awaited", RuntimeWarning)
+        raise
     except asyncio.CancelledError:  # so early that the loop was there, and uvicorn did not heed it yet
         raise KeyboardInterrupt from None
 
