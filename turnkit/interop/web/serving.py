@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
 import signal
 import socket
 import sys
-import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from inspect import isawaitable, signature
@@ -102,16 +102,31 @@ def serve(bot: str, listening: socket.socket, *, workers: int = 1, record: str |
         run_alone(config, listening)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, which is told of a Ctrl-C that came before it listened for one."""
+
+    def __init__(self, config: uvicorn.Config, interrupts: list[int]) -> None:
+        super().__init__(config)
+        self._interrupts = interrupts
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        with super().capture_signals():
+            for number in self._interrupts:
+                self.handle_exit(number, None)
+            yield
+
+
 def run_alone(config: uvicorn.Config, listening: socket.socket) -> None:
     """Run a server in this process until SIGTERM, or until Ctrl-C, which raises KeyboardInterrupt however early."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        # So early, perhaps, that uvicorn had made its coroutine and not begun it.
-        warnings.filterwarnings("ignore", "coroutine 'Server.serve' was never awaited", RuntimeWarning)
-        raise
-    except asyncio.CancelledError:  # so early that the loop was there, and uvicorn did not heed it yet
-        raise KeyboardInterrupt from None
+        _Server(config, interrupts).run(sockets=[listening])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _in_this_process(bot: str, record: str | None, settings: dict[str, Any]) -> Starlette:
