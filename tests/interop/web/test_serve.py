@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -21,7 +21,7 @@ from turnkit.testing import FakePhone
 from turnkit.trace import read
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
-pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
+uvicorn = pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
 BOT = "tests.support.web_bot:session"
 
@@ -136,12 +136,14 @@ def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["play --no-open", f"serve {BOT} --simulate"])
 def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The loop is cancelled by it; that is the end of the command as any Ctrl-C is, and no traceback."""
+    """It starts, sees that it is to end, and ends as after any Ctrl-C, without a word."""
+    run = uvicorn.Server.run
 
-    async def interrupted(*_: object, **__: object) -> None:
-        raise asyncio.CancelledError
+    def interrupted(server: Any, **settings: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        run(server, **settings)
 
-    monkeypatch.setattr("uvicorn.Server.serve", interrupted)
+    monkeypatch.setattr(uvicorn.Server, "run", interrupted)
     done = CliRunner().invoke(app, [*command.split(), "--port", "0"])
     assert (done.exit_code, done.stderr) == (130, "")
 
