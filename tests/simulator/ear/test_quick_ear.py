@@ -49,13 +49,14 @@ def test_a_hum_is_a_turn_of_one_backchannel(voice: str) -> None:
 def test_a_sentence_begins_its_turn_before_a_hum_would_be_over(voice: str) -> None:
     """Most within 0.4 s of the first sound, in frames of 80 ms; all within a second, and none is a hum as a whole."""
     starts = []
-    for sentence in (*SENTENCES, *SLOWER):
-        messages = told(EAR, coded(_alone(spoken(sentence, voice=voice))))
-        start = turns(messages)[0][1] - 1.0
+    for place, sentence in enumerate((*SENTENCES, *SLOWER, *SLOWER, *SLOWER)):
+        late = 0.02 * place  # wherever in a frame it begins
+        messages = told(EAR, coded(np.concatenate([silence(late), _alone(spoken(sentence, voice=voice))])))
+        start = turns(messages)[0][1] - 1.0 - late
         assert 0.1 <= start <= 1.0, sentence
         starts.append(start)
         assert all(UNKNOWN_WORD in message["transcript"] for message in messages if message.get("event") == "EndOfTurn")
-    assert np.median(starts) <= 0.4
+    assert np.median(starts[: len(SENTENCES)]) <= 0.4
 
 
 @pytest.mark.parametrize(
