@@ -20,7 +20,7 @@ _SPOKEN = frozenset(
     {"S", "Z", "SH", "ZH", "CH", "JH", "IY", "EY", "AY", "OY", "AE", "AW", "OW", "R", "ER", "Y", "W", "G"}
 )
 _SURE_SECONDS = 0.05  # that such a sound lasts; shorter ones are guesses
-_HUM_SECONDS = 0.6  # what lasts as long is none; espeak-ng's last 0.3 to 0.55 s
+_HUM_SECONDS = 0.61  # what lasts as long is none: those of espeak-ng last 0.3 to 0.6 s
 _BEFORE_SECONDS = 0.1  # of what is heard was before the speech, whatever it was: a cough, the end of another word
 
 
