@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 from turnkit.simulator.ear.pocketsphinx_speech import PocketSphinxRecogniser
@@ -59,7 +60,7 @@ def test_speech_without_a_pause_costs_no_more_the_longer_it_lasts() -> None:
         before, heard = heard, recogniser.hear(STEP)
         assert heard[: len(before)] == before, "what was found stays, and where it was"
         assert len(heard) >= step * STEP_SECONDS * 0.8 - 1
-        assert all(one.end <= two.start for one, two in zip(heard, heard[1:], strict=False))
+        assert all(one.end <= two.start for one, two in pairwise(heard))
     assert recogniser.end() == heard
     assert decoder.most_frames <= 1020
     recogniser.begin()
