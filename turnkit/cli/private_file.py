@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..checks import os_problem, shown_path
 from .output import fail
 
 _PRIVATE = 0o600
+
+
+def check_spared(path: Path, option: str, traces: Iterable[str]) -> None:
+    """End the command if a file that it is to write is one that it reads, under whatever name."""
+    for trace in traces:
+        try:
+            same = path.is_file() and os.path.samefile(path, trace)
+        except (OSError, ValueError):  # one of them is not there, or in a store
+            continue
+        if same:
+            fail(f"{option} {shown_path(path)}: is a trace that is read, and would be overwritten")
 
 
 def write_private(path: Path, data: bytes, option: str = "") -> None:
