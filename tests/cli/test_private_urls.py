@@ -57,7 +57,7 @@ def written_in(folder: Path) -> str:
 
 @pytest.mark.parametrize("argument", FILE_ARGUMENTS, ids=str)
 @pytest.mark.parametrize("url", URLS)
-@pytest.mark.sampled(40)
+@pytest.mark.sampled(10)
 def test_no_command_shows_it(url: str, argument: FileArgument, folder: Path) -> None:
     """Of each of its files: one that cannot be had is told without, whatever the store is, or if none is meant."""
     done = turnkit(*argument.arguments(url))
