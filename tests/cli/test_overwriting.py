@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -56,6 +57,32 @@ def test_a_link_to_itself_is_no_place(call: Path, tmp_path: Path) -> None:
     refused = CliRunner().invoke(app, ["view", str(call), "--no-open", "--out", str(loop)])
     assert refused.exit_code == 1
     assert f"--out {loop}: cannot be written: " in refused.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fchmod"), reason="files have no modes here")
+def test_what_cannot_be_kept_private_is_left_as_it_was(
+    call: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as another's file that anybody may write to: it is refused, and not emptied before."""
+    theirs = tmp_path / "theirs.html"
+    theirs.write_text("theirs")
+
+    def refuse(_file: int, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    refused = CliRunner().invoke(app, ["view", str(call), "--no-open", "--out", str(theirs)])
+    assert refused.exit_code == 1
+    assert f"--out {theirs}: cannot be written: Operation not permitted" in refused.stderr
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_shorter_page_leaves_nothing_of_what_was_there(call: Path, tmp_path: Path) -> None:
+    """All of a file is written anew."""
+    page = tmp_path / "page.html"
+    page.write_bytes(b"x" * 10**6)
+    assert CliRunner().invoke(app, ["view", str(call), "--no-open", "--out", str(page)]).exit_code == 0
+    assert page.read_text().endswith("</html>\n")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="standard output has no name here")

@@ -50,11 +50,13 @@ def keep_private(path: Path, data: bytes) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags, _PRIVATE)
-    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
-        try:
-            os.fchmod(descriptor, _PRIVATE)
-        except OSError:
-            os.close(descriptor)
-            raise
+    descriptor = os.open(path, flags & ~os.O_TRUNC, _PRIVATE)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, _PRIVATE)
+            os.ftruncate(descriptor, 0)  # no sooner, as what cannot be private is not written
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
