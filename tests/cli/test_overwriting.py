@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,18 @@ def test_a_recording_is_not_written_over(call: Path, tmp_path: Path, command: li
     assert f"{command[-1]} {target}: is a trace that is read, and would be overwritten" in refused.stderr
 
 
-def test_a_link_to_itself_is_no_place(call: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["call.jsonl"], ["call.jsonl", "--audio", "call.wav"], ["."]], ids=" ".join)
+def test_a_link_to_itself_is_no_place(
+    call: Path, tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is told as any other file that cannot be written."""
+    monkeypatch.chdir(call.parent)
+    with wave.open("call.wav", "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(3200))
     loop = tmp_path / "loop.html"
     loop.symlink_to(loop)
-    refused = CliRunner().invoke(app, ["view", str(call), "--no-open", "--out", str(loop)])
+    refused = CliRunner().invoke(app, ["view", *arguments, "--no-open", "--out", str(loop)])
     assert refused.exit_code == 1
     assert f"--out {loop}: cannot be written: " in refused.stderr
 

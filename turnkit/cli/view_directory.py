@@ -76,7 +76,9 @@ def _page_of(path: str, *, directory: str, index: Path, pages: Path, theme: Them
     try:
         seen = scene(read(path))
         seen.sound = None if is_url(path) else sound_of(Path(path), target)
-        seen.up = quote(Path(os.path.relpath(index.resolve(), target.resolve().parent)).as_posix())
+        seen.up = quote(
+            Path(os.path.relpath(os.path.realpath(index), os.path.dirname(os.path.realpath(target)))).as_posix()
+        )
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         keep_private(target, page(seen, theme).encode())
     except ConfigError as error:
