@@ -53,7 +53,7 @@ def test_speech_without_a_pause_costs_no_more_the_longer_it_lasts() -> None:
     """A decoder searches all of an utterance, and keeps it; so none is longer than some seconds, whatever is said."""
     decoder = _Decoder()
     back: list[object] = []
-    recogniser = _All(decoder, back.append)  # type: ignore[arg-type]
+    recogniser = _All(decoder, back.append)
     recogniser.begin()
     heard: tuple[SpokenWord, ...] = ()
     for step in range(1, round(60 / STEP_SECONDS)):
