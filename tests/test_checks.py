@@ -94,6 +94,12 @@ def test_one_that_is_no_string_is_named() -> None:
         ("simplecache::s3://me:secret@bucket/a.jsonl", "simplecache::s3://bucket/a.jsonl"),
         ("zip://a.jsonl::https://me:secret@host/calls.zip?secret", "zip://a.jsonl::https://host/calls.zip"),
         ("https://me:sec::ret@host/a.jsonl", "https://host/a.jsonl"),
+        ("s3:///me:secret@bucket/a.jsonl", "s3:///bucket/a.jsonl"),
+        ("s3://me:/secret@bucket/a.jsonl", "s3://bucket/a.jsonl"),
+        (" s3://me:secret@bucket/a.jsonl", " s3://bucket/a.jsonl"),
+        ("3s://me:secret@bucket/a.jsonl", "3s://bucket/a.jsonl"),
+        ("file:///calls/me@example.com/a?b#c.jsonl", "file:///calls/me@example.com/a?b#c.jsonl"),
+        ("simplecache::file:///calls/a?b#c.jsonl", "simplecache::file:///calls/a?b#c.jsonl"),
         ("calls/me@example.com/a?b#c.jsonl", "calls/me@example.com/a?b#c.jsonl"),
         (r"C:\calls\me@example.com\a.jsonl", r"C:\calls\me@example.com\a.jsonl"),
         ("C:/calls/me@example.com/a.jsonl", "C:/calls/me@example.com/a.jsonl"),
@@ -106,6 +112,12 @@ def test_a_path_is_told_without_what_is_secret(path: str, told: str) -> None:
     assert shown_path(path) == told
     assert shown_path(told) == told
     assert shown_path(Path(path)) in (str(Path(told)), told)
+
+
+def test_a_letter_and_two_slashes_are_no_drive() -> None:
+    """But the scheme of a URL, and a mistyped one, whose password is none the less one."""
+    assert shown_path("s://me:secret@bucket/a.jsonl?secret") == "s://bucket/a.jsonl"
+    assert shown_path("simplecache::s://me:secret@bucket/a.jsonl") == "simplecache::s://bucket/a.jsonl"
 
 
 @given(st.text(max_size=12), st.text("abc/?#:", min_size=1, max_size=8), st.text("host/@.", max_size=8))

@@ -32,9 +32,11 @@ def shown(value: object) -> str:
 
 
 # Texts, and compiled when they are needed: whoever imports the engine shows no path.
-_STORE = r"(?s)([A-Za-z][A-Za-z0-9+.-]+:/{1,2})(.*)"  # pathlib takes one of two slashes away
-_LINKS = r"::(?=[A-Za-z][A-Za-z0-9+.-]+:/)"  # of a chain, such as simplecache::s3://bucket
-_HOST = r"([^:]*|\[[^]]*\])(:[0-9]{0,5})?"
+_SCHEME = r"(?:\w[\w+.-]+:/|\w://)"  # mistyped ones too; pathlib takes one of two slashes away, and C:/ is a drive
+_STORE = rf"(?s)(\s*{_SCHEME}/*)(.*)"
+_LINKS = rf"::(?={_SCHEME})"  # of a chain, such as simplecache::s3://bucket
+_HOST = r"([^:]*|\[[^]]*\])(:[0-9]{1,5})?"
+_FILE = r"(?si)(file|local):.*"  # of this machine: all of it is a path, and nothing a password
 
 
 def is_url(name: str) -> bool:
@@ -54,7 +56,7 @@ def shown_path(path: str | Path) -> str:
 
 def _shown_link(name: str) -> str:
     found = re.fullmatch(_STORE, name)
-    if found is None:
+    if found is None or re.fullmatch(_FILE, name):
         return name
     scheme, rest = found.groups()
     while "@" in rest:

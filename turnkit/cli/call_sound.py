@@ -51,7 +51,7 @@ def sound_of(trace: Path, page: Path, given: Path | None = None) -> Sound | None
         raise ConfigError(f"--audio {problem}")
     if problem:
         return None
-    source = quote(Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix())
+    source = quote(Path(os.path.relpath(os.path.realpath(path), os.path.dirname(os.path.realpath(page)))).as_posix())
     return Sound(source=source, peaks=b64encode(peaks).decode(), seconds=round(seconds, 3))
 
 

@@ -45,7 +45,8 @@ def check(
     """
     if quick and deep:
         raise typer.BadParameter("give one of --quick and --deep", param_hint="--deep")
-    chosen = _chosen("quick" if quick else "deep" if deep else "default", only or [])
+    every = configurations("quick" if quick else "deep" if deep else "default")
+    chosen = _chosen(every, only or [])
     begun = time.monotonic()
     results: list[tuple[Configuration, Result, float]] = []
     with _shown_progress(len(chosen), as_json) as (report, done):
@@ -65,14 +66,14 @@ def check(
     if as_json:
         say_json({"configurations": len(results), **_fields(total, time.monotonic() - begun)})
     else:
-        _show(results, total, time.monotonic() - begun)
+        part = "" if len(chosen) == len(every) else f", in {len(chosen)} of {len(every)} configurations"
+        _show(results, total, time.monotonic() - begun, part)
     if total.violation is not None:
         raise typer.Exit(1)
 
 
-def _chosen(level: str, only: Sequence[str]) -> tuple[Configuration, ...]:
+def _chosen(every: tuple[Configuration, ...], only: Sequence[str]) -> tuple[Configuration, ...]:
     """The configurations of a level, or those of them that are asked for."""
-    every = configurations(level)
     for words in only:
         if not any(words in one.name for one in every):
             names = "; ".join(one.name for one in every)
@@ -181,7 +182,7 @@ def _fields(result: Result, seconds: float) -> dict[str, object]:
     return {**fields, "seconds": round(seconds, 2)}
 
 
-def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result, seconds: float) -> None:
+def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result, seconds: float, part: str) -> None:
     console = Screen()
     columns = (Column("configuration"), *(Column(name, right=True) for name in ("states", "transitions", "seconds")))
     rows = [_row(one.name, result, lasted) for one, result, lasted in results]
@@ -197,9 +198,10 @@ def _show(results: Sequence[tuple[Configuration, Result, float]], total: Result,
     tell_table(console, (Column("", right=True), Column("judged", right=True), Column("invariant", flows=True)), judged)
     console.print()
     if total.complete:
-        tell(console, "[green]No violation[/green]: every state that can be reached within these bounds was visited.")
+        visited = "every state that can be reached within these bounds was visited"
+        tell(console, f"[green]No violation[/green]: {visited}{part}.")
     else:
-        tell(console, "[green]No violation[/green] in the states near the beginning; the rest was not visited.")
+        tell(console, f"[green]No violation[/green] in the states near the beginning{part}; the rest was not visited.")
 
 
 def _row(name: str, result: Result, seconds: float) -> tuple[str, ...]:

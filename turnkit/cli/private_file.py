@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..checks import os_problem, shown_path
 from .output import fail
 
 _PRIVATE = 0o600
+
+
+def check_spared(path: Path, option: str, traces: Iterable[str]) -> None:
+    """End the command if a file that it is to write is one that it reads, under whatever name."""
+    for trace in traces:
+        try:
+            same = path.is_file() and os.path.samefile(path, trace)
+        except (OSError, ValueError):  # one of them is not there, or in a store
+            continue
+        if same:
+            fail(f"{option} {shown_path(path)}: is a trace that is read, and would be overwritten")
 
 
 def write_private(path: Path, data: bytes, option: str = "") -> None:
@@ -38,11 +50,13 @@ def keep_private(path: Path, data: bytes) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags, _PRIVATE)
-    if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):
-        try:
-            os.fchmod(descriptor, _PRIVATE)
-        except OSError:
-            os.close(descriptor)
-            raise
+    descriptor = os.open(path, flags & ~os.O_TRUNC, _PRIVATE)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, _PRIVATE)
+            os.ftruncate(descriptor, 0)  # no sooner, as what cannot be private is not written
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor

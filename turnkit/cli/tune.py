@@ -27,6 +27,7 @@ from .commands import app
 from .gathering import Told, gathered, notes
 from .many_files import ALONE, DaskOption, JobsOption, found
 from .output import JsonFlag, check_place, fail, guard, say_json, warn
+from .private_file import check_spared
 from .screen import Screen
 from .shares import Shares, one_thread_each
 from .spread_option import SpreadOption
@@ -102,6 +103,8 @@ def tune_calls(
     if html is not None:
         check_place(html, "--html")
     paths = found(traces)
+    if html is not None:
+        check_spared(html, "--html", paths)
     try:
         worth = Worth(second=second, call=call, token=token_cost, tokens=tokens, cut_off=cut_off, currency=currency)
         evidence = _gathered(paths, given, most, jobs, dask, quiet=as_json)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import webbrowser
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -17,10 +19,10 @@ from rich.markup import escape
 from ..checks import is_url, shown_path
 from ..errors import ConfigError
 from .commands import app
-from .found_files import SUFFIXES, last_name
+from .found_files import SUFFIXES, found, last_name
 from .layout import tell
 from .output import fail, guard
-from .private_file import write_private
+from .private_file import check_spared, write_private
 from .screen import Screen
 
 _BROWSERS = ("chromium", "google-chrome", "chrome", "chromium-browser", "microsoft-edge", "msedge")
@@ -67,7 +69,6 @@ def view(
     Wheel or + and - zoom, / searches, n and p go through what was said, w, f and b to waits, failures and barge-ins.
     Only you may read the files, as they hold what was said.
     """
-    console = Screen()
     chosen = cast(Literal["light", "dark"] | None, theme and theme.value)
     if os.path.isdir(trace) or (is_url(trace) and not trace.endswith(SUFFIXES)):
         if audio is not None or perfetto is not None:
@@ -75,13 +76,18 @@ def view(
         from .view_directory import view_directory
 
         page_path = out or (Path(f"{last_name(trace)}.html") if is_url(trace) else Path(trace) / "index.html")
-        count, left_out = view_directory(trace, page_path, chosen, jobs)
+        paths = found([trace])
+        _check_spared(paths, page_path, png, perfetto)
+        count, left_out = view_directory(trace, paths, page_path, chosen, jobs)
         about = f" and {count} page{'' if count == 1 else 's'}" + (f"; {left_out} left out" if left_out else "")
     else:
         name = Path(last_name(trace)) if is_url(trace) else Path(trace)
         page_path = out or name.with_name(name.name.removesuffix(".gz").removesuffix(".zst")).with_suffix(".html")
+        _check_spared([trace], page_path, png, perfetto)
         _view_call(trace, page_path, audio, perfetto, chosen)
         about = ""
+    # What is to hold the page shall hold nothing else.
+    console = Screen(stderr=any(path is not None and _is_stdout(path) for path in (page_path, perfetto)))
     console.print(f"wrote [bold]{escape(str(page_path))}[/bold]{about}", highlight=False, soft_wrap=True)
     if perfetto is not None:
         console.print(f"wrote [bold]{escape(str(perfetto))}[/bold]", highlight=False, soft_wrap=True)
@@ -90,6 +96,19 @@ def view(
         console.print(f"wrote [bold]{escape(str(png))}[/bold]", highlight=False, soft_wrap=True)
     if show and not _opened(page_path):
         tell(console, "No browser was found here; open the file yourself.")
+
+
+def _check_spared(traces: Sequence[str], page: Path, png: Path | None, perfetto: Path | None) -> None:
+    for path, option in ((page, "--out"), (png, "--png"), (perfetto, "--perfetto")):
+        if path is not None:
+            check_spared(path, option, traces)
+
+
+def _is_stdout(path: Path) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):
+        return False
 
 
 def _view_call(
@@ -101,9 +120,6 @@ def _view_call(
     from .call_sound import sound_of
 
     seen = guard(lambda: scene(read(trace)))
-    for path, option in ((page_path, "--out"), (perfetto, "--perfetto")):
-        if path is not None and path.resolve() == Path(trace).resolve():
-            fail(f"{option} {shown_path(path)}: is the trace itself")
     seen.sound = guard(lambda: sound_of(Path(trace), page_path, audio))
     write_private(page_path, page(seen, theme).encode(), "--out")
     if perfetto is not None:

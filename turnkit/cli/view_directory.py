@@ -17,7 +17,7 @@ from ..tools.viewer.page import Theme
 from ..trace import read
 from .call_sound import sound_of
 from .found_files import last_name
-from .many_files import each, found
+from .many_files import each
 from .output import fail
 from .private_file import keep_private, write_private
 
@@ -31,11 +31,14 @@ class _Finding(msgspec.Struct):
     problem: str = ""
 
 
-def view_directory(directory: str, index: Path, theme: Theme | None, jobs: int | None) -> tuple[int, int]:
+def view_directory(
+    directory: str, paths: list[str], index: Path, theme: Theme | None, jobs: int | None
+) -> tuple[int, int]:
     """Write the index, and the pages beside it in a folder of their own.
 
     Args:
         directory: Where the recordings are, at any depth; a directory, or a URL.
+        paths: The recordings.
         index: The HTML file of the index; the folder is called after it.
         theme: The colours.
         jobs: Number of processes; None for one a core.
@@ -44,7 +47,6 @@ def view_directory(directory: str, index: Path, theme: Theme | None, jobs: int |
         Number of pages besides the index, and of recordings that it names as left out.
     """
     pages = index.with_name(f"{index.stem}-pages")
-    paths = found([directory])
     work = partial(_page_of, directory=directory, index=index, pages=pages, theme=theme)
     findings = list(each(work, paths, jobs, "drawing", quiet=False, lost=lambda _, problem: _Finding(problem=problem)))
     calls = [finding.call for finding in findings if finding.call is not None]
@@ -73,7 +75,9 @@ def _page_of(path: str, *, directory: str, index: Path, pages: Path, theme: Them
     try:
         seen = scene(read(path))
         seen.sound = None if is_url(path) else sound_of(Path(path), target)
-        seen.up = quote(Path(os.path.relpath(index.resolve(), target.resolve().parent)).as_posix())
+        seen.up = quote(
+            Path(os.path.relpath(os.path.realpath(index), os.path.dirname(os.path.realpath(target)))).as_posix()
+        )
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         keep_private(target, page(seen, theme).encode())
     except ConfigError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ pytest.importorskip("espeakng_loader", reason="no espeak-ng: .ci/interop has a r
 
 from tests.support import sounds
 from tests.support.sounds import RATE, clicks, coded, cough, dialled, music, noise, silence, spoken, told, turns
+from turnkit.errors import ConfigError
 from turnkit.simulator.ear import UNKNOWN_WORD, VoiceEar, confidence_in_silence
 
 EAR = VoiceEar()
@@ -19,6 +23,13 @@ PLAIN = "encoding=linear16&sample_rate=16000"
 
 START_WITHIN = 0.75  # seconds from the first sound to StartOfTurn: 0.56, a frame, and what Silero takes
 FRAME = 0.08
+
+
+@pytest.mark.parametrize("at_once", [0, -1, 2.5, "2", None, True])
+def test_how_many_at_once_is_a_whole_number(at_once: Any) -> None:
+    """The refusal names it, and the rule."""
+    with pytest.raises(ConfigError, match=re.escape(f"at_once={at_once!r}: must be a whole number, 1 or more")):
+        VoiceEar(at_once=at_once)
 
 
 def _sentence() -> np.ndarray:

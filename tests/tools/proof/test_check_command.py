@@ -14,6 +14,7 @@ from turnkit.cli import check as command
 from turnkit.tools.proof import (
     INVARIANTS,
     Configuration,
+    Result,
     Violation,
 )
 
@@ -81,6 +82,31 @@ def test_only_what_is_asked_for_is_explored() -> None:
     wrong = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["check", "--quick", "--only", "small", "--only", "large"])
     assert wrong.exit_code == 2
     assert "no configuration has 'large' in its name: small; again" in wrong.stderr
+
+
+def test_a_part_is_not_told_as_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every state of it was visited, and nothing of the others."""
+    tiny = msgspec.structs.replace(SMALL, texts=("",), name="tiny", most=10**6)
+    monkeypatch.setattr(command, "configurations", lambda level: (tiny, SMALL))
+    monkeypatch.setattr(command, "Explorer", _Complete)
+    part = CliRunner().invoke(app, ["check", "--quick", "--only", "tiny"])
+    told = " ".join(part.stdout.split())
+    assert (
+        "No violation: every state that can be reached within these bounds was visited, in 1 of 2 configurations."
+        in told
+    )
+    every = " ".join(CliRunner().invoke(app, ["check", "--quick"]).stdout.split())
+    assert "within these bounds was visited." in every
+
+
+class _Complete:
+    """Visits all at once."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def run(self) -> Result:
+        return Result()
 
 
 @pytest.mark.usefixtures("small")

