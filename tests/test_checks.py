@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turnkit.checks import check_seconds, check_strings, shown_path
@@ -121,6 +121,7 @@ def test_a_letter_and_two_slashes_are_no_drive() -> None:
 
 
 @given(st.text(max_size=12), st.text("abc/?#:", min_size=1, max_size=8), st.text("host/@.", max_size=8))
+@example("", ":", "/@")
 def test_no_password_is_told(user: str, password: str, rest: str) -> None:
     """Whatever is in it, and in front of it; all that stands there is a user, unless it begins as a host does."""
     secret = f"x{password}SECRET"

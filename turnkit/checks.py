@@ -64,7 +64,8 @@ def _shown_link(name: str) -> str:
         if "@" not in authority and re.fullmatch(_HOST, authority):
             break  # it is further on, in the name of an object
         rest = rest.partition("@")[2]
-    return scheme + re.split("[?#]", rest, maxsplit=1)[0]
+    told = scheme + re.split("[?#]", rest, maxsplit=1)[0]
+    return told if told == name else _shown_link(told)  # what is left may be read as a user again
 
 
 def check_seconds(setting: str, value: object, *, zero: bool = True, most: float = inf) -> float:

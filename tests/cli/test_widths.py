@@ -93,6 +93,8 @@ def test_no_line_is_broken_by_the_terminal(command: str, width: int, folder: Pat
 @pytest.mark.parametrize("command", LISTENING)
 def test_nor_of_those_that_listen(command: str, width: int, folder: Path) -> None:
     """What they say before they wait."""
+    if not command.startswith("simulate"):
+        pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
     text = shown(command, width, folder, until="By keys" if command.startswith("play") else "Ctrl-C")
     assert "Traceback" not in text
     assert too_wide(text, width) == []
