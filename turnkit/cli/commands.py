@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
@@ -37,6 +39,14 @@ Each registers itself with `app` in the module of its name, which is imported wh
 """
 
 
+_ROOMY = 120  # columns: in fewer, rich cuts the names of options off, and help that is piped is 80 wide
+
+
+def _has_room() -> bool:
+    """Whether help may be set in columns."""
+    return sys.stdout.isatty() and get_terminal_size().columns >= _ROOMY
+
+
 class Commands(TyperGroup):
     """The commands by name: one is loaded to be run, none to be listed."""
 
@@ -53,6 +63,8 @@ class Commands(TyperGroup):
         examples = shown_examples(cmd_name) if cmd_name in COMMANDS else ""
         if command is not None and examples not in command.help:
             command.help += f"\n\n{examples}"
+        if command is not None and not _has_room():
+            command.rich_markup_mode = None
         return command
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -62,12 +62,12 @@ def tune_calls(
     tokens: Annotated[int, typer.Option(min=0, help="How many tokens a call has, prompt and answer.")] = 1000,
     currency: Annotated[str, typer.Option(help="What these prices are in, such as EUR.")] = "",
     cut_off: Annotated[
-        float, typer.Option(min=0, help="Seconds of waiting that an answer into mid-sentence is as bad as.")
+        float, typer.Option(min=0, help="How many seconds of waiting are as bad as one answer into mid-sentence.")
     ] = 3.0,
     reply_seconds: Annotated[
         float, typer.Option(min=0, help="From the start of your LLM to the first sound; a draft saves no more.")
     ] = 0.7,
-    eot_threshold: Annotated[float | None, typer.Option(help="Of recordings that do not name theirs.")] = None,
+    eot_threshold: Annotated[float | None, typer.Option(help="At what calls were recorded that do not say so.")] = None,
     eager_eot_threshold: Annotated[float | None, typer.Option(help="The same.")] = None,
     eot_timeout_ms: Annotated[int, typer.Option(help="The same.")] = 5000,
     eot_bench: Annotated[
@@ -85,8 +85,8 @@ def tune_calls(
             help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, for your eyes only.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Of more calls than these, so many by chance.")] = 20_000,
+    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, readable by you alone.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="Of more calls than this, so many chosen at random.")] = 20_000,
     jobs: JobsOption = None,
     dask: DaskOption = None,
     as_json: JsonFlag = False,
