@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ..simulator import Script
 from ..simulator import serve as simulated
+from ..wire import FluxOptions
 from .commands import app
 from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
@@ -53,6 +54,10 @@ def serve(
             help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words."
         ),
     ] = None,
+    eot_threshold: Annotated[float, typer.Option(help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
+    eager_eot_threshold: Annotated[
+        float, typer.Option(help="Confidence worth a draft, 0.3 to 0.9 and not above the other; 0: no drafts.")
+    ] = 0.5,
     record: RecordCallsOption = None,
 ) -> None:
     """Serve a bot to phones and pages.
@@ -74,6 +79,10 @@ def serve(
     hears = None if ear is None else found_ear(ear)
     guard(lambda: serving.bot_named(bot))
     settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
+    settings["options"] = guard(
+        lambda: FluxOptions(eot_threshold=eot_threshold, eager_eot_threshold=eager_eot_threshold or None),
+        {"eot_threshold": "--eot-threshold", "eager_eot_threshold": "--eager-eot-threshold"},
+    )
     settings["record"] = calls_directory(record)
     settings |= {"sample_rate": sample_rate, "public_url": public_url}
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None

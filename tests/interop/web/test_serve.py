@@ -19,6 +19,7 @@ from tests.support.web_server import Address, heard
 from turnkit.cli import app
 from turnkit.testing import FakePhone
 from turnkit.trace import read
+from turnkit.turns.events import Speculate
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 uvicorn = pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
@@ -125,6 +126,14 @@ def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
     assert len({read(path).header.session for path in recorded}) == len(recorded) == 2
 
 
+@pytest.mark.parametrize(("settings", "drafts"), [((), True), (("--eager-eot-threshold", "0"), False)])
+def test_drafts_are_made_unless_told_otherwise(tmp_path: Path, settings: tuple[str, ...], drafts: bool) -> None:
+    """In each process: Flux is asked for early ends of turn, or is not."""
+    two_calls("--record", str(tmp_path), *settings)
+    made = [{type(signal) for signal in read(path).signals()} for path in tmp_path.iterdir()]
+    assert [Speculate in kinds for kinds in made] == [drafts] * 2
+
+
 def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
     """Whatever the command line says: --record is for those that say nothing."""
     own, told = tmp_path / "own", tmp_path / "told"
@@ -158,6 +167,7 @@ def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.Mon
         ((BOT, "--simulate", "--host", "256.0.0.1"), "host='256.0.0.1', port=8000: cannot listen there"),
         ((BOT, "--simulate", "--record", "README.md"), "record='README.md': must be a directory, and cannot be made"),
         ((BOT, "--simulate", "--public-url", "bot"), "public_url='bot': must be https://host"),
+        ((BOT, "--simulate", "--eager-eot-threshold", "0.8"), "--eager-eot-threshold"),
     ],
 )
 def test_what_cannot_be_served(arguments: tuple[str, ...], said: str) -> None:
