@@ -88,7 +88,8 @@ def serve(
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
     listening = guard(partial(serving.listening_at, host, port))
     with listening, _simulator(simulate, None if hears is None else hears.ear) as flux:
-        tell(Screen(), Text(f"Talk to it at {_address(listening)} (Ctrl-C ends it)"))
+        end = f"(Ctrl-C ends it when its calls are over, in {drain:g} s at most; again: at once)"
+        tell(Screen(), Text(f"Talk to it at {_address(listening)} {end}"))
         try:
             guard(partial(serving.serve, bot, listening, workers=workers, **settings, **flux))
         except KeyboardInterrupt:

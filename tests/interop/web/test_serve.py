@@ -25,6 +25,8 @@ pytest.importorskip("starlette", reason="needs Starlette, which is not for devel
 uvicorn = pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
 BOT = "tests.support.web_bot:session"
+STAY = " s at most; Ctrl-C again ends it now"
+"""What is said of calls that go on: in these tests one may have been hung up so late that it does."""
 
 
 def turnkit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
@@ -60,7 +62,9 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     process = turnkit(*arguments, TURNKIT_TEST_RECORDINGS=str(tmp_path))
     assert process.stdout is not None
     line = process.stdout.readline()
-    found = re.fullmatch(r"Talk to it at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
+    found = re.fullmatch(
+        r"Talk to it at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it .*, in 2 s at most; again: at once\)\n", line
+    )
     assert found, line
 
     async def call() -> None:
@@ -84,7 +88,7 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
         process.kill()
     assert process.returncode in (0, 130)
     assert out == ""
-    assert [line for line in err.splitlines() if "call_refused" not in line] == []
+    assert [line for line in err.splitlines() if "call_refused" not in line and STAY not in line] == []
 
 
 def two_calls(*arguments: str, own: str = "") -> None:
@@ -114,6 +118,37 @@ def two_calls(*arguments: str, own: str = "") -> None:
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
+    assert [line for line in err.splitlines() if STAY not in line] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_is_told_what_it_waits_for(number: signal.Signals) -> None:
+    """One line while a call goes on; a Ctrl-C after it does not wait, though the caller never hangs up."""
+    process = turnkit("serve", BOT, "--simulate", "--port", "0", "--drain", "300", "--max-lag", "30")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    found = re.search(r":(\d+)/ .* in 300 s at most", process.stdout.readline())
+    assert found
+    said: list[str] = []
+
+    async def call() -> None:
+        address = Address(int(found[1]))
+        await address.until(calls=0)
+        phone = FakePhone(parameters={"number": "0"})
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(address.dial, phone)
+                await heard([phone])
+                process.send_signal(number)
+                said.append(await anyio.to_thread.run_sync(process.stderr.readline))
+                process.send_signal(signal.SIGINT)
+
+    try:
+        anyio.run(call)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert said == ["1 call goes on, for 300 s at most; Ctrl-C again ends it now\n"]
     assert err == ""
 
 
