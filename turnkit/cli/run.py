@@ -22,6 +22,7 @@ from .flux_url import UnencryptedOption, check_url
 from .live_view import View
 from .output import JsonFlag, JsonLines, RecordOption, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
+from .recorded_at import hint_at
 from .screen import Screen
 from .wav import WavSource
 
@@ -80,19 +81,24 @@ def run(
                 keyterm=tuple(keyterm or ()),
             )
         )
+        recorder = None if record is None else guard(lambda: Recorder(record, options=options))
         session = guard(
             lambda: Session(
                 speculation=speculation_policy(speculation),
                 stall_timeout=eot_timeout_ms / 1000 + 3,
-                record=None if record is None else Recorder(record, options=options),
+                record=recorder,
             )
         )
         call = _FileCall(session, wav, max_silence, allow_unencrypted)
         known = wav.cut_off
         if known:
             warn(known)
-        with JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}") as view:
-            run_async(lambda: call.hold(options, url, view))
+        try:
+            with JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}") as view:
+                run_async(lambda: call.hold(options, url, view))
+        finally:
+            if recorder is not None and not as_json:
+                hint_at(Screen(), recorder)
         if wav.cut_off != known:  # of a pipe, at its end
             warn(wav.cut_off)
 
