@@ -132,9 +132,13 @@ def guard(work: Callable[[], T], options: Mapping[str, str] | None = None) -> T:
 
 
 def _as_typed(message: str, options: Mapping[str, str]) -> str:
+    """The message, which begins with `parameter=value:` or `parameter:`, as one of what was typed."""
+    begins = re.match(r"(\w+)(?:=(['\"]?)(.*?)\2)?:", message)
+    if begins and begins[1] in options:
+        message = " ".join(filter(None, (options[begins[1]], begins[3]))) + f":{message[begins.end() :]}"
     for parameter, option in options.items():
-        message = re.sub(rf"\b{parameter}=(['\"]?)(.*?)\1:", rf"{option} \2:", message)
-        message = re.sub(rf"(?<![\w-]){parameter}\b(?!=)", option, message)
+        if "_" in parameter:  # which is no word of a sentence
+            message = re.sub(rf"\b{parameter}\b", option, message)
     return message
 
 

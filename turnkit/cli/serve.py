@@ -72,12 +72,12 @@ def serve(
         from ..interop.web import serving
     except ImportError as error:
         fail(str(error))
+    guard(lambda: serving.bot_named(bot))
     if not simulate and not os.environ.get("DEEPGRAM_API_KEY"):
         fail("DEEPGRAM_API_KEY: is not set; --simulate needs no key")
     if ear is not None and not simulate:
         fail("--ear: is for --simulate; without it, Flux listens")
     hears = None if ear is None else found_ear(ear)
-    guard(lambda: serving.bot_named(bot))
     settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
     settings["options"] = guard(
         lambda: FluxOptions(eot_threshold=eot_threshold, eager_eot_threshold=eager_eot_threshold or None),

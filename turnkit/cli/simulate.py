@@ -79,7 +79,7 @@ def simulate(
     play: Recording | Script | Ear
     if ear is not None:
         name = ear
-        play = guard(lambda: make_ear(name))
+        play = guard(lambda: make_ear(name), {"ear": "--ear"})
     elif recording is not None:
         path = recording
         play = guard(lambda: Recording.read(path))

@@ -197,7 +197,7 @@ def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.Mon
     [
         ((BOT,), "DEEPGRAM_API_KEY: is not set; --simulate needs no key"),
         (("nobody:session", "--simulate"), "bot='nobody:session': there is no module nobody here"),
-        ((BOT[:-8], "--simulate"), "must be MODULE:FUNCTION, such as mybot:session"),
+        ((BOT[:-8],), "must be MODULE:FUNCTION, such as mybot:session"),
         ((f"{BOT}s", "--simulate"), "tests.support.web_bot has no function sessions"),
         ((BOT, "--simulate", "--host", "256.0.0.1"), "host='256.0.0.1', port=8000: cannot listen there"),
         ((BOT, "--simulate", "--record", "README.md"), "record='README.md': must be a directory, and cannot be made"),
