@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def test_many_at_once(demo: Path, tmp_path: Path) -> None:
     result = turnkit("replay", tmp_path, tmp_path / "0.jsonl", str(tmp_path / "1*.jsonl"), "--jobs", "2")
     assert result.exit_code == 1
     assert "22 traces: 20 same, 1 mismatch, 1 unreadable" in result.stdout
+    assert re.search(r" signals in [1-9]\d* minutes of talk\n", result.stdout)
     assert "wrong.jsonl" in result.stdout
     assert "junk.jsonl" in result.stdout
     compared = turnkit("replay", str(tmp_path / "[0-9].jsonl"), "--speculation", "none")
@@ -107,8 +109,8 @@ def test_wrong_calls_are_told_in_a_sentence(demo: Path, tmp_path: Path) -> None:
     """Files that are not there, settings that cannot work."""
     wrong: list[tuple[list[str | Path], str]] = [
         ([tmp_path / "missing.jsonl"], "missing.jsonl': cannot be read"),
-        ([tmp_path], "no file there"),
-        ([tmp_path / "*.jsonl"], "no file there"),
+        ([tmp_path], f"there are no recordings in {tmp_path}"),
+        ([tmp_path / "*.jsonl"], f"there are no recordings called {tmp_path / '*.jsonl'}"),
         ([demo, "--barge-in", "sometimes"], "--barge-in sometimes: must be one of immediate, min-words:N"),
         ([demo, "--barge-in", "min-words:two"], "'two' is not a number, as in min-words:N"),
         ([demo, "--barge-in", "MinWords(0)"], "MinWords(count=0)"),

@@ -102,3 +102,38 @@ def test_a_silent_pipe_keeps_nobody(url: str) -> None:
         assert process.wait(BOUND) == 130
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_where_it_was_recorded_is_said(url: str, tmp_path: Path, as_json: bool) -> None:
+    """At the end, to people; programs have named the file themselves."""
+    calls = tmp_path / "calls"
+    with run("--url", url, "--record", f"{calls}/", *(["--json"] if as_json else [])) as process:
+        out, _ = process.communicate(header(0xFFFFFFFF) + b"\xff" * 16000, timeout=BOUND)
+    (path,) = calls.iterdir()
+    assert (f"turnkit view {path}" in out.decode()) is not as_json
+
+
+def test_a_call_that_never_began_was_recorded_nowhere(tmp_path: Path) -> None:
+    """Nobody listens there: only that is said."""
+    with run("--url", "ws://127.0.0.1:9", "--record", f"{tmp_path}/") as process:
+        out, error = process.communicate(header(0xFFFFFFFF) + b"\xff" * 16000, timeout=BOUND)
+    assert process.returncode == 1
+    assert b"view" not in out
+    assert error.startswith(b"error: ")
+
+
+def test_without_a_key_the_variable_is_named() -> None:
+    """And no argument of Python."""
+    with run() as process:
+        _, error = process.communicate(header(0xFFFFFFFF) + b"\xff" * 16000, timeout=BOUND)
+    assert error.decode() == "error: DEEPGRAM_API_KEY: is not set; a simulator needs none: --url ws://127.0.0.1:PORT\n"
+    assert process.returncode == 1
+
+
+def test_thresholds_are_named_as_they_were_typed(url: str) -> None:
+    """As options, with the value."""
+    with run("--url", url, "--eager-eot-threshold", "0.8") as process:
+        _, error = process.communicate(header(0xFFFFFFFF) + b"\xff" * 16000, timeout=BOUND)
+    said = "--eager-eot-threshold 0.8: must be at most --eot-threshold, which is 0.7"
+    assert error.decode() == f"error: {said}\n"

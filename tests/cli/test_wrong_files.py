@@ -20,7 +20,7 @@ READ = {
     LONG: "File name too long",
     "empty": "is empty|holds no TurnInfo|nothing is said in it",
     "bytes": "is no JSON object|is not a WAV file|must be text in UTF-8",
-    "directory": "Is a directory|no file there is called",
+    "directory": "Is a directory|there are no recordings in",
 }
 """What a file to be read is, and what is said of it."""
 WRITTEN = {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def demo(
+    ctx: typer.Context,
     speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
     llm: Annotated[
         str, typer.Option(help="Seconds the simulated LLM takes; with --mic, where an OpenAI-compatible server is.")
@@ -53,12 +54,26 @@ def demo(
     With --mic you are the caller: an ear on this machine listens, a small bot answers aloud, and each answer tells how
     long it took, and why. It needs turnkit[ear,voice,mic], and headphones. Ctrl-C ends it.
     """
+    _refuse_ignored(ctx, mic=mic)
     if mic:
         from .microphone_call import Asked, talk
 
         talk(Asked(ear, voice, bot, _address(llm), model, device), record, as_json)
         return
     _watch(speed, _seconds(llm), tts, record, as_json)
+
+
+_OF_THE_MICROPHONE = ("ear", "voice", "bot", "model", "device")
+_OF_THE_SIMULATION = ("speed", "tts")
+
+
+def _refuse_ignored(ctx: typer.Context, *, mic: bool) -> None:
+    """Refuse what was typed and would have no effect."""
+    for name in _OF_THE_SIMULATION if mic else _OF_THE_MICROPHONE:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            rule = "does nothing with --mic" if mic else "does nothing without --mic"
+            raise typer.BadParameter(rule, param_hint=f"--{name}")
 
 
 def _seconds(llm: str) -> float:
@@ -90,12 +105,17 @@ def _watch(speed: float, llm: float, tts: float, record: str | None, as_json: bo
     async def hold() -> None:
         failures.extend(await hold_conversation(tally, speed=speed, llm_seconds=llm, tts_seconds=tts, record=recorder))
 
-    with out:
-        run_async(hold)
-    if not as_json and recorder is not None:
-        console = Screen()
-        tally.report(console)
-        hint_at(console, recorder)
+    whole = False
+    try:
+        with out:
+            run_async(hold)
+        whole = True
+    finally:
+        if not as_json and recorder is not None:
+            console = Screen()
+            if whole:
+                tally.report(console)
+            hint_at(console, recorder)
     if failures:
         more = f", and {len(failures) - 1} times after it" if len(failures) > 1 else ""
         fail(f"the demo's own code failed at {failures[0].at}{more}; the call went on without, and the log says how")

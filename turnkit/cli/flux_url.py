@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
 from ..errors import ConfigError
-from ..flux.address import checked_address
+from ..flux.address import checked_address, needs_key
 from .output import fail
 
 UnencryptedOption = Annotated[
@@ -29,3 +31,11 @@ def check_url(url: str, *, allow_unencrypted: bool) -> None:
         for argument, option in _AS_OPTIONS.items():
             said = said.replace(argument, option)
         fail(f"--{said}" if said.startswith("url") else said)
+
+
+def key_for(url: str) -> str | None:
+    """The key of Flux, if there is one; if none is set where one is needed, that is said, and the command is over."""
+    key = os.environ.get("DEEPGRAM_API_KEY") or None
+    if key is None and needs_key(urlsplit(url).hostname or ""):
+        fail("DEEPGRAM_API_KEY: is not set; a simulator needs none: --url ws://127.0.0.1:PORT")
+    return key

@@ -28,8 +28,9 @@ def found(arguments: Iterable[str]) -> list[str]:
             any_found = True
             paths.setdefault(place, path)
         if not any_found and len(paths) == before:
-            called = " or ".join(f"*{suffix}" for suffix in SUFFIXES)
-            fail(f"{shown_path(argument)}: no file there is called {called}, or matches")
+            where = "called" if glob.has_magic(argument) else "in"
+            *most, last = (f"*{suffix}" for suffix in SUFFIXES)
+            fail(f"there are no recordings {where} {shown_path(argument)} ({', '.join(most)} or {last})")
     return list(paths.values())
 
 

@@ -227,7 +227,12 @@ class View:
             agent, reply = "◌ drafting", Text(f"reply {self._draft}: not to be heard yet", style="yellow")
         table.add_row("agent", Text(agent, style="green"), _one_line(reply))
         title = Text.assemble((f"{self._seconds:6.2f} s", "bold"), "  the floor: ", (floor, "bold"))
-        return Group(Panel(table, title=title, title_align="left", subtitle=self._title, subtitle_align="right"))
+        # Terminals show a Ctrl-C as ^C at the end of the last line: a line that had no room for it would be broken in
+        # two, and the panel could not be erased.
+        width = max(self._console.width - len("^C"), 1)
+        return Group(
+            Panel(table, title=title, title_align="left", subtitle=self._title, subtitle_align="right", width=width)
+        )
 
 
 def _one_line(text: Text) -> Text:

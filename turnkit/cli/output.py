@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -117,12 +118,28 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def guard(work: Callable[[], T]) -> T:
-    """Return what `work` gives; what goes wrong is said, and the command is over."""
+def guard(work: Callable[[], T], options: Mapping[str, str] | None = None) -> T:
+    """Return what `work` gives; what goes wrong is said, and the command is over.
+
+    Args:
+        work: what may go wrong.
+        options: by the name of a parameter that the error may tell of, the option with which it was typed.
+    """
     try:
         return work()
     except TurnkitError as error:
-        fail(str(error))
+        fail(_as_typed(str(error), options or {}))
+
+
+def _as_typed(message: str, options: Mapping[str, str]) -> str:
+    """The message, which begins with `parameter=value:` or `parameter:`, as one of what was typed."""
+    begins = re.match(r"(\w+)(?:=(['\"]?)(.*?)\2)?:", message)
+    if begins and begins[1] in options:
+        message = " ".join(filter(None, (options[begins[1]], begins[3]))) + f":{message[begins.end() :]}"
+    for parameter, option in options.items():
+        if "_" in parameter:  # which is no word of a sentence
+            message = re.sub(rf"\b{parameter}\b", option, message)
+    return message
 
 
 def calls_directory(record: str | None) -> str | None:

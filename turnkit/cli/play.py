@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from .commands import app
-from .flux_url import UnencryptedOption, check_url
+from .flux_url import UnencryptedOption, check_url, key_for
 from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
 from .screen import Screen
@@ -109,7 +109,7 @@ def _told(hears: FoundEar | None, flux: bool, aloud: bool) -> str:
 
 def _flux(url: str | None, allow_unencrypted: bool) -> dict[str, Any] | None:
     """What connects the microphone to Flux; None where nothing can."""
-    key = os.environ.get("DEEPGRAM_API_KEY")
+    key = os.environ.get("DEEPGRAM_API_KEY") if url is None else key_for(url)
     if not key and url is None:
         return None
     where = {"url": url, "allow_unencrypted": allow_unencrypted} if url else {}

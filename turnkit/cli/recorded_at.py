@@ -9,13 +9,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from ..checks import os_problem
+from .called_as import called_as
 
 if TYPE_CHECKING:
     from ..trace import Recorder
 
 
 def hint_at(console: Console, recorder: Recorder) -> None:
-    """Show what can be done with the recording, as commands to copy."""
+    """Show what can be done with the recording, as commands to copy; nothing if no call has begun."""
+    if recorder.failure is None and not recorder.path.is_file():
+        return
     path = quote(str(recorder.path))
     console.print()
     if recorder.failure is not None:
@@ -23,5 +26,5 @@ def hint_at(console: Console, recorder: Recorder) -> None:
         console.print(f"  not recorded: {escape(f'{path}: {reason}')}", highlight=False, soft_wrap=True)
         return
     for what, command in (("see the call", "view"), ("decide it again", "replay")):
-        line = f"  {what + ':':<17}[bold]turnkit {command} {escape(path)}[/bold]"
+        line = f"  {what + ':':<17}[bold]{escape(called_as())} {command} {escape(path)}[/bold]"
         console.print(line, highlight=False, soft_wrap=True)

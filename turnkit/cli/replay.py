@@ -152,7 +152,7 @@ class _ReplayReport:
         self._print(f"{counts.total()} traces: {', '.join(parts)}")
         self._print(
             f"{totals['turns']} turns, {totals['events']} events, {totals['signals']} signals in "
-            f"{totals['seconds'] / 3600:.1f} hours of talk"
+            f"{_length(totals['seconds'])} of talk"
         )
         if counts[ReplayFinding.COMPARED]:
             self._print(
@@ -161,6 +161,13 @@ class _ReplayReport:
             )
             for change, count in self._changes.most_common():
                 self._print(f"  {count:>6}  {change}")
+
+
+def _length(seconds: int) -> str:
+    """In the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds} second{'' if seconds == 1 else 's'}"
+    return f"{seconds / 60:.0f} minutes" if seconds < 3600 else f"{seconds / 3600:.1f} hours"
 
 
 def _kind(change: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import anyio
 import typer
@@ -18,16 +18,21 @@ from ..turns.chart import UserState
 from ..turns.events import SIGNALS, Commit
 from ..wire import FluxOptions, TurnInfo
 from .commands import app
-from .flux_url import UnencryptedOption, check_url
+from .flux_url import UnencryptedOption, check_url, key_for
 from .live_view import View
 from .output import JsonFlag, JsonLines, RecordOption, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
+from .recorded_at import hint_at
 from .screen import Screen
 from .wav import WavSource
 
 CHUNK_SECONDS = 0.08
 SETTLED_SECONDS = 1.5
 """Silence after the audio before a listening user is believed: Flux announces a turn about 0.6 s after its onset."""
+
+_Flux: TypeAlias = Callable[[], AbstractAsyncContextManager[FluxStream]]
+_OPTIONS = {name: f"--{name.replace('_', '-')}" for name in ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms")}
+"""The options that Flux's are given with, where those have other names."""
 
 
 @app.command()
@@ -68,6 +73,7 @@ def run(
         ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
     check_url(url, allow_unencrypted=allow_unencrypted)
+    key = key_for(url)
     with guard(lambda: WavSource(audio, channel)) as wav:
         options = guard(
             lambda: FluxOptions(
@@ -78,21 +84,32 @@ def run(
                 eager_eot_threshold=eager_eot_threshold or None,
                 eot_timeout_ms=eot_timeout_ms,
                 keyterm=tuple(keyterm or ()),
-            )
+            ),
+            _OPTIONS,
         )
+        recorder = None if record is None else guard(lambda: Recorder(record, options=options))
         session = guard(
             lambda: Session(
                 speculation=speculation_policy(speculation),
                 stall_timeout=eot_timeout_ms / 1000 + 3,
-                record=None if record is None else Recorder(record, options=options),
+                record=recorder,
             )
         )
-        call = _FileCall(session, wav, max_silence, allow_unencrypted)
+        call = _FileCall(
+            session,
+            wav,
+            max_silence,
+            lambda: connect(options, api_key=key, url=url, allow_unencrypted=allow_unencrypted),
+        )
         known = wav.cut_off
         if known:
             warn(known)
-        with JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}") as view:
-            run_async(lambda: call.hold(options, url, view))
+        try:
+            with JsonLines(lambda: call.audio_end) if as_json else View(Screen(), f"turnkit run {audio.name}") as view:
+                run_async(lambda: call.hold(view))
+        finally:
+            if recorder is not None and not as_json:
+                hint_at(Screen(), recorder)
         if wav.cut_off != known:  # of a pipe, at its end
             warn(wav.cut_off)
 
@@ -100,20 +117,18 @@ def run(
 class _FileCall:
     """A call whose caller is one file; nobody speaks for the agent."""
 
-    def __init__(self, session: Session, wav: WavSource, max_silence: float, allow_unencrypted: bool) -> None:
+    def __init__(self, session: Session, wav: WavSource, max_silence: float, flux: _Flux) -> None:
         self.audio_end = 0.0
         self._session = session
         self._wav = wav
         self._max_silence = max_silence
-        self._allow_unencrypted = allow_unencrypted
+        self._flux = flux
 
-    async def hold(self, options: FluxOptions, url: str, view: View | JsonLines) -> None:
+    async def hold(self, view: View | JsonLines) -> None:
         for kind in SIGNALS:
             self._session.on(kind, lambda signal: view.show(signal, self._session.elapsed(signal)))
         self._session.on(Commit, self._answer)
-        key = os.environ.get("DEEPGRAM_API_KEY") or None
-        connection = connect(options, api_key=key, url=url, allow_unencrypted=self._allow_unencrypted)
-        async with connection as stream, anyio.create_task_group() as tasks:
+        async with self._flux() as stream, anyio.create_task_group() as tasks:
             tasks.start_soon(self._speak, stream, view)
             await self._session.run(_TimedStream(stream, self))
             tasks.cancel_scope.cancel()

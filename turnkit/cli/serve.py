@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ..simulator import Script
 from ..simulator import serve as simulated
+from ..wire import FluxOptions
 from .commands import app
 from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
@@ -53,6 +54,10 @@ def serve(
             help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words."
         ),
     ] = None,
+    eot_threshold: Annotated[float, typer.Option(help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
+    eager_eot_threshold: Annotated[
+        float, typer.Option(help="Confidence worth a draft, 0.3 to 0.9 and not above the other; 0: no drafts.")
+    ] = 0.5,
     record: RecordCallsOption = None,
 ) -> None:
     """Serve a bot to phones and pages.
@@ -67,19 +72,24 @@ def serve(
         from ..interop.web import serving
     except ImportError as error:
         fail(str(error))
+    guard(lambda: serving.bot_named(bot))
     if not simulate and not os.environ.get("DEEPGRAM_API_KEY"):
         fail("DEEPGRAM_API_KEY: is not set; --simulate needs no key")
     if ear is not None and not simulate:
         fail("--ear: is for --simulate; without it, Flux listens")
     hears = None if ear is None else found_ear(ear)
-    guard(lambda: serving.bot_named(bot))
     settings: dict[str, Any] = {"max_calls": max_calls, "max_lag": max_lag, "drain": drain}
+    settings["options"] = guard(
+        lambda: FluxOptions(eot_threshold=eot_threshold, eager_eot_threshold=eager_eot_threshold or None),
+        {"eot_threshold": "--eot-threshold", "eager_eot_threshold": "--eager-eot-threshold"},
+    )
     settings["record"] = calls_directory(record)
     settings |= {"sample_rate": sample_rate, "public_url": public_url}
     settings["auth_token"] = os.environ.get("TWILIO_AUTH_TOKEN") or None
     listening = guard(partial(serving.listening_at, host, port))
     with listening, _simulator(simulate, None if hears is None else hears.ear) as flux:
-        tell(Screen(), Text(f"Talk to it at {_address(listening)} (Ctrl-C ends it)"))
+        end = f"(Ctrl-C ends it when its calls are over, in {drain:g} s at most; again: at once)"
+        tell(Screen(), Text(f"Talk to it at {_address(listening)} {end}"))
         try:
             guard(partial(serving.serve, bot, listening, workers=workers, **settings, **flux))
         except KeyboardInterrupt:

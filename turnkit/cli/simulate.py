@@ -15,6 +15,7 @@ from rich.text import Text
 from ..simulator import FAULTS, MOMENTS, Ear, InjectedFault, Recording, Script, Simulator, parse_fault, serve
 from ..simulator.ear import EARS, make_ear
 from ..simulator.faults import FaultKind
+from .called_as import called_as
 from .commands import app
 from .layout import Column, tell, tell_table
 from .output import JsonFlag, fail, guard, run_async, say_json
@@ -78,7 +79,7 @@ def simulate(
     play: Recording | Script | Ear
     if ear is not None:
         name = ear
-        play = guard(lambda: make_ear(name))
+        play = guard(lambda: make_ear(name), {"ear": "--ear"})
     elif recording is not None:
         path = recording
         play = guard(lambda: Recording.read(path))
@@ -116,7 +117,7 @@ def _announce(flux: Simulator, as_json: bool) -> None:
         return
     console = Screen()
     tell(console, f"A simulated Flux listens at [bold]{escape(flux.url)}[/bold] (Ctrl-C ends it)")
-    tell(console, f"Try, in another terminal:  turnkit run AUDIO.wav --url {escape(flux.url)}", 2)
+    tell(console, f"Try, in another terminal:  {escape(called_as())} run AUDIO.wav --url {escape(flux.url)}", 2)
 
 
 async def _report_connections(flux: Simulator, as_json: bool) -> None:

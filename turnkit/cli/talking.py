@@ -51,7 +51,7 @@ def found_ear(name: str | None) -> FoundEar | None:
     from ..simulator.ear import make_ear
 
     if name is not None:
-        return FoundEar(name, guard(lambda: make_ear(name)))
+        return FoundEar(name, guard(lambda: make_ear(name), {"ear": "--ear"}))
     try:
         return FoundEar("voice", make_ear("voice"))
     except ConfigError:
@@ -63,7 +63,7 @@ def found_voice(language: str | None) -> EspeakVoice | None:
     from ..speaking.espeak import EspeakVoice
 
     try:
-        return guard(lambda: EspeakVoice(language or _LANGUAGE))
+        return guard(lambda: EspeakVoice(language or _LANGUAGE), {"language": "--voice"})
     except ImportError as error:
         if language is not None:
             fail(str(error))
@@ -76,7 +76,7 @@ def chosen_bot(bot: str, llm: str | None, model: str, ear: str | None) -> Choice
 
     choice = Choice(bot, llm, model)
     try:
-        guard(lambda: check(choice))
+        guard(lambda: check(choice), {"bot": "--bot", "LLM": "--llm"})
     except ImportError as error:
         fail(str(error))
     if llm is not None and ear in ("voice", "quick"):

@@ -137,8 +137,10 @@ class TuneReport:
         self._show(title, _BIN_COLUMNS, calibration.bins, left="")
 
     def _policies(self, scores: list[PolicyScore]) -> None:
-        meant = f"{scores[0].meant} were meant for the floor (ms: until it stops)"
-        title = f"Barge-in, on {scores[0].overlaps} overlaps of which {meant}"
+        overlaps, meant = scores[0].overlaps, scores[0].meant
+        counted = f"{overlaps} overlap{'' if overlaps == 1 else 's'}"
+        were = "was" if meant == 1 else "were"
+        title = f"Barge-in, on {counted} of which {meant} {were} meant for the floor (ms: until it stops)"
         self._show(title, _POLICY_COLUMNS, scores, left="policy")
 
 

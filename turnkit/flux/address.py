@@ -28,6 +28,11 @@ class Address(NamedTuple):
     loopback: bool
 
 
+def needs_key(host: str) -> bool:
+    """Whether who listens there is Deepgram, which lets nobody in without one."""
+    return host == "deepgram.com" or host.endswith(".deepgram.com")
+
+
 def checked_address(url: object, *, allow_unencrypted: bool) -> Address:
     """The address that a url names; raises ConfigError for what is none, and for one that needs a permission.
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from ..errors import ConfigError
 from ..logs import logger
 from ..wire import MODELS, FluxOptions
-from .address import checked_address
+from .address import checked_address, needs_key
 from .bounds import Bounds
 from .connecting import Connector, TokenSource
 from .credential import Credential, checked_secret, hidden
@@ -116,8 +116,7 @@ def _credential(host: str, api_key: str | None, token: Token | None) -> Credenti
     """The credential to begin with, which is none yet if `token` is a function; no message quotes it."""
     if api_key is not None and token is not None:
         raise ConfigError("api_key, token: give one of them, not both")
-    deepgrams = host == "deepgram.com" or host.endswith(".deepgram.com")
-    if not (api_key or token) and deepgrams:
+    if not (api_key or token) and needs_key(host):
         raise ConfigError(f"api_key: {host} needs a key; set DEEPGRAM_API_KEY and pass it as api_key, or pass a token")
     if api_key is not None:
         return Credential("Token", checked_secret("api_key", api_key))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
@@ -111,9 +113,21 @@ def _name(function: object) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """The line that raised, without the values that were in play."""
+    """The innermost line of the host's own code, or else the line that raised; without the values that were in play."""
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
+    if not frames:
+        return ""
+    frame = next((frame for frame in reversed(frames) if _is_the_hosts(frame.filename)), frames[-1])
+    return f"{frame.filename}:{frame.lineno} in {frame.name}"
+
+
+_OTHERS = tuple(f"{Path(module).parent}{os.sep}" for module in (os.__file__, Path(__file__).parent))
+"""Where Python's own modules are, and turnkit."""
+
+
+def _is_the_hosts(filename: str) -> bool:
+    installed = not {"site-packages", "dist-packages"}.isdisjoint(Path(filename).parts)
+    return not (installed or filename.startswith((*_OTHERS, "<frozen ")))
 
 
 class ReportedPolicy:

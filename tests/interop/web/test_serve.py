@@ -19,11 +19,14 @@ from tests.support.web_server import Address, heard
 from turnkit.cli import app
 from turnkit.testing import FakePhone
 from turnkit.trace import read
+from turnkit.turns.events import Speculate
 
 pytest.importorskip("starlette", reason="needs Starlette, which is not for development; .ci/interop has it")
 uvicorn = pytest.importorskip("uvicorn", reason="needs uvicorn, which is not for development; .ci/interop has it")
 
 BOT = "tests.support.web_bot:session"
+STAY = " s at most; Ctrl-C again ends it now"
+"""What is said of calls that go on: in these tests one may have been hung up so late that it does."""
 
 
 def turnkit(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
@@ -59,7 +62,9 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
     process = turnkit(*arguments, TURNKIT_TEST_RECORDINGS=str(tmp_path))
     assert process.stdout is not None
     line = process.stdout.readline()
-    found = re.fullmatch(r"Talk to it at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it\)\n", line)
+    found = re.fullmatch(
+        r"Talk to it at http://127\.0\.0\.1:(\d+)/ \(Ctrl-C ends it .*, in 2 s at most; again: at once\)\n", line
+    )
     assert found, line
 
     async def call() -> None:
@@ -83,7 +88,7 @@ def test_without_a_key(tmp_path: Path, workers: str) -> None:
         process.kill()
     assert process.returncode in (0, 130)
     assert out == ""
-    assert [line for line in err.splitlines() if "call_refused" not in line] == []
+    assert [line for line in err.splitlines() if "call_refused" not in line and STAY not in line] == []
 
 
 def two_calls(*arguments: str, own: str = "") -> None:
@@ -113,6 +118,37 @@ def two_calls(*arguments: str, own: str = "") -> None:
         _, err = process.communicate(timeout=60)
     finally:
         process.kill()
+    assert [line for line in err.splitlines() if STAY not in line] == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_it_is_told_what_it_waits_for(number: signal.Signals) -> None:
+    """One line while a call goes on; a Ctrl-C after it does not wait, though the caller never hangs up."""
+    process = turnkit("serve", BOT, "--simulate", "--port", "0", "--drain", "300", "--max-lag", "30")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    found = re.search(r":(\d+)/ .* in 300 s at most", process.stdout.readline())
+    assert found
+    said: list[str] = []
+
+    async def call() -> None:
+        address = Address(int(found[1]))
+        await address.until(calls=0)
+        phone = FakePhone(parameters={"number": "0"})
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(address.dial, phone)
+                await heard([phone])
+                process.send_signal(number)
+                said.append(await anyio.to_thread.run_sync(process.stderr.readline))
+                process.send_signal(signal.SIGINT)
+
+    try:
+        anyio.run(call)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert said == ["1 call goes on, for 300 s at most; Ctrl-C again ends it now\n"]
     assert err == ""
 
 
@@ -123,6 +159,14 @@ def test_calls_are_recorded_where_the_command_line_says(tmp_path: Path) -> None:
     assert {read(path).ended for path in recorded} == {"closed"}
     assert {path.stat().st_mode & 0o777 for path in recorded} == {0o600}
     assert len({read(path).header.session for path in recorded}) == len(recorded) == 2
+
+
+@pytest.mark.parametrize(("settings", "drafts"), [((), True), (("--eager-eot-threshold", "0"), False)])
+def test_drafts_are_made_unless_told_otherwise(tmp_path: Path, settings: tuple[str, ...], drafts: bool) -> None:
+    """In each process: Flux is asked for early ends of turn, or is not."""
+    two_calls("--record", str(tmp_path), *settings)
+    made = [{type(signal) for signal in read(path).signals()} for path in tmp_path.iterdir()]
+    assert [Speculate in kinds for kinds in made] == [drafts] * 2
 
 
 def test_calls_are_recorded_where_their_session_says(tmp_path: Path) -> None:
@@ -153,11 +197,12 @@ def test_ctrl_c_before_the_server_heeds_it(command: str, monkeypatch: pytest.Mon
     [
         ((BOT,), "DEEPGRAM_API_KEY: is not set; --simulate needs no key"),
         (("nobody:session", "--simulate"), "bot='nobody:session': there is no module nobody here"),
-        ((BOT[:-8], "--simulate"), "must be MODULE:FUNCTION, such as mybot:session"),
+        ((BOT[:-8],), "must be MODULE:FUNCTION, such as mybot:session"),
         ((f"{BOT}s", "--simulate"), "tests.support.web_bot has no function sessions"),
         ((BOT, "--simulate", "--host", "256.0.0.1"), "host='256.0.0.1', port=8000: cannot listen there"),
         ((BOT, "--simulate", "--record", "README.md"), "record='README.md': must be a directory, and cannot be made"),
         ((BOT, "--simulate", "--public-url", "bot"), "public_url='bot': must be https://host"),
+        ((BOT, "--simulate", "--eager-eot-threshold", "0.8"), "--eager-eot-threshold"),
     ],
 )
 def test_what_cannot_be_served(arguments: tuple[str, ...], said: str) -> None:

@@ -103,7 +103,7 @@ def test_what_is_no_directory_of_calls_is_said(tmp_path: Path) -> None:
     bad.mkdir()
     (bad / "x.jsonl").write_text("no trace\n")
     for arguments, rule in (
-        ([empty], "no file there"),
+        ([empty], "there are no recordings in"),
         ([bad], "x.jsonl"),
         ([bad, "--perfetto", tmp_path / "p"], "for one call"),
     ):

@@ -33,6 +33,9 @@ from .signals import draining_first
 
 __all__ = ["application"]
 
+DRAIN_SECONDS = 30.0
+"""How long calls may go on once the server is to end, where nobody says otherwise."""
+
 _BUSY, _FORBIDDEN = 1013, 1008  # close codes
 _RETRY_SECONDS = "5"
 _LARGEST_FORM = 1 << 16  # bytes: Twilio's have one or two thousand
@@ -44,7 +47,7 @@ def application(
     *,
     max_calls: int = 100,
     max_lag: float = 0.2,
-    drain: float = 30.0,
+    drain: float = DRAIN_SECONDS,
     greeting: Greeting | None = None,
     options: FluxOptions | None = None,
     sample_rate: int = 16000,
@@ -123,6 +126,7 @@ def application(
 
     app = Starlette(routes=routes, lifespan=lifespan)
     app.state.admission = admission
+    app.state.calls = calls
     return app
 
 

@@ -28,9 +28,13 @@ class Calls:
     Args:
         admission: counts them.
         drain: seconds that calls may go on once the server is to end.
+
+    Attributes:
+        told: is told how many calls go on when the server is to end, if some do; None if nobody is.
     """
 
     def __init__(self, admission: Admission, drain: float) -> None:
+        self.told: Callable[[int], None] | None = None
         self._admission = admission
         self._drain = drain
         self._going: set[_Going] = set()
@@ -60,6 +64,8 @@ class Calls:
         """
         if not self._admission.draining:
             logger().info("server_draining", calls=len(self._going))
+            if self._going and self.told is not None:
+                self.told(len(self._going))
         self._admission.draining = True
         with anyio.move_on_after(self._drain):
             await self._gone()

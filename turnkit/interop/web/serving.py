@@ -26,7 +26,7 @@ from ...checks import cannot_listen, check_host
 from ...errors import ConfigError
 from ...session import Session
 from ...session.default_record import recorded_in
-from .asgi import application
+from .asgi import DRAIN_SECONDS, application
 from .calls import MakeSession
 
 __all__ = ["bot_named", "listening_at", "serve"]
@@ -137,10 +137,18 @@ def _in_this_process(bot: str, record: str | None, settings: dict[str, Any]) -> 
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     make_session = bot_named(bot) if record is None else _recorded(bot_named(bot), record)
     app = application(make_session, **settings, **flux)
+    app.state.calls.told = partial(_say_who_stays, settings.get("drain", DRAIN_SECONDS))
     gc.collect()
     gc.freeze()  # what was imported is never looked at again
     gc.set_threshold(10_000, 10, 10)
     return app
+
+
+def _say_who_stays(drain: float, calls: int) -> None:
+    """Say on standard error why the server does not end at once."""
+    who = "1 call goes" if calls == 1 else f"{calls} calls go"
+    sys.stderr.write(f"{who} on, for {drain:g} s at most; Ctrl-C again ends it now\n")
+    sys.stderr.flush()
 
 
 def _recorded(make_session: MakeSession, record: str) -> MakeSession:

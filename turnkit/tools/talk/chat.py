@@ -42,7 +42,7 @@ def completions_url(url: str) -> str:
         known = False
     if not known:
         told = shown_path(url).rpartition("@")[2][:80]  # who forgets the scheme may have a password before the @
-        raise ConfigError(f"LLM: {told!r} must be an address such as http://localhost:8080/v1")
+        raise ConfigError(f"LLM: {told!r} must be an address such as http://localhost:8080")
     if parts.username or parts.password:
         raise ConfigError("LLM: the address must have no user or password in it; a key is taken from LLM_API_KEY")
     path = parts.path.rstrip("/")
