@@ -41,7 +41,9 @@ def simulate(
     token: Annotated[
         str | None, typer.Option(help="Accept only this temporary token, beside the key if there is one.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Another number, another course of what is random, in a script and in faults.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another number, another course of what is random, in a script and in faults.")
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(help="What goes wrong: NAME, or NAME:VALUE@MOMENT/CONNECTION; random:RATE. May be repeated."),

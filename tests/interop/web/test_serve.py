@@ -140,6 +140,7 @@ def test_who_ends_it_is_told_what_it_waits_for(number: signal.Signals) -> None:
                 tasks.start_soon(address.dial, phone)
                 await heard([phone])
                 process.send_signal(number)
+                assert process.stderr is not None
                 said.append(await anyio.to_thread.run_sync(process.stderr.readline))
                 process.send_signal(signal.SIGINT)
 
