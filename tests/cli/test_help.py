@@ -24,4 +24,6 @@ def test_every_name_stands_in_it_whole(name: str) -> None:
     options = {spelled for option in command.params for spelled in option.opts if spelled.startswith("-")}
     assert options <= words
     assert max(map(len, done.output.splitlines())) <= 80
+    assert "\\" not in done.output.replace("\\n", "")
+    assert not re.search(r"\w-$", done.output, flags=re.M), "broken at a hyphen"
     assert not re.search(r"[\w-]…(?!,)", done.output), "cut off"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from shutil import get_terminal_size
 from typing import Annotated, Any
@@ -16,6 +17,7 @@ from typer.main import get_command
 from .. import __version__
 from ..interrupts import INTERRUPTED, raise_again
 from .examples import shown_examples
+from .plain_help import plain_help
 from .saying import say
 
 COMMANDS = {
@@ -64,7 +66,7 @@ class Commands(TyperGroup):
         if command is not None and examples not in command.help:
             command.help += f"\n\n{examples}"
         if command is not None and not _has_room():
-            command.rich_markup_mode = None
+            command.get_help = partial(plain_help, command)
         return command
 
     def list_commands(self, ctx: Any) -> list[str]:

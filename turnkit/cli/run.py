@@ -73,8 +73,8 @@ def run(
         ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
     check_url(url, allow_unencrypted=allow_unencrypted)
-    key = key_for(url)
     with guard(lambda: WavSource(audio, channel)) as wav:
+        key = key_for(url)
         options = guard(
             lambda: FluxOptions(
                 model=model,
