@@ -73,7 +73,6 @@ def run(
         ffmpeg -v error -i CALL.mp3 -ac 1 -ar 16000 -f wav - | turnkit run -
     """
     check_url(url, allow_unencrypted=allow_unencrypted)
-    key = key_for(url)
     with guard(lambda: WavSource(audio, channel)) as wav:
         options = guard(
             lambda: FluxOptions(
@@ -87,6 +86,7 @@ def run(
             ),
             _OPTIONS,
         )
+        key = key_for(url)
         recorder = None if record is None else guard(lambda: Recorder(record, options=options))
         session = guard(
             lambda: Session(
