@@ -116,7 +116,7 @@ def test_wrong_settings_and_files_are_told_in_a_sentence(tmp_path: Path) -> None
     assert "missing.wav: cannot be read" in refused("run", tmp_path / "missing.wav")
     assert "is not a WAV file" in refused("run", junk)
     assert "needs a key" in refused("run", wav)
-    assert "eot_threshold=0.4: must be" in refused("run", wav, "--eot-threshold", "0.4")
+    assert "--eot-threshold 0.4: must be" in refused("run", wav, "--eot-threshold", "0.4")
     assert "eager_eot_threshold=0.8: must be at most" in refused("run", wav, "--eager-eot-threshold", "0.8")
     assert "--speculation sometimes: must be one of" in refused("run", wav, "--speculation", "sometimes")
     assert "'x' is not a number" in refused("run", wav, "--speculation", "budget:x")
