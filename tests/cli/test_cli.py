@@ -117,7 +117,7 @@ def test_wrong_settings_and_files_are_told_in_a_sentence(tmp_path: Path) -> None
     assert "is not a WAV file" in refused("run", junk)
     assert "needs a key" in refused("run", wav)
     assert "--eot-threshold 0.4: must be" in refused("run", wav, "--eot-threshold", "0.4")
-    assert "eager_eot_threshold=0.8: must be at most" in refused("run", wav, "--eager-eot-threshold", "0.8")
+    assert "--eager-eot-threshold 0.8: must be at most" in refused("run", wav, "--eager-eot-threshold", "0.8")
     assert "--speculation sometimes: must be one of" in refused("run", wav, "--speculation", "sometimes")
     assert "'x' is not a number" in refused("run", wav, "--speculation", "budget:x")
     assert "MinConfidence(confidence=2.0)" in refused("run", wav, "--speculation", "min-confidence:2")
