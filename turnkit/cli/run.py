@@ -86,7 +86,6 @@ def run(
             ),
             _OPTIONS,
         )
-        key = key_for(url)
         recorder = None if record is None else guard(lambda: Recorder(record, options=options))
         session = guard(
             lambda: Session(
@@ -95,6 +94,7 @@ def run(
                 record=recorder,
             )
         )
+        key = key_for(url)
         call = _FileCall(
             session,
             wav,
