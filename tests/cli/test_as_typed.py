@@ -16,7 +16,7 @@ from turnkit.cli import app
         ("play --ear foo", "--ear foo: must be one of voice, quick, sphinx"),
         ("play --bot foo", "--bot foo: must be one of booking, echo"),
         ("play --llm localhost:8080", "--llm: 'localhost:8080' must be an address such as http://localhost:8080"),
-        ("play --url wss://api.deepgram.com", "DEEPGRAM_API_KEY: is not set; a simulator needs none"),
+        ("play --url wss://api.deepgram.com", "DEEPGRAM_API_KEY: is not set, and api.deepgram.com needs a key"),
         ("serve json:loads --simulate --eager-eot-threshold 0.1", "--eager-eot-threshold 0.1: must be a number from"),
         ("serve mybot", "bot='mybot': must be MODULE:FUNCTION, such as mybot:session"),
     ],

@@ -127,7 +127,8 @@ def test_without_a_key_the_variable_is_named() -> None:
     """And no argument of Python."""
     with run() as process:
         _, error = process.communicate(header(0xFFFFFFFF) + b"\xff" * 16000, timeout=BOUND)
-    assert error.decode() == "error: DEEPGRAM_API_KEY: is not set; a simulator needs none: --url ws://127.0.0.1:PORT\n"
+    said = "DEEPGRAM_API_KEY: is not set, and api.deepgram.com needs a key; a simulator does not"
+    assert error.decode() == f"error: {said}: --url ws://127.0.0.1:PORT\n"
     assert process.returncode == 1
 
 

@@ -36,6 +36,7 @@ def check_url(url: str, *, allow_unencrypted: bool) -> None:
 def key_for(url: str) -> str | None:
     """The key of Flux, if there is one; if none is set where one is needed, that is said, and the command is over."""
     key = os.environ.get("DEEPGRAM_API_KEY") or None
-    if key is None and needs_key(urlsplit(url).hostname or ""):
-        fail("DEEPGRAM_API_KEY: is not set; a simulator needs none: --url ws://127.0.0.1:PORT")
+    host = urlsplit(url).hostname or ""
+    if key is None and needs_key(host):
+        fail(f"DEEPGRAM_API_KEY: is not set, and {host} needs a key; a simulator does not: --url ws://127.0.0.1:PORT")
     return key

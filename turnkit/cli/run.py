@@ -95,6 +95,7 @@ def run(
                 record=recorder,
             )
         )
+        key = key_for(url)
         call = _FileCall(
             session,
             wav,

@@ -127,6 +127,7 @@ def test_who_ends_it_is_told_what_it_waits_for(number: signal.Signals) -> None:
     process = turnkit("serve", BOT, "--simulate", "--port", "0", "--drain", "300", "--max-lag", "30")
     assert process.stdout is not None
     assert process.stderr is not None
+    errors = process.stderr
     found = re.search(r":(\d+)/ .* in 300 s at most", process.stdout.readline())
     assert found
     said: list[str] = []
@@ -140,8 +141,7 @@ def test_who_ends_it_is_told_what_it_waits_for(number: signal.Signals) -> None:
                 tasks.start_soon(address.dial, phone)
                 await heard([phone])
                 process.send_signal(number)
-                assert process.stderr is not None
-                said.append(await anyio.to_thread.run_sync(process.stderr.readline))
+                said.append(await anyio.to_thread.run_sync(errors.readline))
                 process.send_signal(signal.SIGINT)
 
     try:
