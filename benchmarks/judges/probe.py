@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .bots import ROOT, Bot, running, turnkit_bot
+from .conversation import MAX_STOP_MS
 from .sounds import INTERRUPTIONS, QUESTIONS, RATE, VOICES, save, spoken
 
 
@@ -62,10 +63,6 @@ def caller(room: Path) -> Path:
     form = {"sample_rate": RATE, "channels": 1, "sample_width": 2, "encoding": "pcm_s16le"}
     manifest.write_text(json.dumps({"format": form, "note": "spoken by espeak-ng", "clips": clips}))
     return manifest
-
-
-MAX_STOP_MS = 500
-"""From the first sound of an interruption to the last of the bot: the probe fails beyond it."""
 
 
 def main() -> int:

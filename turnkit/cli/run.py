@@ -74,7 +74,6 @@ def run(
     """
     check_url(url, allow_unencrypted=allow_unencrypted)
     with guard(lambda: WavSource(audio, channel)) as wav:
-        key = key_for(url)
         options = guard(
             lambda: FluxOptions(
                 model=model,
