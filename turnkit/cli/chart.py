@@ -25,8 +25,8 @@ class Party(StrEnum):
 
 @app.command()
 def chart(
-    party: Annotated[Party | None, typer.Argument(help="Whose; both, if not given.")] = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="As Mermaid text, for a README or a viewer.")] = False,
+    party: Annotated[Party | None, typer.Argument(help="Whose chart; both, if not given.")] = None,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid text, for a README or a viewer.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the two charts that turnkit runs on: the user's, moved by Flux, and a reply's."""

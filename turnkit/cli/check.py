@@ -31,11 +31,17 @@ _Done = Callable[[Configuration, Result, float], None]
 
 @app.command()
 def check(
-    quick: Annotated[bool, typer.Option("--quick", help="Two seconds: the states near the beginning only.")] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Minutes: more texts, longer timeouts, finer states.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Take two seconds: only the states near the beginning.")
+    ] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Take minutes: more texts, longer timeouts, finer states.")
+    ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", metavar="WORDS", help="The configurations with these words in their name; repeatable."),
+        typer.Option(
+            "--only", metavar="WORDS", help="Only configurations with these words in their name. May be repeated."
+        ),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -65,8 +65,10 @@ class Commands(TyperGroup):
         examples = shown_examples(cmd_name) if cmd_name in COMMANDS else ""
         if command is not None and examples not in command.help:
             command.help += f"\n\n{examples}"
-        if command is not None and not _has_room():
-            command.get_help = partial(plain_help, command)
+        if command is not None:
+            _unname_flags([*command.params, command.get_help_option(ctx)])
+            if not _has_room():
+                command.get_help = partial(plain_help, command)
         return command
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -107,6 +109,13 @@ class Commands(TyperGroup):
             self._listing = False
 
 
+def _unname_flags(options: list[Any]) -> None:
+    """Show no value beside the options that take none: typer writes `<bool>`, which takes the room of words."""
+    for option in options:
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
+
+
 app = typer.Typer(
     cls=Commands,
     help="Decide, from Deepgram Flux turn events, when a voice bot may think, may speak and must stop.",
@@ -131,7 +140,7 @@ def _common(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
     log_level: Annotated[
-        str, typer.Option(help="debug, info, warning or error; logs go to standard error.")
+        str, typer.Option(metavar="LEVEL", help="debug, info, warning or error; logs go to standard error.")
     ] = "warning",
 ) -> None:
     from ..logs import log_to_stderr

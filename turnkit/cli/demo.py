@@ -28,11 +28,19 @@ if TYPE_CHECKING:
 @app.command()
 def demo(
     ctx: typer.Context,
-    speed: Annotated[float, typer.Option(min=0.1, max=50, help="How many times as fast as people talk.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(min=0.1, max=50, metavar="N", help="How many times as fast as people talk.")
+    ] = 1.0,
     llm: Annotated[
-        str, typer.Option(help="Seconds the simulated LLM takes; with --mic, where an OpenAI-compatible server is.")
+        str,
+        typer.Option(
+            metavar="SECONDS|URL",
+            help="Seconds the simulated LLM takes; with --mic, the URL of an OpenAI-compatible server.",
+        ),
     ] = "0.45",
-    tts: Annotated[float, typer.Option(min=0, max=10, help="Seconds the simulated TTS takes.")] = 0.12,
+    tts: Annotated[
+        float, typer.Option(min=0, max=10, metavar="SECONDS", help="Seconds the simulated TTS takes.")
+    ] = 0.12,
     record: RecordOption = None,
     as_json: JsonFlag = False,
     mic: Annotated[
@@ -42,7 +50,9 @@ def demo(
     voice: VoiceOption = None,
     bot: BotOption = "booking",
     model: ModelOption = "gpt-4o-mini",
-    device: Annotated[str | None, typer.Option(help="With --mic: part of the name of the sound device.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --mic: part of the name of the sound device.")
+    ] = None,
 ) -> None:
     """Watch a whole conversation on this machine: no key, no network, half a minute.
 

@@ -34,10 +34,11 @@ def export(
         typer.Option(
             "-o",
             "--out",
+            metavar="DIR/",
             help="A directory of tables by day, or its URL such as s3://bucket/tables; or calls.parquet for few calls.",
         ),
     ],
-    words: Annotated[bool, typer.Option("--words", help="With what was said, in columns of their own.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="Also write what was said, in columns of its own.")] = False,
     jobs: JobsOption = None,
     dask: DaskOption = None,
 ) -> None:

@@ -23,9 +23,10 @@ ALONE = 16
 """How many files are done before other processes would have begun."""
 LARGEST = 32  # files of a part: a moment of work, so that little is done again when a worker is lost
 
-JobsOption = Annotated[int | None, typer.Option(min=1, help="How many processes; as a rule one a core.")]
+JobsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="How many processes; as a rule one a core.")]
 DaskOption = Annotated[
-    str | None, typer.Option("--dask", metavar="ADDRESS", help="Have a Dask cluster do it: tcp://scheduler:8786.")
+    str | None,
+    typer.Option("--dask", metavar="ADDRESS", help="Have a Dask cluster do it, such as tcp://scheduler:8786."),
 ]
 
 

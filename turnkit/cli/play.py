@@ -32,10 +32,18 @@ from .talking import (
 
 @app.command()
 def play(
-    host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8100,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; this machine only, unless you say so.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port to listen at; 0 takes a free one.")
+    ] = 8100,
     url: Annotated[
-        str | None, typer.Option(help="Where the microphone's Flux is, if not at Deepgram: wss://…, or a simulator.")
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the microphone's Flux is, if not at Deepgram: a wss:// address, or a simulator's.",
+        ),
     ] = None,
     allow_unencrypted: UnencryptedOption = False,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,

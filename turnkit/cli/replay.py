@@ -24,7 +24,10 @@ from .screen import Screen
 _SHOWN = 10  # problems told in full
 _ROWS = 60  # of a table on a terminal
 
-Seconds = Annotated[float | None, typer.Option(min=0, help="Seconds, in place of the recorded ones.")]
+Seconds = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="SECONDS", help="Decide anew with so many seconds, not the recorded ones."),
+]
 
 
 @app.command()
@@ -32,8 +35,12 @@ def replay(
     traces: Annotated[
         list[str], typer.Argument(help="Files, directories, patterns, or URLs such as s3://bucket/calls.")
     ],
-    barge_in: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {BARGE_IN_HELP}.")] = None,
-    speculation: Annotated[str | None, typer.Option(help=f"In place of the recorded one: {SPECULATION_HELP}.")] = None,
+    barge_in: Annotated[
+        str | None, typer.Option(metavar="POLICY", help=f"Decide anew with this policy: {BARGE_IN_HELP}.")
+    ] = None,
+    speculation: Annotated[
+        str | None, typer.Option(metavar="POLICY", help=f"Decide anew with this policy: {SPECULATION_HELP}.")
+    ] = None,
     hold_timeout: Seconds = None,
     lost_turn_grace: Seconds = None,
     stall_timeout: Seconds = None,

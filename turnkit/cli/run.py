@@ -41,21 +41,35 @@ def run(
         Path, typer.Argument(help="A WAV file: PCM of 8 to 32 bits, float, µ-law or A-law; - reads a pipe.")
     ],
     url: Annotated[
-        str, typer.Option(help="Where Flux is; a simulator's ws://127.0.0.1:PORT, say.")
+        str, typer.Option(metavar="URL", help="Where Flux is; a simulator's ws://127.0.0.1:PORT, say.")
     ] = "wss://api.deepgram.com",
-    model: Annotated[str, typer.Option(help="flux-general-en or flux-general-multi.")] = "flux-general-en",
-    eot_threshold: Annotated[float, typer.Option(help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="Which Flux: flux-general-en or flux-general-multi.")
+    ] = "flux-general-en",
+    eot_threshold: Annotated[float, typer.Option(metavar="SHARE", help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
     eager_eot_threshold: Annotated[
-        float, typer.Option(help="Confidence worth a draft, 0.3 to 0.9 and not above the other; 0: no drafts.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Confidence that begins a draft, 0.3 to 0.9 and not above --eot-threshold; 0: no drafts.",
+        ),
     ] = 0.5,
-    eot_timeout_ms: Annotated[int, typer.Option(help="Silence that ends a turn anyway, 500 to 60000.")] = 5000,
-    keyterm: Annotated[list[str] | None, typer.Option(help="A term Flux should know; may be repeated.")] = None,
-    speculation: Annotated[str, typer.Option(help=f"{SPECULATION_HELP}.")] = "on-eager",
+    eot_timeout_ms: Annotated[
+        int, typer.Option(metavar="MS", help="Milliseconds of silence that end a turn anyway, 500 to 60000.")
+    ] = 5000,
+    keyterm: Annotated[
+        list[str] | None, typer.Option(metavar="TERM", help="A term Flux should know. May be repeated.")
+    ] = None,
+    speculation: Annotated[
+        str, typer.Option(metavar="POLICY", help=f"When drafts begin: {SPECULATION_HELP}.")
+    ] = "on-eager",
     max_silence: Annotated[
-        float, typer.Option(min=0, help="At most so many seconds of silence are sent after the audio.")
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="At most so many seconds of silence are sent after the audio."),
     ] = 15.0,
     channel: Annotated[
-        int | None, typer.Option(min=1, help="Which channel of several is the caller's; 1 is the left one.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Which channel of several is the caller's; 1 is the left one."),
     ] = None,
     record: RecordOption = None,
     allow_unencrypted: UnencryptedOption = False,

@@ -31,19 +31,33 @@ def serve(
     bot: Annotated[
         str, typer.Argument(help="MODULE:FUNCTION that makes the Session of a call, such as mybot:session.")
     ],
-    host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes; one a core.")] = 1,
-    max_calls: Annotated[int, typer.Option(min=1, help="Calls at once, of each worker; more are refused.")] = 100,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; this machine only, unless you say so.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port to listen at; 0 takes a free one.")
+    ] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, metavar="N", help="How many processes; as a rule one a core.")
+    ] = 1,
+    max_calls: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Calls at once in each worker; more are refused.")
+    ] = 100,
     max_lag: Annotated[
-        float, typer.Option(min=0.01, help="Seconds that the event loop may be late; then calls are refused.")
+        float,
+        typer.Option(
+            min=0.01, metavar="SECONDS", help="When the event loop is later than this, new calls are refused."
+        ),
     ] = 0.2,
-    drain: Annotated[float, typer.Option(min=0, help="Seconds that calls may go on after SIGTERM.")] = 30.0,
+    drain: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long calls may go on after SIGTERM.")
+    ] = 30.0,
     sample_rate: Annotated[
-        int, typer.Option(min=8000, max=48000, help="Of the linear16 that the bot's voice gives to pages.")
+        int,
+        typer.Option(min=8000, max=48000, metavar="HZ", help="Sample rate of the bot's voice (linear16) for pages."),
     ] = 16000,
     public_url: Annotated[
-        str | None, typer.Option(help="Where the world sees this server: https://bot.example.com")
+        str | None, typer.Option(metavar="URL", help="Where the world sees this server: https://bot.example.com")
     ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="A simulated Flux, which hears a simulated caller: no key is needed.")
@@ -51,12 +65,17 @@ def serve(
     ear: Annotated[
         str | None,
         typer.Option(
-            help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words."
+            metavar="EAR",
+            help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words.",
         ),
     ] = None,
-    eot_threshold: Annotated[float, typer.Option(help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
+    eot_threshold: Annotated[float, typer.Option(metavar="SHARE", help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
     eager_eot_threshold: Annotated[
-        float, typer.Option(help="Confidence worth a draft, 0.3 to 0.9 and not above the other; 0: no drafts.")
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Confidence that begins a draft, 0.3 to 0.9 and not above --eot-threshold; 0: no drafts.",
+        ),
     ] = 0.5,
     record: RecordCallsOption = None,
 ) -> None:

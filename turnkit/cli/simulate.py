@@ -27,33 +27,55 @@ _HANG = 9  # columns before the second line of what is told of a connection
 @app.command()
 def simulate(
     recording: Annotated[
-        Path | None, typer.Option(help="Play this JSON-lines recording of Flux's frames, in step with the audio.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Play this JSON-lines recording of Flux's frames, in step with the audio."),
     ] = None,
     script: Annotated[
-        Path | None, typer.Option(help="Hear this script of words with times, and detect turns in it.")
+        Path | None, typer.Option(metavar="FILE", help="Hear this script of words with times, and detect turns in it.")
     ] = None,
     ear: Annotated[
-        str | None, typer.Option(help=f"Hear the audio itself, with this ear: {', '.join(EARS)}. Needs turnkit\\[ear].")
+        str | None,
+        typer.Option(
+            metavar="EAR", help=f"Hear the audio itself, with this ear: {', '.join(EARS)}. Needs turnkit\\[ear]."
+        ),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
-    host: Annotated[str, typer.Option(help="Where to listen; this machine only, unless you say so.")] = "127.0.0.1",
-    api_key: Annotated[str | None, typer.Option(help="Accept only this key; otherwise any, or none.")] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="The port to listen at; 0 takes a free one.")
+    ] = 8765,
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where to listen; this machine only, unless you say so.")
+    ] = "127.0.0.1",
+    api_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Accept only this key; otherwise any, or none.")
+    ] = None,
     token: Annotated[
-        str | None, typer.Option(help="Accept only this temporary token, beside the key if there is one.")
+        str | None,
+        typer.Option(metavar="TOKEN", help="Accept only this temporary token, and the key if there is one."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Another number, another course of what is random, in a script and in faults.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="A number for what is left to chance, in scripts and faults: the same one makes the same call again.",
+        ),
     ] = None,
     fault: Annotated[
         list[str] | None,
-        typer.Option(help="What goes wrong: NAME, or NAME:VALUE@MOMENT/CONNECTION; random:RATE. May be repeated."),
+        typer.Option(
+            metavar="FAULT",
+            help="What goes wrong: NAME, and after it, if wanted, :VALUE, @MOMENT and /CONNECTION; or random:RATE. "
+            "May be repeated. --list-faults shows them all.",
+        ),
     ] = None,
     continues: Annotated[
         bool, typer.Option("--continues", help="A call that connects again hears the script from where it was.")
     ] = False,
     configurable: Annotated[
         list[str] | None,
-        typer.Option(help="Take this field in a Configure, though no source settles it: profanity_filter."),
+        typer.Option(
+            metavar="FIELD",
+            help="Accept this field in a Configure message, which Flux's documents leave open: profanity_filter.",
+        ),
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="Show every fault and moment, and leave.")] = False,
     as_json: JsonFlag = False,

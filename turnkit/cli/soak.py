@@ -52,25 +52,50 @@ class Backend(StrEnum):
 @app.command("soak")
 def soak_command(
     context: typer.Context,
-    sessions: Annotated[int, typer.Option(min=1, help="How many at a time.")] = 10,
-    seconds: Annotated[float, typer.Option(min=1, help="Until no more is said; the last answers are waited for.")] = 60,
-    faults: Annotated[float, typer.Option(min=0, max=1, help="The chance of a fault at each message.")] = 0.0,
+    sessions: Annotated[int, typer.Option(min=1, metavar="N", help="How many calls at a time.")] = 10,
+    seconds: Annotated[
+        float,
+        typer.Option(min=1, metavar="SECONDS", help="How long the calls go on; then the last answers are waited for."),
+    ] = 60,
+    faults: Annotated[
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="The chance of a fault at each message.")
+    ] = 0.0,
     fault: Annotated[
-        list[str] | None, typer.Option(help="What goes wrong besides, as in turnkit simulate. May be repeated.")
+        list[str] | None,
+        typer.Option(metavar="FAULT", help="A fault besides, as in turnkit simulate. May be repeated."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of what is said, and of the faults.")] = 0,
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Real-time audio, or idle connections.")] = True,
-    processes: Annotated[int, typer.Option(min=0, help="For the simulator; 0: in the sessions' own process.")] = 1,
-    call: Annotated[float | None, typer.Option(min=1, help="Seconds a call lasts; then another begins.")] = None,
-    slices: Annotated[int, typer.Option(min=1, help="Parts that the report tells apart.")] = 10,
-    growth: Annotated[float, typer.Option(min=0.001, help="Growth an hour that is still no growth.")] = 0.02,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same number makes the same words and faults again.")] = 0,
+    audio: Annotated[
+        bool, typer.Option("--audio/--no-audio", help="Send audio in real time, or keep the connections idle.")
+    ] = True,
+    processes: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="How many processes run the simulator; 0: it runs in the sessions' own."),
+    ] = 1,
+    call: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="Seconds a call lasts; then another begins.")
+    ] = None,
+    slices: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Into how many stretches of time the report is divided.")
+    ] = 10,
+    growth: Annotated[
+        float,
+        typer.Option(
+            min=0.001, metavar="SHARE", help="Growth of memory an hour that still counts as none, as a share."
+        ),
+    ] = 0.02,
     backend: Annotated[Backend, typer.Option(help="The event loop.")] = Backend.ASYNCIO,
     transport: Annotated[
         Carrier | None,
         typer.Option(help="What carries the frames; picows on asyncio only.", show_default="the fastest"),
     ] = None,
-    tuned: Annotated[bool, typer.Option("--tuned", help="Set Python's collector as docs/many-calls.md says.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write the report here: JSON if it ends so, else text.")] = None,
+    tuned: Annotated[
+        bool, typer.Option("--tuned", help="Set Python's garbage collector as docs/many-calls.md says.")
+    ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the report here: JSON if the name ends in .json, else text."),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Hold many calls at once against a simulated Flux that goes wrong, and account for every word.

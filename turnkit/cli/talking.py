@@ -17,20 +17,33 @@ if TYPE_CHECKING:
 EarOption = Annotated[
     str | None,
     typer.Option(
-        help="What listens to the microphone here: voice finds speech, quick sooner and 'mm-hm', sphinx English words."
+        metavar="EAR",
+        help="What listens to the microphone here: voice (the default) finds speech; "
+        "quick finds it sooner, and tells 'mm-hm' apart; sphinx knows English words.",
     ),
 ]
 VoiceOption = Annotated[
-    str | None, typer.Option(help="The language that the bot speaks, such as en-gb or de; needs turnkit\\[voice].")
+    str | None,
+    typer.Option(
+        metavar="LANG",
+        help="The language that the bot speaks, such as en-gb or de; en-us if not given; needs turnkit\\[voice].",
+    ),
 ]
 BotOption = Annotated[
-    str, typer.Option(help="Who answers the microphone: booking, or echo, which tells what was decided.")
+    str,
+    typer.Option(
+        metavar="BOT",
+        help="Who answers the microphone: booking, or echo, which says what it heard and what was decided.",
+    ),
 ]
 LlmOption = Annotated[
     str | None,
-    typer.Option(help="An OpenAI-compatible server that answers instead: http://localhost:8080; key: LLM_API_KEY."),
+    typer.Option(
+        metavar="URL",
+        help="An OpenAI-compatible server that answers instead, such as http://HOST:PORT; its key is LLM_API_KEY.",
+    ),
 ]
-ModelOption = Annotated[str, typer.Option(help="The model that --llm is asked for.")]
+ModelOption = Annotated[str, typer.Option(metavar="NAME", help="The model that --llm is asked for.")]
 
 _LANGUAGE = "en-us"
 _WARNINGS = {

@@ -52,41 +52,88 @@ def tune_calls(
     second: Annotated[
         float,
         typer.Option(
-            "--second-worth", "--second", min=0, help="What a second less of waiting is worth to you, a turn."
+            "--second-worth",
+            min=0,
+            metavar="PRICE",
+            help="What it is worth to you, per turn, that the user waits a second less.",
         ),
     ] = 0.01,
     call: Annotated[
-        float, typer.Option("--call-cost", "--call", min=0, help="What a call of the LLM costs, in the same currency.")
+        float,
+        typer.Option("--call-cost", min=0, metavar="PRICE", help="What one LLM call costs, in the same currency."),
     ] = 0.001,
-    token_cost: Annotated[float, typer.Option(min=0, help="What a token costs, on top of that.")] = 0.0,
-    tokens: Annotated[int, typer.Option(min=0, help="How many tokens a call has, prompt and answer.")] = 1000,
-    currency: Annotated[str, typer.Option(help="What these prices are in, such as EUR.")] = "",
+    second_too: Annotated[float | None, typer.Option("--second", min=0, hidden=True)] = None,
+    call_too: Annotated[float | None, typer.Option("--call", min=0, hidden=True)] = None,
+    token_cost: Annotated[
+        float, typer.Option(min=0, metavar="PRICE", help="What one token costs, on top of --call-cost.")
+    ] = 0.0,
+    tokens: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many tokens an LLM call has, prompt and answer together.")
+    ] = 1000,
+    currency: Annotated[
+        str, typer.Option(metavar="EUR", help="The currency of these prices, to be shown with them.")
+    ] = "",
     cut_off: Annotated[
-        float, typer.Option(min=0, help="How many seconds of waiting are as bad as one answer into mid-sentence.")
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How bad it is to answer in the middle of a user's sentence: as bad as so many seconds of waiting.",
+        ),
     ] = 3.0,
     reply_seconds: Annotated[
-        float, typer.Option(min=0, help="From the start of your LLM to the first sound; a draft saves no more.")
+        float,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="How long your bot takes from the start of the LLM to the first sound: a draft saves no more.",
+        ),
     ] = 0.7,
-    eot_threshold: Annotated[float | None, typer.Option(help="At what calls were recorded that do not say so.")] = None,
-    eager_eot_threshold: Annotated[float | None, typer.Option(help="The same.")] = None,
-    eot_timeout_ms: Annotated[int, typer.Option(help="The same.")] = 5000,
+    eot_threshold: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="The eot_threshold of calls whose recording does not tell it.")
+    ] = None,
+    eager_eot_threshold: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Likewise their eager_eot_threshold.")
+    ] = None,
+    eot_timeout_ms: Annotated[int, typer.Option(metavar="MS", help="Likewise their eot_timeout_ms.")] = 5000,
     eot_bench: Annotated[
         bool,
-        typer.Option(help="Also cut-offs at fixed latencies, and latency at fixed cut-offs, as in eot-bench."),
+        typer.Option(
+            "--eot-bench",
+            help="Also show the cut-offs at fixed latencies and the latency at fixed cut-offs, as eot-bench does.",
+        ),
     ] = False,
-    by: Annotated[By | None, typer.Option(help="Tell parts of the calls apart, and what to run for each.")] = None,
+    no_eot_bench: Annotated[bool, typer.Option("--no-eot-bench", hidden=True)] = False,
+    by: Annotated[
+        By | None,
+        typer.Option(metavar="PART", help="Also say what to run for each part of the calls: by tag, language or hour."),
+    ] = None,
     time_zone: Annotated[
         str,
-        typer.Option(help="In which hours of --by hour and weeks are, such as Europe/Berlin; else as recorded, UTC."),
+        typer.Option(
+            metavar="ZONE",
+            help="The time zone of hours and weeks, such as Europe/Berlin; UTC if not given, as recorded.",
+        ),
     ] = "",
     against: Annotated[
         list[str] | None,
         typer.Option(
-            help="Other recordings, B: compare both as they were run. Takes all names up to the next option, or to --."
+            metavar="CALLS",
+            help="A second set of calls, as it was run: say what changed since the first. "
+            "Takes all names up to the next option, or to --.",
         ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the plots as one HTML file, readable by you alone.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="Of more calls than this, so many chosen at random.")] = 20_000,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the plots as one HTML file that only you may read.")
+    ] = None,
+    most: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Find thresholds from at most so many calls; of more, so many are chosen at random.",
+        ),
+    ] = 20_000,
     jobs: JobsOption = None,
     dask: DaskOption = None,
     as_json: JsonFlag = False,
@@ -98,6 +145,7 @@ def tune_calls(
     or `bounds` for what no recording can tell. Chosen on one half of the calls, judged on the other. With --against, it
     says what changed between two sets of calls instead, and how many more it would take to be sure.
     """
+    second, call = _either(second_too, second), _either(call_too, call)
     given = guard(lambda: _given(eot_threshold, eager_eot_threshold, eot_timeout_ms))
     zone = guard(lambda: zone_of(time_zone))
     if html is not None:
@@ -125,7 +173,11 @@ def tune_calls(
         fail(str(error))
     problems = list(evidence.problems.values())
     scores = score_verdicts(told.verdicts)
-    points = fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES)) if eot_bench else None
+    points = (
+        fixed_points(operating_points(map(spans, evidence.silences()), FLUX_POLICIES))
+        if eot_bench and not no_eot_bench
+        else None
+    )
     if html is not None:
         part = None if by is None else by.value
         write_page(_fields(tuning, scores, []), html, tuning.segments, part, time_zone)
@@ -136,6 +188,11 @@ def tune_calls(
     report.tell(tuning, scores, problems, html, list(notes(evidence, len(paths), told.inferred)))
     if points is not None:
         report.tell_fixed_points(points)
+
+
+def _either(by_other_name: float | None, value: float) -> float:
+    """The value of an option that has a shorter name besides, which the help leaves out."""
+    return value if by_other_name is None else by_other_name
 
 
 def _given(eot: float | None, eager: float | None, timeout_ms: int) -> FluxThresholds | None:

@@ -48,18 +48,28 @@ def view(
     out: Annotated[
         Path | None,
         typer.Option(
+            metavar="FILE",
             help="The HTML file to write; TRACE with .html, or index.html in the directory, if not given. Of a URL, "
-            "its last name with .html, here."
+            "its last name with .html, here.",
         ),
     ] = None,
     audio: Annotated[
         Path | None,
-        typer.Option(help="The call's audio, a WAV file; the one beside TRACE that is called the same, if not given."),
+        typer.Option(
+            metavar="FILE",
+            help="The call's audio, a WAV file; the one beside TRACE that is called the same, if not given.",
+        ),
     ] = None,
-    png: Annotated[Path | None, typer.Option(help="Write a picture of it too (takes a Chromium or Chrome).")] = None,
-    perfetto: Annotated[Path | None, typer.Option(help="Write a file for https://ui.perfetto.dev too.")] = None,
-    theme: Annotated[Theme | None, typer.Option(help="As the reader's system is, if not given.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="How many processes, for a directory.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a picture of it too (takes a Chromium or Chrome).")
+    ] = None,
+    perfetto: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a file for https://ui.perfetto.dev too.")
+    ] = None,
+    theme: Annotated[
+        Theme | None, typer.Option(help="Colours of the page; if not given, as the reader's system has them.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="How many processes, for a directory.")] = None,
     show: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
     """See a call: who had the floor when, what was decided, and why. Of a directory: every call, and an index of them.

@@ -48,6 +48,13 @@ def test_money_and_the_running_setting_are_shown(folders: tuple[Path, Path]) -> 
     assert [part["name"] for part in fields["segments"]] == [""]
 
 
+def test_prices_have_shorter_names(folders: tuple[Path, Path]) -> None:
+    """Which the help leaves out, and which older scripts say."""
+    told = turnkit("tune", folders[0], *THRESHOLDS, "--second", "0.02", "--call", "0.003", "--currency", "EUR")
+    assert told.exit_code == 0, told.output
+    assert "0.003 EUR a call, 0.02 a second" in told.output
+
+
 def test_two_folders_are_compared(folders: tuple[Path, Path]) -> None:
     """What changed, and how many more calls it would take to tell."""
     told = turnkit("tune", folders[0], "--against", folders[1], *THRESHOLDS)
