@@ -202,9 +202,10 @@ def test_without_a_microphone_nobody_is_asked_to_speak(page: Page, error: str) -
 def test_no_button_is_cut_off(page: Page, width: int) -> None:
     """However narrow the window is."""
     page.resize(width, 860)
-    right = "Math.max(...[...document.querySelectorAll('#tries button')].map((one) => one.getBoundingClientRect().right))"
+    right = (
+        "Math.max(...[...document.querySelectorAll('#tries button')].map((one) => one.getBoundingClientRect().right))"
+    )
     assert page.ask(right) <= page.ask("document.getElementById('form').getBoundingClientRect().right")
-
 
 
 def test_with_the_microphone(page: Page) -> None:
