@@ -96,7 +96,8 @@ class TuneReport:
 
     def _recommend(self, tuning: Tuning) -> None:
         advice = tuning.recommendation
-        self._print(f"  running      {tuning.current.setting}")
+        mixed = f"mixed; {tuning.calls - tuning.others} of {tuning.calls} calls had " if tuning.others else ""
+        self._print(f"  running      {mixed}{tuning.current.setting}")
         if tuning.worth.currency:
             a_call = f"{tuning.worth.per_call:g} {tuning.worth.currency} a call"
             self._print(f"  prices       {escape(a_call)}, {tuning.worth.second:g} a second less of waiting")
@@ -122,13 +123,14 @@ class TuneReport:
             return "→" if one.setting == advised else "now" if one.setting == tuning.current.setting else ""
 
         self._show(
-            "Worth running: no other waits, calls and cuts off less (ms, a turn; 95 % intervals)",
+            "Settings to choose from: less waiting costs LLM calls, or cuts more users off",
             (("", mark), *_FORECAST_COLUMNS),
             shown,
             bold=next((one for one in shown if one.setting == advised), None),
             keys=4,
             gap=1,
         )
+        tell(self._console, _LEGEND)
 
     def _calibration(self, tuning: Tuning) -> None:
         calibration = tuning.calibration
@@ -144,6 +146,12 @@ class TuneReport:
         self._show(title, _POLICY_COLUMNS, scores, left="policy")
 
 
+_LEGEND = (
+    "A turn: its wait (mean, 95 % sure; and 95th percentile), LLM calls beyond one, share cut off, cost in your "
+    "prices. ×2: at most 2 drafts."
+)
+"""What the figures of the first table are."""
+
 _Columns: TypeAlias = Sequence[tuple[str, Callable[[Any], str]]]
 """Of a table: the heading of each column, and how to get its cell from the row's value."""
 
@@ -151,12 +159,12 @@ _FORECAST_COLUMNS: _Columns = (
     ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
     ("eager", lambda one: _eager(one.setting)),
     ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
-    ("mean", lambda one: _ms_range(one.response)),
+    ("wait, ms", lambda one: _ms_range(one.response)),
     ("p95", lambda one: _ms(one.p95)),
-    ("calls +", lambda one: _range(one.extra)),
+    ("extra LLM", lambda one: _range(one.extra)),
     ("cut off", lambda one: _range(one.cut_offs)),
     ("cost", lambda one: f"{one.cost:.4f}"),
-    ("", lambda one: one.knowledge.value),
+    ("known", lambda one: one.knowledge.value),
 )
 _BIN_COLUMNS: _Columns = (
     ("confidence", lambda one: f"{one.low:.2f}–{one.high:.2f}"),
@@ -171,21 +179,21 @@ _SEGMENT_COLUMNS: _Columns = (
     ("eot", lambda one: f"{one.setting.thresholds.eot:.2f}"),
     ("eager", lambda one: _eager(one.setting)),
     ("timeout", lambda one: f"{one.setting.thresholds.timeout:g} s"),
-    ("mean", lambda one: _ms_range(one.response)),
+    ("wait, ms", lambda one: _ms_range(one.response)),
     ("cut off", lambda one: _range(one.cut_offs)),
     ("saves", lambda one: f"{one.gain.low:.4f} at least" if one.shown else "as all"),
-    ("", lambda one: one.knowledge.value),
+    ("known", lambda one: one.knowledge.value),
 )
 _WEEK_COLUMNS: _Columns = (
     ("week", lambda one: one.name),
     ("calls", lambda one: str(one.calls)),
-    ("mean", lambda one: _ms_range(one.response)),
-    ("calls +", lambda one: _range(one.extra)),
+    ("wait, ms", lambda one: _ms_range(one.response)),
+    ("extra LLM", lambda one: _range(one.extra)),
     ("cut off", lambda one: _range(one.cut_offs)),
     ("", lambda one: "differs" if one.differs else ""),
 )
 _DIFFERENCE_COLUMNS: _Columns = (
-    ("", lambda one: {"response": "response, s", "extra": "calls +", "cut_offs": "cut off"}[one.name]),
+    ("", lambda one: {"response": "wait, s", "extra": "extra LLM", "cut_offs": "cut off"}[one.name]),
     ("A", lambda one: _interval(one.before, one.knowledge)),
     ("B", lambda one: _interval(one.after, one.knowledge)),
     ("change", lambda one: f"{one.change.value:+.3f} ({one.change.low:+.3f} to {one.change.high:+.3f})"),

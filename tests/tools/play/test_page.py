@@ -183,6 +183,31 @@ def test_a_page_that_leaves_frees_its_place(page: Page, address: str) -> None:
         eventually(lambda: page.ask("window.call?.state") == "live")
 
 
+@pytest.mark.parametrize("error", ["NotAllowedError", "NotFoundError"])
+def test_without_a_microphone_nobody_is_asked_to_speak(page: Page, error: str) -> None:
+    """Refused, or not there: the foot says why, its dot is not lit, and of no signal is there a count."""
+    keys(page, "Hi.")
+    eventually(lambda: page.ask("document.getElementById('count').textContent") != "")
+    page.ask(f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{error}') }}; 1")
+    page.ask("document.getElementById('mode').click()", clicked=True)
+    eventually(lambda: page.ask("call.state") == "ended" and page.ask("call.mode") == "microphone")
+    foot = page.ask("document.querySelector('#spoken p').innerText")
+    assert foot == page.ask("document.getElementById('state').innerText")
+    assert "icrophone was" in foot
+    assert page.ask("document.getElementById('spoken').classList.contains('over')")
+    assert page.ask("document.getElementById('count').textContent") == ""
+
+
+@pytest.mark.parametrize("width", [360, 500, 700])
+def test_no_button_is_cut_off(page: Page, width: int) -> None:
+    """However narrow the window is."""
+    page.resize(width, 860)
+    right = (
+        "Math.max(...[...document.querySelectorAll('#tries button')].map((one) => one.getBoundingClientRect().right))"
+    )
+    assert page.ask(right) <= page.ask("document.getElementById('form').getBoundingClientRect().right")
+
+
 def test_with_the_microphone(page: Page) -> None:
     """What the simulated Flux hears in its place is answered on the same page, over the same sliders."""
     page.ask("document.getElementById('mode').click()", clicked=True)

@@ -106,12 +106,16 @@ def test_a_call_by_voice(page: Page) -> None:
     page.ask("document.getElementById('mode').click()", clicked=True)
     eventually(lambda: page.ask("call.state") == "live" and page.ask("call.mode") == "microphone")
     assert "stays on the machine" in text(page, "#spoken p")
+    assert text(page, "figcaption").startswith("How sure the ear is that you are done")
     page.ask("window.loudest = 0")
     page.ask("setInterval(() => { window.loudest = Math.max(window.loudest, window.call.voice?.() ?? 0) }, 20) && 1")
     eventually(lambda: "For how many people?" in text(page, "#lines .by-bot p"))
     eventually(lambda: "Commit" in signals(page)[1:])
     eventually(lambda: " ms after your last word: to be sure " in text(page, "#lines .took"))
     assert page.ask("window.loudest") > 0.02, "the bot was not heard in the page"
+    drawn = page.ask("getComputedStyle(document.querySelector('.took i.turnkit')).backgroundColor")
+    page.ask("document.body.append(Object.assign(document.createElement('b'), { className: 'cut', id: 'red' })) ?? 1")
+    assert drawn != page.ask("getComputedStyle(document.getElementById('red')).color"), "red is an interruption"
     picture(page, "answer")
     eventually(lambda: signals(page).count("BargeIn") >= 1)
     interrupted = eventually(lambda: text(page, "#lines .interrupted small"))

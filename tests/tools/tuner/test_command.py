@@ -48,6 +48,25 @@ def test_money_and_the_running_setting_are_shown(folders: tuple[Path, Path]) -> 
     assert [part["name"] for part in fields["segments"]] == [""]
 
 
+def test_the_table_says_what_its_figures_are(folders: tuple[Path, Path]) -> None:
+    """Every column but the mark has a heading, and a line below tells of what."""
+    told = turnkit("tune", folders[0], *THRESHOLDS)
+    lines = told.output.splitlines()
+    title = next(at for at, line in enumerate(lines) if line.startswith("Settings to choose from"))
+    assert " ".join(lines[title + 1].split()) == "eot eager timeout wait, ms p95 extra LLM cut off cost known"
+    assert any(line.startswith("A turn: its wait (mean") and "×2: at most 2 drafts" in line for line in lines)
+
+
+def test_calls_of_several_settings_are_said_to_be_mixed(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """What most were run at is said of those, and not of all."""
+    some = calls(tmp_path / "calls", 2)
+    told = turnkit("tune", *some, *folders[0].glob("*.jsonl"), "--eot-threshold", "0.8", "--jobs", "1")
+    assert told.exit_code == 0, told.output
+    assert "  running      mixed; 3 of 5 calls had eot 0.80, " in told.output
+    alone = turnkit("tune", folders[0], *THRESHOLDS)
+    assert "  running      eot 0.70, eager 0.40, timeout 5 s" in alone.output
+
+
 def test_prices_have_shorter_names(folders: tuple[Path, Path]) -> None:
     """Which the help leaves out, and which older scripts say."""
     told = turnkit("tune", folders[0], *THRESHOLDS, "--second", "0.02", "--call", "0.003", "--currency", "EUR")

@@ -35,11 +35,13 @@ function begin(mode) {
   scope.thresholds = { eot: knob("eot"), eager: eager(), asked: {} };
   at("lines").replaceChildren();
   at("signals").replaceChildren();
+  at("count").textContent = "";
   at("viewer").hidden = true;
   at("form").hidden = mode !== "typing";
   at("spoken").hidden = mode === "typing";
+  at("listener").textContent = mode !== "typing" && settings.ear ? "the ear" : "Flux";
   at("aloud-label").hidden = !voices() || (mode !== "typing" && settings.aloud);
-  hint(null);
+  deaf("You can speak once the microphone is allowed and the call has begun.");
   at("mode").textContent = mode === "typing" ? "Use the microphone" : "Type instead";
   const query = new URLSearchParams({ eot_threshold: knob("eot"), eager_eot_threshold: eager() ?? 0, eot_timeout_ms: knob("timeout"), policy: at("policy").value });
   configured("none", "Configure: the settings the call began with are in force.");
@@ -76,7 +78,12 @@ function spoken(url) {
     if (over || call !== mine) return;
     phone = new TurnkitCall(url);
     phone.on("message", (told) => call === mine && take(told));
-    phone.on("notice", ({ text }) => call === mine && show(call.state, text));
+    phone.on("notice", ({ code, text }) => {
+      if (call !== mine) return;
+      show(call.state, text);
+      if (/^microphone_(lost|silenced)$/.test(code)) deaf(text);
+      if (/^microphone_(found|back)$/.test(code)) hears();
+    });
     phone.on("ended", ({ code, text }) => call === mine && ended(code === "server_failed" ? "Flux refused, or is not there: turnkit play says more in its terminal." : text));
     mine.level = () => phone.level("microphone");
     mine.voice = () => phone.level("voice");
@@ -95,6 +102,7 @@ function ended(text) {
   floor({ user: "listening", reply: null, state: null });
   call.stopped = now();
   show("ended", text);
+  deaf(text);
   hush();
 }
 
@@ -119,6 +127,7 @@ const TAKES = {
     call.recording = recording;
     at("viewer").href = `./calls/${recording}`;
     show("live", call.mode === "typing" ? "Live, with a simulated Flux" : settings.ear ? "Live, heard on this machine" : "Live, with Flux");
+    hears();
     if (at("text").value) tell();
   },
 
@@ -175,7 +184,7 @@ const TAKES = {
       bar.append(piece);
       const text = document.createElement("span");
       text.className = part;
-      text.textContent = `${part === "llm" && drafted && !ms ? "thought of before" : name} ${ms}`;
+      text.textContent = `${name} ${ms}${part === "llm" && drafted && !ms ? " (a draft was ready)" : ""}`;
       told.push(text);
     }
     const sum = Object.assign(document.createElement("b"), { textContent: `${Math.round(1000 * total)} ms` });
@@ -400,6 +409,17 @@ const SPEAK = () =>
 function hint(text) {
   at("spoken").classList.toggle("hinting", text !== null);
   at("spoken").querySelector("p").textContent = text ?? SPEAK() + (settings.ear ? " The sound stays on the machine that runs turnkit play." : "");
+}
+
+/** Nobody listens to the microphone, and why. */
+function deaf(why) {
+  at("spoken").classList.add("over");
+  hint(why);
+}
+
+function hears() {
+  at("spoken").classList.remove("over");
+  hint(null);
 }
 
 const SILENT_SECONDS = 8; // of a call in which the microphone has given nothing at all

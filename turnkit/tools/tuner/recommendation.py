@@ -113,6 +113,7 @@ def tune(
         gate=made.gate,
         forecasts=tuple(sorted(_with_front(forecasts, known), key=lambda forecast: forecast.cost)),
         current=running,
+        others=sum(call.recorded != current.thresholds for call in reading.calls),
         recommendation=advice,
         calibration=calibration,
         caveats=tuple(_caveats(reading, made.gate, running)),

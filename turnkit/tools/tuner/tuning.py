@@ -166,6 +166,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conver
         segments: Parts of the calls, where they were asked for.
         weeks: The calls by week, if they are of more than one.
         pauses: How long users pause, by how sure Flux was that they had finished.
+        others: Number of calls that were recorded with other thresholds than those of `current`, which most had.
     """
 
     calls: int
@@ -181,6 +182,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True, rename={"calls": "conver
     segments: tuple[Segment, ...] = ()
     weeks: tuple[Week, ...] = ()
     pauses: tuple[Survival, ...] = ()
+    others: int = 0
 
     @property
     def front(self) -> tuple[Forecast, ...]:
