@@ -34,7 +34,7 @@ def export(
         typer.Option(
             "-o",
             "--out",
-            metavar="DIR/",
+            metavar="DIR/|FILE",
             help="A directory of tables by day, or its URL such as s3://bucket/tables; or calls.parquet for few calls.",
         ),
     ],
