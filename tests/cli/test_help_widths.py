@@ -12,9 +12,7 @@ from turnkit.cli.commands import COMMANDS
 
 
 def helped(command: str, columns: int) -> str:
-    told = CliRunner(env={"COLUMNS": str(columns), "TERMINAL_WIDTH": str(columns)}).invoke(
-        app, [*command.split(), "-h"]
-    )
+    told = CliRunner(env={"COLUMNS": str(columns)}).invoke(app, [*command.split(), "-h"])
     assert told.exit_code == 0, told.output
     return told.output
 

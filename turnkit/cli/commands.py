@@ -66,7 +66,7 @@ class Commands(TyperGroup):
         if command is not None and examples not in command.help:
             command.help += f"\n\n{examples}"
         if command is not None:
-            _unname_flags([*command.params, command.get_help_option(ctx)])
+            _unname_flags(command.params if ctx is None else command.get_params(ctx))
             if not _has_room():
                 command.get_help = partial(plain_help, command)
         return command
