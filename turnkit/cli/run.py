@@ -24,6 +24,7 @@ from .output import JsonFlag, JsonLines, RecordOption, guard, run_async, warn
 from .policy_options import SPECULATION_HELP, speculation_policy
 from .recorded_at import hint_at
 from .screen import Screen
+from .threshold_options import EagerEotThresholdOption, EotThresholdOption
 from .wav import WavSource
 
 CHUNK_SECONDS = 0.08
@@ -46,14 +47,8 @@ def run(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="Which Flux: flux-general-en or flux-general-multi.")
     ] = "flux-general-en",
-    eot_threshold: Annotated[float, typer.Option(metavar="SHARE", help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
-    eager_eot_threshold: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="Confidence that begins a draft, 0.3 to 0.9 and not above --eot-threshold; 0: no drafts.",
-        ),
-    ] = 0.5,
+    eot_threshold: EotThresholdOption = 0.7,
+    eager_eot_threshold: EagerEotThresholdOption = 0.5,
     eot_timeout_ms: Annotated[
         int, typer.Option(metavar="MS", help="Milliseconds of silence that end a turn anyway, 500 to 60000.")
     ] = 5000,

@@ -21,6 +21,7 @@ from .layout import tell
 from .output import RecordCallsOption, calls_directory, fail, guard
 from .screen import Screen
 from .talking import found_ear
+from .threshold_options import EagerEotThresholdOption, EotThresholdOption
 
 if TYPE_CHECKING:
     from ..simulator.ear import Ear
@@ -69,14 +70,8 @@ def serve(
             help="With --simulate: hear who calls instead; voice finds speech, quick sooner and 'mm-hm', sphinx words.",
         ),
     ] = None,
-    eot_threshold: Annotated[float, typer.Option(metavar="SHARE", help="Confidence that ends a turn, 0.5 to 1.")] = 0.7,
-    eager_eot_threshold: Annotated[
-        float,
-        typer.Option(
-            metavar="SHARE",
-            help="Confidence that begins a draft, 0.3 to 0.9 and not above --eot-threshold; 0: no drafts.",
-        ),
-    ] = 0.5,
+    eot_threshold: EotThresholdOption = 0.7,
+    eager_eot_threshold: EagerEotThresholdOption = 0.5,
     record: RecordCallsOption = None,
 ) -> None:
     """Serve a bot to phones and pages.
